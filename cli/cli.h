@@ -1,0 +1,63 @@
+/* cli.h - what the commands of `deepface` share: exit codes, what was asked for, a command's row. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "deepface.h"
+
+/* verify and every other command: 0 done (verify: same person), 2 no face or bad input, 3 anything else. */
+enum { CLI_OK = 0, CLI_DIFFERENT = 1, CLI_BAD_INPUT = 2, CLI_FAILED = 3 };
+
+/* The command line, read. Strings point into argv. */
+typedef struct cli_args {
+    df_opts        opts;
+    df_engine_opts engine;
+    bool           json, quiet, verbose, help; /* of every command */
+    bool           table, markdown;
+    int            runs;
+    const char    *out, *labels, *pairs, *root;
+    const char   **paths; /* what is no flag */
+    size_t         n;
+} cli_args;
+
+typedef enum cli_kind { CLI_SWITCH, CLI_TEXT, CLI_INT, CLI_SIZE } cli_kind;
+
+/* A flag beside those of the library's option table. */
+typedef struct cli_flag {
+    const char *name; /* without --; NULL ends a table */
+    char        letter;
+    cli_kind    kind;
+    const char *value; /* how help calls the value */
+    size_t      offset; /* in cli_args */
+    double      min, max;
+    const char *help;
+} cli_flag;
+
+typedef struct cli_command {
+    const char     *name, *usage, *help; /* usage: what follows the name */
+    const cli_flag *flags;               /* NULL: none of its own */
+    bool            pipeline;            /* takes the options of the pipeline */
+    size_t          least, most;         /* arguments that are no flag */
+    const char     *what;                /* what these are: "a photo" */
+    int (*run)(const cli_args *args);
+} cli_command;
+
+extern const cli_command cli_verify, cli_extract, cli_represent, cli_draw, cli_detect, cli_models, cli_bench, cli_help;
+/* NULL past the last. */
+const cli_command *cli_command_at(size_t index);
+const cli_command *cli_command_find(const char *name);
+
+/* `verify --pairs`. */
+int cli_pairs(const cli_args *args);
+
+/* One line on standard error, "deepface: ...", made safe; gives `code` back. */
+int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Exit code of a status that came of reading `paths`. */
+int cli_code(df_status status, const char *const *paths, size_t n);
+/* Both: tell why reading the photos failed. */
+int cli_fail_reading(const df_error *err, const char *const *paths, size_t n);
+/* Standard input can be read once: false, and told, when "-" is given twice. */
+bool cli_one_stdin(const cli_args *args);
+/* The engine that the flags ask for; on failure 0 is not returned and it is told. */
+int cli_engine(const cli_args *args, df_engine **out);
+
+#endif

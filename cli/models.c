@@ -1,0 +1,133 @@
+/* models.c - `deepface models`: which weight files are here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "print.h"
+#include "text.h"
+
+typedef struct look {
+    const df_model_info *info;
+    df_model_state       state;
+    char                 path[4096];
+    df_error             err; /* what is wrong with a damaged file */
+} look;
+
+static const char *state_name(df_model_state state)
+{
+    return state == DF_MODEL_READY ? "ready" : state == DF_MODEL_ABSENT ? "absent" : "damaged";
+}
+
+static void text(const char *key, const char *value)
+{
+    printf(", \"%s\": ", key);
+    cli_json_text(stdout, value);
+}
+
+static void print_json(const look *l, bool first)
+{
+    const df_model_info *m = l->info;
+    fputs(first ? "{\"name\": " : ", {\"name\": ", stdout);
+    cli_json_text(stdout, m->name);
+    text("task", m->task);
+    text("state", state_name(l->state));
+    text("path", l->path);
+    text("licence", m->licence);
+    printf(", \"commercial\": %s, \"bytes\": %zu, \"sha256\": \"%s\", \"width\": %d, \"height\": %d, \"dims\": %d",
+           m->commercial ? "true" : "false", m->bytes, m->sha256, m->width, m->height, m->dims);
+    text("get", m->get);
+    putchar('}');
+}
+
+static void add_row(cli_table *t, const look *l)
+{
+    const df_model_info *m = l->info;
+    cli_colour colour = l->state == DF_MODEL_READY ? CLI_GREEN : l->state == DF_MODEL_ABSENT ? CLI_YELLOW : CLI_RED;
+    cli_table_add(t, CLI_PLAIN, "%s", m->name);
+    cli_table_add(t, CLI_PLAIN, "%s", m->task);
+    cli_table_add(t, CLI_PLAIN, "%s", m->file);
+    cli_table_add(t, CLI_PLAIN, "%.1f", (double)m->bytes / 1e6);
+    cli_table_add(t, CLI_PLAIN, "%s", m->licence);
+    cli_table_add(t, CLI_PLAIN, "%s", m->commercial ? "yes" : "no");
+    cli_table_add(t, colour, "%s", state_name(l->state));
+}
+
+static bool wanted(const cli_args *args, const char *name)
+{
+    bool any = args->n < 2;
+    for (size_t i = 1; i < args->n; i++)
+        any = any || strcmp(args->paths[i], name) == 0;
+    return any;
+}
+
+static int names_known(const cli_args *args)
+{
+    for (size_t i = 1; i < args->n; i++) {
+        const df_model_info *m;
+        size_t k = 0;
+        while ((m = df_model_at(k)) && strcmp(m->name, args->paths[i]) != 0)
+            k++;
+        if (!m)
+            return cli_fail(CLI_BAD_INPUT, "no model is named \"%s\"; see: deepface models list", args->paths[i]);
+    }
+    return CLI_OK;
+}
+
+/* 0, or 3 for a damaged file, and for an absent one that was asked for by name. */
+static int look_at(const cli_args *args, df_engine *engine, bool hash, cli_table *t)
+{
+    static const char *const head[] = {"model", "task", "file", "MB", "licence", "commercial", "state"};
+    int code = CLI_OK;
+    bool first = true;
+    look l;
+    for (size_t i = 0; i < t->columns; i++)
+        cli_table_add(t, CLI_BOLD, "%s", head[i]);
+    for (size_t i = 0; (l.info = df_model_at(i)); i++) {
+        if (!wanted(args, l.info->name))
+            continue;
+        l.path[0] = l.err.message[0] = '\0';
+        df_status st = df_model_check(engine, l.info->name, hash, &l.state, l.path, sizeof l.path, &l.err);
+        if (st != DF_OK)
+            l.state = DF_MODEL_DAMAGED;
+        if (args->json)
+            print_json(&l, first);
+        else
+            add_row(t, &l);
+        first = false;
+        if (l.state == DF_MODEL_DAMAGED)
+            code = cli_fail(CLI_FAILED, "%s", *l.err.message ? l.err.message : "a file has the wrong size; see: deepface models check");
+        else if (l.state == DF_MODEL_ABSENT && hash && args->n > 1)
+            code = cli_fail(CLI_FAILED, "%s: weights not found at %s. To fetch them: %s", l.info->name, l.path, l.info->get);
+    }
+    return code;
+}
+
+static int run(const cli_args *args)
+{
+    df_engine *engine = NULL;
+    cli_table table;
+    const char *act = args->paths[0];
+    bool check = strcmp(act, "check") == 0;
+    if (!check && strcmp(act, "list") != 0)
+        return cli_fail(CLI_BAD_INPUT, "models knows list and check, not \"%s\"", act);
+    int code = names_known(args);
+    if (code == CLI_OK)
+        code = cli_engine(args, &engine);
+    if (code != CLI_OK)
+        return code;
+    if (args->json)
+        putchar('[');
+    cli_table_start(&table, "lllrlll");
+    code = look_at(args, engine, check, &table);
+    if (args->json)
+        puts("]");
+    if (args->json || args->quiet)
+        table.n = 0;
+    if (!cli_table_end(&table))
+        code = cli_fail(CLI_FAILED, "out of memory");
+    df_engine_free(engine);
+    return code;
+}
+
+const cli_command cli_models = {"models", "list|check [NAME...]", "which weights are here; check reads them and compares sha256", NULL, false, 1,
+                                SIZE_MAX, "list or check", run};

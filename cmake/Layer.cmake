@@ -1,0 +1,17 @@
+# A layer is one folder of src/: df_layer(image USES core LINKS PkgConfig::JPEG SOURCES warp.c ...).
+# Its objects are compiled once; tests link the static df_image, which brings the layers below it and no others.
+function(df_layer name)
+  cmake_parse_arguments(A "" "" "USES;LINKS;SOURCES;DEFINES" ${ARGN})
+  add_library(df_${name}_objects OBJECT ${A_SOURCES})
+  target_include_directories(df_${name}_objects PUBLIC ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_compile_definitions(df_${name}_objects PRIVATE ${A_DEFINES})
+  target_link_libraries(df_${name}_objects PRIVATE df_flags PUBLIC ${A_LINKS})
+  add_library(df_${name} STATIC $<TARGET_OBJECTS:df_${name}_objects>)
+  target_include_directories(df_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(df_${name} PUBLIC ${A_LINKS})
+  foreach(lower ${A_USES})
+    target_link_libraries(df_${name} PUBLIC df_${lower})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY DF_LAYERS ${name})
+  set_property(GLOBAL APPEND PROPERTY DF_LAYER_LINKS ${A_LINKS})
+endfunction()

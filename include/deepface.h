@@ -1,0 +1,298 @@
+/* deepface.h - face recognition in C: who is who on photos. The whole public interface.
+ *
+ *     df_engine *df; df_verify_result r; df_error err;
+ *     df_engine_new(NULL, &df, &err);
+ *     df_verify(df, "a.jpg", "b.jpg", NULL, &r, &err);      // r.verified, r.distance, r.threshold
+ *
+ * A photo walks through five stages: detect, align, normalize, represent, verify (docs/pipeline.md).
+ *
+ * Threads: any number may use one df_engine at once; every other handle, one thread at a time.
+ * Ownership: what comes through `**out` is yours, free it with its own free function (NULL is fine).
+ * Pointers returned by value are borrowed and live as long as the handle they came from. Strings
+ * given to the library are only read during the call. On failure *out is NULL.
+ * Errors: every call that can fail returns a df_status and, where `err` is not NULL, writes a message
+ * that names the thing and the numbers. Nothing prints, exits or asserts on input.
+ * Coordinates: pixels of the photo as people see it (after EXIF orientation), x to the right, y down,
+ * (0, 0) the outer corner of the top left pixel's box as OpenCV counts. Left and right are the person's own.
+ */
+#ifndef DEEPFACE_H
+#define DEEPFACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DF_VERSION_MAJOR 0
+#define DF_VERSION_MINOR 1
+#define DF_VERSION_PATCH 0
+
+#if defined(_WIN32)
+#define DF_API
+#else
+#define DF_API __attribute__((visibility("default")))
+#endif
+
+/* ---- status and error ---------------------------------------------------------------------- */
+
+#define DF_STATUS_MAP(X) /* append only, numbers never change */                                   \
+    X(OK,            0, "success")                                                                 \
+    X(E_ARGUMENT,    1, "bad argument")                                                            \
+    X(E_NO_MEMORY,   2, "out of memory")                                                           \
+    X(E_DECODE,      3, "cannot decode image")                                                     \
+    X(E_NO_FACE,     4, "no face found")                                                           \
+    X(E_NO_MODEL,    5, "weights not found")                                                       \
+    X(E_STORE,       6, "vector store error")                                                      \
+    X(E_LIMIT,       7, "input over a limit")                                                      \
+    X(E_IO,          8, "cannot read or write")                                                    \
+    X(E_BAD_MODEL,   9, "weights are damaged or not what they should be")                          \
+    X(E_UNSUPPORTED, 10, "not supported")                                                          \
+    X(E_INTERNAL,    11, "internal error")
+
+typedef enum df_status {
+#define X(name, number, text) DF_##name = number,
+    DF_STATUS_MAP(X)
+#undef X
+} df_status;
+
+/* Why a call failed; no pointers inside, copy freely. Every `err` parameter may be NULL. */
+typedef struct df_error {
+    df_status status;
+    char      message[508];
+} df_error;
+
+/* English text of a status; "unknown status" for a number that is none. */
+DF_API const char *df_status_text(df_status status);
+/* "0.1.0" of the library that is loaded. */
+DF_API const char *df_version(void);
+
+/* ---- engine -------------------------------------------------------------------------------- */
+
+typedef struct df_engine df_engine; /* loaded models and threads, shared by all callers */
+
+typedef enum df_log_level { DF_LOG_ERROR, DF_LOG_WARN, DF_LOG_INFO, DF_LOG_DEBUG } df_log_level;
+typedef void (*df_log_fn)(void *user, df_log_level level, const char *message);
+
+typedef struct df_engine_opts {
+    size_t      size;        /* set by df_engine_opts_default: which fields the caller knows */
+    const char *weights_dir; /* NULL: $DEEPFACE_HOME/.deepface/weights, else ~/.deepface/weights */
+    int         threads;     /* threads a call may use; 0 = one a core */
+    size_t      max_pixels;  /* width x height of a photo at most; default 100,000,000 */
+    size_t      max_bytes;   /* bytes of an image file at most; default 256 MiB */
+    df_log_fn   log;         /* NULL: silent. Called from any thread. */
+    void       *log_user;
+} df_engine_opts;
+
+DF_API void df_engine_opts_init(df_engine_opts *opts, size_t size);
+static inline df_engine_opts df_engine_opts_default(void)
+{
+    df_engine_opts o;
+    df_engine_opts_init(&o, sizeof o);
+    return o;
+}
+
+/* Make an engine. Models load on first use, each once; opts NULL for the defaults.
+ * Errors: DF_E_ARGUMENT, DF_E_NO_MEMORY. */
+DF_API df_status df_engine_new(const df_engine_opts *opts, df_engine **out, df_error *err);
+DF_API void      df_engine_free(df_engine *engine);
+
+/* ---- options of the pipeline --------------------------------------------------------------- */
+
+/* One struct for every verb; a verb reads the fields of the stages that it runs. The table in
+ * src/core/options.c describes each once (name, type, default, bounds, choices, help); command line
+ * flags and docs/options.md are made from it. */
+typedef struct df_opts {
+    size_t      size;          /* set by df_opts_default */
+    const char *detector;      /* "retinaface" (default), "ssd", "skip" */
+    const char *align;         /* "points" (default), "eyes", "none" */
+    const char *model;         /* "Dlib" (default) */
+    const char *normalization; /* "base" (default), "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace" */
+    const char *metric;        /* "cosine" (default), "euclidean", "euclidean_l2", "angular" */
+    double      threshold;     /* distance at or below which two faces are one person; NaN (default): the model's own */
+    double      score;         /* least score of a detection, 0..1; NaN (default): the detector's own */
+    double      expand;        /* grow each box by this percent of its sides, 0..500; default 0 */
+    int         max_faces;     /* keep the largest by area, 0 (default) = all */
+    int         min_face;      /* drop faces narrower or lower than this many pixels, 0 (default) = none */
+    int         detect_size;   /* the longer side that the detector sees, 0 (default) = the detector's own */
+    bool        enforce;       /* true (default): no face is DF_E_NO_FACE; false: take the whole image */
+    bool        flip;          /* true (default): with "points", the mean of the face's vector and its mirror image's */
+} df_opts;                     /* new fields at the end only */
+
+DF_API void df_opts_init(df_opts *opts, size_t size);
+static inline df_opts df_opts_default(void) /* the caller's sizeof: old programs keep working */
+{
+    df_opts o;
+    df_opts_init(&o, sizeof o);
+    return o;
+}
+
+typedef enum df_option_type { DF_OPTION_CHOICE, DF_OPTION_NUMBER, DF_OPTION_INTEGER, DF_OPTION_SWITCH } df_option_type;
+
+typedef struct df_option_info {
+    const char        *name;    /* field of df_opts; the flag is --name, with '-' for '_' */
+    df_option_type     type;
+    const char        *text;    /* default as text; "" where the model or detector decides */
+    double             min, max;/* bounds of a number, both allowed */
+    const char *const *choices; /* NULL-terminated, for DF_OPTION_CHOICE */
+    const char        *help;    /* one line */
+} df_option_info;
+
+/* Options in the order of df_opts; NULL past the last. */
+DF_API const df_option_info *df_option_at(size_t index);
+/* Set one field by its name ('-' and '_' alike) from text, checked against its bounds and choices. The field
+ * of a choice points to the table's own copy. Errors: DF_E_ARGUMENT names the option, the value and what is allowed. */
+DF_API df_status df_opts_set(df_opts *opts, const char *name, const char *value, df_error *err);
+
+/* ---- images -------------------------------------------------------------------------------- */
+
+typedef struct df_image df_image; /* 8-bit RGB, rows top to bottom, EXIF orientation applied */
+
+/* Read and decode a photo: JPEG, PNG, WebP, GIF and BMP (first frame), TIFF; told apart by content.
+ *   path  any bytes; "-" is standard input
+ * Transparent pixels keep their colour, the alpha is dropped, as OpenCV's imread does.
+ * Errors: DF_E_IO, DF_E_DECODE, DF_E_LIMIT (engine's limits), DF_E_NO_MEMORY. */
+DF_API df_status df_image_load(df_engine *engine, const char *path, df_image **out, df_error *err);
+DF_API df_status df_image_decode(df_engine *engine, const void *bytes, size_t len, df_image **out, df_error *err);
+/* Copy pixels: RGB, `stride` bytes a row (0: 3 * width). */
+DF_API df_status df_image_from_rgb(int width, int height, size_t stride, const uint8_t *rgb, df_image **out, df_error *err);
+/* Write as PNG or JPEG (quality 92), by the name's ending; "-" writes PNG to standard output. Written beside and
+ * renamed, so a full disk leaves no half file. Errors: DF_E_ARGUMENT (ending), DF_E_IO. */
+DF_API df_status df_image_save(const df_image *img, const char *path, df_error *err);
+DF_API int            df_image_width(const df_image *img);
+DF_API int            df_image_height(const df_image *img);
+DF_API size_t         df_image_stride(const df_image *img); /* bytes a row */
+DF_API const uint8_t *df_image_pixels(const df_image *img);
+DF_API void           df_image_free(df_image *img);
+
+/* ---- detect -------------------------------------------------------------------------------- */
+
+typedef struct df_point { float x, y; } df_point;
+
+enum { DF_HAS_EYES = 1, DF_HAS_NOSE = 2, DF_HAS_MOUTH = 4 };
+
+typedef struct df_face {
+    float    x, y, w, h;  /* box; may reach past the photo's edge */
+    float    confidence;  /* the detector's score 0..1; 0 for "skip" and for the whole image (enforce off) */
+    unsigned has;         /* DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH: which of the points below are real */
+    df_point left_eye, right_eye, nose, mouth_left, mouth_right;
+} df_face;
+
+typedef struct df_faces df_faces;
+
+/* Find the faces of a photo. Reads detector, score, max_faces, min_face, detect_size, enforce.
+ *   out  best score first; with max_faces the largest first
+ * Errors: DF_E_NO_FACE (enforce), DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_ARGUMENT, DF_E_NO_MEMORY; those of df_image_load. */
+DF_API df_status df_detect(df_engine *engine, const char *path, const df_opts *opts, df_faces **out, df_error *err);
+DF_API df_status df_detect_image(df_engine *engine, const df_image *img, const df_opts *opts, df_faces **out, df_error *err);
+DF_API size_t         df_faces_count(const df_faces *faces);
+DF_API const df_face *df_faces_at(const df_faces *faces, size_t index); /* NULL past the last */
+DF_API void           df_faces_free(df_faces *faces);
+
+/* ---- extract: detect and align --------------------------------------------------------------- */
+
+typedef struct df_chips df_chips; /* the aligned crops, one a face */
+
+/* Detect, then cut each face out as the recogniser would see it, before it is resized: the model's own chip for
+ * "points", the rotated box for "eyes", the plain box for "none". Reads the fields of df_detect, align, model, expand.
+ * Errors: those of df_detect. */
+DF_API df_status df_extract(df_engine *engine, const char *path, const df_opts *opts, df_chips **out, df_error *err);
+DF_API df_status df_extract_image(df_engine *engine, const df_image *img, const df_opts *opts, df_chips **out, df_error *err);
+DF_API size_t          df_chips_count(const df_chips *chips);
+DF_API const df_image *df_chips_image(const df_chips *chips, size_t index); /* NULL past the last */
+DF_API const df_face  *df_chips_face(const df_chips *chips, size_t index);
+DF_API void            df_chips_free(df_chips *chips);
+
+/* ---- represent ----------------------------------------------------------------------------- */
+
+typedef struct df_embeddings df_embeddings; /* float32 [faces][dims], one row a face */
+
+/* Photo to embeddings: detect, align, normalize, run the network. Reads the fields of df_extract, normalization.
+ *   out  rows in the order of df_detect; not of L2 length 1 unless docs/models.md says so
+ * Errors: those of df_extract. Source of the steps' order: deepface 0.0.103 modules/representation.py. */
+DF_API df_status df_represent(df_engine *engine, const char *path, const df_opts *opts, df_embeddings **out, df_error *err);
+DF_API df_status df_represent_image(df_engine *engine, const df_image *img, const df_opts *opts, df_embeddings **out, df_error *err);
+DF_API size_t         df_embeddings_count(const df_embeddings *e);
+DF_API size_t         df_embeddings_dims(const df_embeddings *e);
+DF_API const float   *df_embeddings_row(const df_embeddings *e, size_t index); /* NULL past the last */
+DF_API const df_face *df_embeddings_face(const df_embeddings *e, size_t index);
+DF_API void           df_embeddings_free(df_embeddings *e);
+
+/* Called once a photo, from one thread at a time, in any order. Exactly one of `faces` (borrowed, ends with the call)
+ * and `failed` is NULL. Return false to stop early. */
+typedef bool (*df_represent_fn)(void *user, size_t index, const df_embeddings *faces, const df_error *failed);
+
+/* df_represent over many photos with the engine's threads, one photo a thread. A photo that fails is told to `each`
+ * and the rest goes on. Errors: DF_E_ARGUMENT, DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_NO_MEMORY. */
+DF_API df_status df_represent_many(df_engine *engine, const char *const *paths, size_t n, const df_opts *opts,
+                                   df_represent_fn each, void *user, df_error *err);
+
+/* ---- verify -------------------------------------------------------------------------------- */
+
+typedef struct df_verify_result {
+    bool    verified;            /* distance <= threshold */
+    double  distance, threshold; /* of `metric` */
+    double  confidence;          /* 0..100; above 50 exactly when verified (docs/pipeline.md); NaN: unknown for this model and metric */
+    char    model[64], detector[32], align[16], metric[16];
+    df_face face1, face2;        /* the closest pair over all faces of the two photos */
+    double  seconds;             /* wall clock of the call */
+} df_verify_result;
+
+/* Are two photos of one person? The closest pair over all faces decides. Reads every field.
+ * Errors: those of df_represent; DF_E_NO_FACE names the photo. */
+DF_API df_status df_verify(df_engine *engine, const char *path1, const char *path2, const df_opts *opts,
+                           df_verify_result *result, df_error *err);
+DF_API df_status df_verify_images(df_engine *engine, const df_image *img1, const df_image *img2, const df_opts *opts,
+                                  df_verify_result *result, df_error *err);
+/* The last step alone, on embeddings of the same model and alignment. */
+DF_API df_status df_verify_embeddings(const df_embeddings *e1, const df_embeddings *e2, const df_opts *opts,
+                                      df_verify_result *result, df_error *err);
+
+/* Distance of two vectors: cosine 1 - cos, euclidean, euclidean_l2 (both scaled to length 1), angular acos(cos) / pi.
+ * Errors: DF_E_ARGUMENT (metric, dims 0, a vector of length 0 where it is divided by, NaN). */
+DF_API df_status df_distance(const char *metric, const float *a, const float *b, size_t dims, double *out, df_error *err);
+/* Threshold of a model for a metric and an alignment. Errors: DF_E_ARGUMENT. */
+DF_API df_status df_threshold(const char *model, const char *metric, const char *align, double *out, df_error *err);
+
+/* ---- draw ---------------------------------------------------------------------------------- */
+
+/* Draw boxes, points and, where labels is not NULL, labels[i] (UTF-8; what the font lacks becomes '?') on the photo.
+ * labels[i] may be NULL. */
+DF_API df_status df_draw_faces(df_image *img, const df_faces *faces, const char *const *labels, df_error *err);
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+typedef enum df_model_state { DF_MODEL_READY, DF_MODEL_ABSENT, DF_MODEL_DAMAGED } df_model_state;
+
+typedef struct df_model_info {
+    const char *name;       /* as in options: "Dlib", "retinaface" */
+    const char *task;       /* "recogniser", "detector", "landmarks" */
+    const char *file;       /* in the weights folder */
+    const char *sha256;     /* 64 hex digits */
+    const char *licence;    /* of the weights */
+    bool        commercial; /* may be used commercially */
+    size_t      bytes;
+    int         width, height, dims; /* network input in pixels; length of the embedding, 0 where there is none */
+    const char *get;        /* command that fetches it */
+} df_model_info;
+
+/* Files of the catalogue; NULL past the last. */
+DF_API const df_model_info *df_model_at(size_t index);
+/* Look at a model's file: size and, with `hash`, its sha256. `path` (may be NULL) takes the file's full name. */
+DF_API df_status df_model_check(df_engine *engine, const char *name, bool hash, df_model_state *state, char *path,
+                                size_t path_size, df_error *err);
+
+/* ---- results as JSON, with the keys of deepface 0.0.103 ----------------------------------------- */
+
+/* UTF-8, one line. Free with df_string_free. */
+DF_API df_status df_verify_result_json(const df_verify_result *r, char **out, df_error *err);
+DF_API df_status df_faces_json(const df_faces *faces, char **out, df_error *err);
+DF_API df_status df_embeddings_json(const df_embeddings *e, char **out, df_error *err);
+DF_API void      df_string_free(char *s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* DEEPFACE_H */

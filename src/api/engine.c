@@ -1,0 +1,142 @@
+/* engine.c - making and freeing an engine, loading its models on first use. */
+#include "api/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/threads.h"
+#include "models/dlib.h"
+
+enum { MAX_THREADS = 1024 };
+
+void df_engine_opts_init(df_engine_opts *opts, size_t size)
+{
+    df_engine_opts all = {.size = size, .max_pixels = 100000000, .max_bytes = (size_t)256 << 20};
+    memset(opts, 0, size);
+    memcpy(opts, &all, size < sizeof all ? size : sizeof all);
+}
+
+/* The caller's struct may be older or newer than this library's. */
+static df_status read_opts(const df_engine_opts *given, df_engine_opts *out, df_error *err)
+{
+    df_engine_opts_init(out, sizeof *out);
+    if (!given)
+        return DF_OK;
+    if (given->size < sizeof given->size || given->size > 1 << 16)
+        return df__fail(err, DF_E_ARGUMENT, "df_engine_opts: size is %zu; begin with df_engine_opts_default()", given->size);
+    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    if (out->threads < 0 || out->threads > MAX_THREADS)
+        return df__fail(err, DF_E_ARGUMENT, "threads: %d is outside 0..%d", out->threads, MAX_THREADS);
+    if (out->max_pixels == 0 || out->max_bytes == 0)
+        return df__fail(err, DF_E_ARGUMENT, "max_pixels is %zu and max_bytes %zu: neither may be 0", out->max_pixels, out->max_bytes);
+    return DF_OK;
+}
+
+static df_slot *slot_at(df_engine *e, size_t i)
+{
+    if (i < DF_MAX_DETECTORS)
+        return &e->detectors[i].slot;
+    i -= DF_MAX_DETECTORS;
+    return i < DF_MAX_RECOGNISERS ? &e->recognisers[i].slot : &e->predictor.slot;
+}
+
+enum { SLOTS = DF_MAX_DETECTORS + DF_MAX_RECOGNISERS + 1 };
+
+df_status df_engine_new(const df_engine_opts *opts, df_engine **out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_engine *e = NULL;
+    df_engine_opts o;
+    if (!out)
+        return df__fail(err, DF_E_ARGUMENT, "df_engine_new: out is NULL");
+    *out = NULL;
+    DF_TRY(read_opts(opts, &o, err));
+    e = calloc(1, sizeof *e);
+    if (!e)
+        return df__no_memory(err, "engine", sizeof *e);
+    for (size_t i = 0; i < SLOTS; i++)
+        pthread_mutex_init(&slot_at(e, i)->lock, NULL);
+    if (o.weights_dir) {
+        e->dir = strdup(o.weights_dir);
+        if (!e->dir)
+            DF_TRY(df__no_memory(err, "weights_dir", strlen(o.weights_dir)));
+    } else {
+        DF_TRY(df__weights_dir(&e->dir, err));
+    }
+    e->loader = (df_loader){.dir = e->dir, .log = {o.log, o.log_user}};
+    e->limits = (df_limits){.bytes = o.max_bytes, .pixels = o.max_pixels};
+    e->threads = o.threads ? o.threads : df__cores();
+    *out = e, e = NULL;
+done:
+    df_engine_free(e);
+    return st;
+}
+
+void df_engine_free(df_engine *e)
+{
+    if (!e)
+        return;
+    for (size_t i = 0; df__detector_at(i); i++)
+        if (e->detectors[i].slot.ready)
+            df__detector_at(i)->close(e->detectors[i].self);
+    for (size_t i = 0; df__recogniser_at(i); i++)
+        if (e->recognisers[i].slot.ready)
+            df__recogniser_close(&e->recognisers[i].net);
+    df__shape_predictor_free(e->predictor.sp);
+    for (size_t i = 0; i < SLOTS; i++)
+        pthread_mutex_destroy(&slot_at(e, i)->lock);
+    free(e->dir);
+    free(e);
+}
+
+df_status df__engine_detector(df_engine *e, const df_detector_ops *ops, void **self, df_error *err)
+{
+    size_t i = 0;
+    while (df__detector_at(i) != ops)
+        i++;
+    df_slot *slot = &e->detectors[i].slot;
+    df_status st = DF_OK;
+    pthread_mutex_lock(&slot->lock);
+    if (!slot->ready) {
+        st = ops->open(&e->loader, &e->detectors[i].self, err);
+        slot->ready = st == DF_OK;
+    }
+    *self = e->detectors[i].self;
+    pthread_mutex_unlock(&slot->lock);
+    return st;
+}
+
+df_status df__engine_recogniser(df_engine *e, const df_recogniser *row, const df_recogniser_net **net, df_error *err)
+{
+    size_t i = 0;
+    while (df__recogniser_at(i) != row)
+        i++;
+    df_slot *slot = &e->recognisers[i].slot;
+    df_status st = DF_OK;
+    pthread_mutex_lock(&slot->lock);
+    if (!slot->ready) {
+        st = df__recogniser_open(&e->loader, row, &e->recognisers[i].net, err);
+        slot->ready = st == DF_OK;
+    }
+    *net = &e->recognisers[i].net;
+    pthread_mutex_unlock(&slot->lock);
+    return st;
+}
+
+df_status df__engine_predictor(df_engine *e, const df_shape_predictor **sp, df_error *err)
+{
+    df_slot *slot = &e->predictor.slot;
+    df_status st = DF_OK;
+    pthread_mutex_lock(&slot->lock);
+    if (!slot->ready) {
+        df_bytes file = {0};
+        st = df__weights_open(&e->loader, "dlib-5-points", &file, err);
+        if (st == DF_OK)
+            st = df__shape_predictor_parse(&file, "shape_predictor_5_face_landmarks.dat", &e->predictor.sp, err);
+        df__bytes_free(&file);
+        slot->ready = st == DF_OK;
+    }
+    *sp = e->predictor.sp;
+    pthread_mutex_unlock(&slot->lock);
+    return st;
+}

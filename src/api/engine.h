@@ -1,0 +1,32 @@
+/* engine.h - what an engine holds: limits, threads, and every model that was asked for, each loaded once. */
+#ifndef DF_API_ENGINE_H
+#define DF_API_ENGINE_H
+
+#include <pthread.h>
+
+#include "align/landmarks.h"
+#include "detect/detector.h"
+#include "image/decode.h"
+#include "represent/recogniser.h"
+
+enum { DF_MAX_DETECTORS = 32, DF_MAX_RECOGNISERS = 32 };
+
+/* A model that is loaded at most once. A failed load is tried again by the next caller: the file may be there by then. */
+typedef struct df_slot { pthread_mutex_t lock; bool ready; } df_slot;
+
+struct df_engine {
+    char     *dir;
+    df_loader loader;
+    df_limits limits;
+    int       threads;
+    struct { df_slot slot; void *self; } detectors[DF_MAX_DETECTORS];          /* in the order of df__detector_at */
+    struct { df_slot slot; df_recogniser_net net; } recognisers[DF_MAX_RECOGNISERS]; /* in the order of df__recogniser_at */
+    struct { df_slot slot; df_shape_predictor *sp; } predictor;                /* dlib's five points */
+};
+
+/* Load where needed; what comes back lives as long as the engine. */
+df_status df__engine_detector(df_engine *e, const df_detector_ops *ops, void **self, df_error *err);
+df_status df__engine_recogniser(df_engine *e, const df_recogniser *row, const df_recogniser_net **net, df_error *err);
+df_status df__engine_predictor(df_engine *e, const df_shape_predictor **sp, df_error *err);
+
+#endif

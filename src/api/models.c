@@ -1,0 +1,41 @@
+/* models.c - the catalogue as callers see it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "api/engine.h"
+
+const df_model_info *df_model_at(size_t index)
+{
+    const df_weights *row = df__weights_at(index);
+    return row ? &row->info : NULL;
+}
+
+df_status df_model_check(df_engine *engine, const char *name, bool hash, df_model_state *state, char *path, size_t path_size, df_error *err)
+{
+    df_status st = DF_OK;
+    char *full = NULL;
+    df_bytes file = {0};
+    const df_weights *row = name ? df__weights_find(name) : NULL;
+    if (!engine || !row || !state)
+        return df__fail(err, DF_E_ARGUMENT, "df_model_check: no weights are named \"%s\"", name ? name : "(NULL)");
+    DF_TRY(df__weights_path(&engine->loader, row->info.file, &full, err));
+    if (path && path_size)
+        snprintf(path, path_size, "%s", full);
+    struct stat info;
+    if (stat(full, &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        *state = DF_MODEL_ABSENT;
+    } else if (!hash) {
+        *state = (size_t)info.st_size == row->info.bytes ? DF_MODEL_READY : DF_MODEL_DAMAGED;
+    } else {
+        st = df__weights_open(&engine->loader, name, &file, err);
+        *state = st == DF_OK ? DF_MODEL_READY : DF_MODEL_DAMAGED;
+        if (st == DF_E_BAD_MODEL) /* an answer, not a failure; err says what is wrong */
+            st = DF_OK;
+    }
+done:
+    df__bytes_free(&file);
+    free(full);
+    return st;
+}

@@ -1,0 +1,64 @@
+/* photo.c - opening photos for the pipeline. */
+#include "api/photo.h"
+
+#include <string.h>
+
+df_status df__photo_open(const df_engine *e, const char *path, int want_side, df_photo *out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_photo photo = {.name = path, .owned = true};
+    df_photo_info info;
+    *out = (df_photo){0};
+    if (!path)
+        return df__fail(err, DF_E_ARGUMENT, "the path of a photo is NULL");
+    if (strcmp(path, "-") == 0)
+        photo.name = "standard input";
+    DF_TRY(df__read_file(path, e->limits.bytes, &photo.file, err));
+    st = df__photo_info(photo.file.data, photo.file.len, &e->limits, &info, err);
+    if (st == DF_OK)
+        st = df__photo_decode(photo.file.data, photo.file.len, &e->limits, want_side, &photo.px, err);
+    if (st != DF_OK) {
+        df__prefix(err, "%s", photo.name);
+        goto done;
+    }
+    photo.width = info.width, photo.height = info.height;
+    photo.scale = (double)info.width / photo.px.width;
+    if (photo.px.width == info.width)
+        df__bytes_free(&photo.file);
+    *out = photo, photo = (df_photo){0};
+done:
+    df__photo_close(&photo);
+    return st;
+}
+
+df_status df__photo_of(const df_image *img, df_photo *out, df_error *err)
+{
+    *out = (df_photo){0};
+    if (!img)
+        return df__fail(err, DF_E_ARGUMENT, "the image is NULL");
+    *out = (df_photo){.name = "image", .width = img->px.width, .height = img->px.height, .px = img->px, .scale = 1};
+    return DF_OK;
+}
+
+df_status df__photo_full(const df_engine *e, df_photo *photo, df_error *err)
+{
+    if (!photo->file.data)
+        return DF_OK;
+    df_pixels full;
+    df_status st = df__photo_decode(photo->file.data, photo->file.len, &e->limits, 0, &full, err);
+    if (st != DF_OK)
+        return st;
+    df__pixels_free(&photo->px);
+    photo->px = full;
+    photo->scale = 1;
+    df__bytes_free(&photo->file);
+    return DF_OK;
+}
+
+void df__photo_close(df_photo *photo)
+{
+    if (photo->owned)
+        df__pixels_free(&photo->px);
+    df__bytes_free(&photo->file);
+    *photo = (df_photo){0};
+}

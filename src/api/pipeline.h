@@ -1,0 +1,56 @@
+/* pipeline.h - the stages in a row, as the verbs share them: options to models, photo to faces, faces to crops. */
+#ifndef DF_API_PIPELINE_H
+#define DF_API_PIPELINE_H
+
+#include "align/align.h"
+#include "api/photo.h"
+
+typedef struct df_pipeline {
+    df_engine                *engine;
+    df_opts                   opts;
+    const df_detector_ops    *detector;
+    void                     *detector_self;
+    const df_recogniser      *row;
+    const df_recogniser_net  *net;
+    const df_template        *chip;
+    const df_shape_predictor *sp; /* NULL where nothing needs it */
+    void                     *eyes; /* the detector opencv, where its cascade of eyes is needed, else NULL */
+    df_align                  align;
+    df_metric                 metric;
+    df_range                  range;
+    bool                      flip; /* mean with the mirror image's vector: for chips, not for upstream's crops */
+} df_pipeline;
+
+/* Read the options and load the models, several at once where the engine has threads; the recogniser's only with `network`. */
+df_status df__pipeline_open(df_engine *engine, const df_opts *opts, bool network, df_pipeline *out, df_error *err);
+/* Longer side at which a photo may be decoded, 0: full scale. */
+int df__pipeline_side(const df_pipeline *p);
+/* Open the photo of a path or of a picture (one of the two is NULL). */
+df_status df__pipeline_photo(const df_pipeline *p, const char *path, const df_image *img, df_photo *out, df_error *err);
+/* Detect. Boxes in pixels of photo->px, unclipped, filtered as the options say; never empty on DF_OK. */
+df_status df__pipeline_detect(const df_pipeline *p, df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err);
+/* A crop for each face, in `scratch` or views of the photo. May decode the photo at full scale: `faces` follow. */
+df_status df__pipeline_crops(const df_pipeline *p, df_photo *photo, df_face_list *faces, df_arena *scratch, df_pixels **crops, df_error *err);
+/* Faces as callers see them: in pixels of the whole photo, clipped to it. */
+void df__pipeline_finish(const df_photo *photo, df_face_list *faces);
+
+struct df_faces { df_face_list list; };
+
+struct df_embeddings {
+    size_t               n, dims;
+    float               *rows;  /* [n][dims] */
+    df_face             *faces; /* [n] */
+    const df_recogniser *row;
+    df_align             align;
+    df_range             range;
+    bool                 flip;
+    const char          *detector;
+};
+
+/* Every stage of one photo. */
+df_status df__pipeline_represent(const df_pipeline *p, const char *path, const df_image *img, int threads, df_embeddings **out,
+                                 df_error *err);
+/* The closest pair of faces of two photos. */
+df_status df__pipeline_closest(const df_pipeline *p, const df_embeddings *e1, const df_embeddings *e2, df_verify_result *out, df_error *err);
+
+#endif

@@ -1,0 +1,144 @@
+/* represent.c - the verb represent, for one photo and for many. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/pipeline.h"
+#include "core/threads.h"
+
+static df_status new_embeddings(const df_pipeline *p, size_t n, df_embeddings **out, df_error *err)
+{
+    df_embeddings *e = calloc(1, sizeof *e);
+    size_t dims = (size_t)p->row->dims;
+    if (e) {
+        e->rows = calloc(n, dims * sizeof *e->rows);
+        e->faces = calloc(n, sizeof *e->faces);
+    }
+    if (!e || !e->rows || !e->faces) {
+        df_embeddings_free(e);
+        return df__no_memory(err, "embeddings", n * dims * sizeof(float));
+    }
+    e->n = n, e->dims = dims;
+    e->row = p->row, e->align = p->align, e->range = p->range, e->flip = p->flip, e->detector = p->detector->name;
+    *out = e;
+    return DF_OK;
+}
+
+df_status df__pipeline_represent(const df_pipeline *p, const char *path, const df_image *img, int threads, df_embeddings **out,
+                                 df_error *err)
+{
+    df_status st = DF_OK;
+    df_photo photo = {0};
+    df_arena scratch = {0};
+    df_face_list faces = {0};
+    df_embeddings *e = NULL;
+    df_pixels *crops;
+    *out = NULL;
+    DF_TRY(df__pipeline_photo(p, path, img, &photo, err));
+    DF_TRY(df__pipeline_detect(p, &photo, threads, &scratch, &faces, err));
+    DF_TRY(df__pipeline_crops(p, &photo, &faces, &scratch, &crops, err));
+    DF_TRY(new_embeddings(p, faces.n, &e, err));
+    st = df__recogniser_run(p->net, crops, faces.n, p->range, p->flip, threads, &scratch, e->rows, err);
+    if (st != DF_OK) {
+        df__prefix(err, "%s", photo.name);
+        goto done;
+    }
+    df__pipeline_finish(&photo, &faces);
+    memcpy(e->faces, faces.items, faces.n * sizeof *e->faces);
+    *out = e, e = NULL;
+done:
+    df_embeddings_free(e);
+    df__face_list_free(&faces);
+    df__arena_free(&scratch);
+    df__photo_close(&photo);
+    return st;
+}
+
+static df_status represent(df_engine *engine, const char *path, const df_image *img, const df_opts *opts, df_embeddings **out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_pipeline p;
+    if (!out)
+        return df__fail(err, DF_E_ARGUMENT, "df_represent: out is NULL");
+    *out = NULL;
+    DF_TRY(df__pipeline_open(engine, opts, true, &p, err));
+    DF_TRY(df__pipeline_represent(&p, path, img, engine->threads, out, err));
+done:
+    return st;
+}
+
+df_status df_represent(df_engine *engine, const char *path, const df_opts *opts, df_embeddings **out, df_error *err)
+{
+    return represent(engine, path, NULL, opts, out, err);
+}
+
+df_status df_represent_image(df_engine *engine, const df_image *img, const df_opts *opts, df_embeddings **out, df_error *err)
+{
+    return represent(engine, NULL, img, opts, out, err);
+}
+
+/* ---- many photos ---- */
+
+typedef struct many {
+    const df_pipeline *p;
+    const char *const *paths;
+    df_represent_fn    each;
+    void              *user;
+    pthread_mutex_t    lock;
+    atomic_bool        stop;
+} many;
+
+static void represent_one(void *arg, size_t i, int worker)
+{
+    many *m = arg;
+    df_embeddings *e = NULL;
+    df_error failed = {0};
+    (void)worker;
+    if (atomic_load(&m->stop))
+        return;
+    df_status st = df__pipeline_represent(m->p, m->paths[i], NULL, 1, &e, &failed);
+    pthread_mutex_lock(&m->lock);
+    if (!atomic_load(&m->stop) && !m->each(m->user, i, st == DF_OK ? e : NULL, st == DF_OK ? NULL : &failed))
+        atomic_store(&m->stop, true);
+    pthread_mutex_unlock(&m->lock);
+    df_embeddings_free(e);
+}
+
+df_status df_represent_many(df_engine *engine, const char *const *paths, size_t n, const df_opts *opts, df_represent_fn each, void *user,
+                            df_error *err)
+{
+    df_status st = DF_OK;
+    df_pipeline p;
+    if (!each || (!paths && n))
+        return df__fail(err, DF_E_ARGUMENT, "df_represent_many: paths or each is NULL");
+    DF_TRY(df__pipeline_open(engine, opts, true, &p, err));
+    many m = {.p = &p, .paths = paths, .each = each, .user = user};
+    pthread_mutex_init(&m.lock, NULL);
+    df__parallel_for(n, engine->threads, represent_one, &m);
+    pthread_mutex_destroy(&m.lock);
+done:
+    return st;
+}
+
+size_t df_embeddings_count(const df_embeddings *e) { return e ? e->n : 0; }
+
+size_t df_embeddings_dims(const df_embeddings *e) { return e ? e->dims : 0; }
+
+const float *df_embeddings_row(const df_embeddings *e, size_t index)
+{
+    return index < df_embeddings_count(e) ? e->rows + index * e->dims : NULL;
+}
+
+const df_face *df_embeddings_face(const df_embeddings *e, size_t index)
+{
+    return index < df_embeddings_count(e) ? &e->faces[index] : NULL;
+}
+
+void df_embeddings_free(df_embeddings *e)
+{
+    if (!e)
+        return;
+    free(e->rows);
+    free(e->faces);
+    free(e);
+}

@@ -1,0 +1,10 @@
+/* sha256.h - SHA-256 of bytes, by Nettle. */
+#ifndef DF_CORE_SHA256_H
+#define DF_CORE_SHA256_H
+
+#include <stddef.h>
+
+/* 64 lower-case hex digits and a NUL. */
+void df__sha256_hex(const void *data, size_t len, char out[65]);
+
+#endif

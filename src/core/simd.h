@@ -1,0 +1,14 @@
+/* simd.h - hot loops are plain C that the compiler vectorises; DF_CLONES before a function builds it once for each level of the
+ * processor family, and the loader picks. No effect on results: gcc's C11 mode never fuses a multiply with an add. */
+#ifndef DF_CORE_SIMD_H
+#define DF_CORE_SIMD_H
+
+/* Sanitizers must not see the resolvers, which run before their own start. clang knows the attribute too, but fuses multiplies
+ * with adds in such clones, so that results would depend on the processor: gcc alone. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) && !defined(DF_SANITIZED)
+#define DF_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define DF_CLONES
+#endif
+
+#endif

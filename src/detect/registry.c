@@ -1,0 +1,19 @@
+/* registry.c - the detectors by name. A new one is one line here. */
+#include <strings.h>
+
+#include "detect/detector.h"
+
+static const df_detector_ops *const detectors[] = {&df__detector_retinaface, &df__detector_ssd, &df__detector_opencv,
+                                                  &df__detector_skip};
+
+enum { DETECTORS = sizeof detectors / sizeof *detectors };
+
+const df_detector_ops *df__detector_at(size_t index) { return index < DETECTORS ? detectors[index] : NULL; }
+
+const df_detector_ops *df__detector_find(const char *name)
+{
+    for (size_t i = 0; i < DETECTORS; i++)
+        if (strcasecmp(detectors[i]->name, name) == 0)
+            return detectors[i];
+    return NULL;
+}

@@ -1,0 +1,117 @@
+/* op.h - what an operator is: a constant struct of functions, one row of op_table.c. One file op_<family>.c holds a family. */
+#ifndef DF_NN_OP_H
+#define DF_NN_OP_H
+
+#include "nn/graph.h"
+
+enum { DF_MAX_IN = 64 }; /* inputs of a node that is not Concat, Max, Min, Sum or Mean, which take any number */
+
+/* What one call of an operator may cost; a file cannot ask for more. */
+typedef struct df_limits {
+    size_t  bytes; /* of tensors that one plan or run holds at once */
+    int64_t work;  /* multiply-adds of one node */
+} df_limits;
+
+/* One node with its tensors, as an operator sees it. */
+typedef struct df_call {
+    const df_node   *node;
+    int64_t          opset;
+    const df_tensor *in;      /* type 0: left out */
+    size_t           n_in;
+    df_tensor       *out;     /* rank -1: nobody wants it */
+    size_t           n_out;
+    bool             nhwc;    /* tensors of rank 4 lie in memory, and say so in dims, as [n,h,w,c]; only where the operator's flags allow */
+    df_arena        *scratch; /* given back after the call */
+    const df_limits *limits;
+    df_error        *err;
+} df_call;
+
+/* What the planner may do with an operator. */
+enum {
+    DF_OP_VIEW = 1,         /* the output is input 0 with other dims: no copy */
+    DF_OP_INPLACE = 2,      /* the output may lie where an input of the same size lay */
+    DF_OP_ELEMENTWISE = 4,  /* any layout that all inputs share, after broadcasting */
+    DF_OP_AXIS = 8,         /* any layout; the axes are asked for with df__call_axis */
+    DF_OP_CHANNELS_LAST = 16, /* input 0 and output 0 in [n,h,w,c], other inputs as in the file */
+    DF_OP_NO_FOLD = 32,     /* not of its inputs alone */
+};
+
+struct df_fused;
+struct df_packer;
+
+/* What one run lends to a kernel. */
+typedef struct df_exec {
+    void *scratch; /* the kernel's scratch_bytes, aligned to 64 */
+    void *stream;  /* oneDNN's */
+    int   threads;
+} df_exec;
+
+/* An operator compiled for known shapes: immutable, run by any number of threads. */
+typedef struct df_kernel {
+    df_status (*run)(const struct df_kernel *self, const df_call *call, const df_exec *exec);
+    void      (*free)(struct df_kernel *self);
+    size_t      scratch_bytes;
+    const char *name; /* of the kernel chosen, for people */
+} df_kernel;
+
+typedef struct df_op {
+    const char *name;
+    unsigned    flags;
+    uint32_t    needs; /* bit i: the shape of the outputs depends on the values of input i */
+    /* Types and dims of the outputs; in[i].data is NULL where the values are not known. Messages need not name the node. */
+    df_status (*infer)(df_call *call);
+    /* Fill out[i].data; plain C, every type that the operator claims. */
+    df_status (*run)(const df_call *call);
+    /* (optional) A faster kernel for these shapes; *out stays NULL where there is none. `fused` holds what the passes put into the node. */
+    df_status (*compile)(const df_call *call, const struct df_fused *fused, struct df_packer *packer, df_kernel **out);
+} df_op;
+
+const df_op *df__op_find(const char *domain, const char *name); /* NULL when unknown */
+const df_op *df__op_at(size_t index);                           /* NULL past the last; for docs and tests */
+
+/* ---- helpers for operators ---- */
+
+bool df__given(const df_call *call, size_t i);   /* input i is there */
+bool df__wanted(const df_call *call, size_t i);  /* output i is there */
+df_status df__call_fail(const df_call *call, df_status status, const char *format, ...) DF_PRINTF(3, 4);
+/* At least `least`, at most `most` inputs, one output or more. */
+df_status df__call_arity(const df_call *call, size_t least, size_t most);
+/* The type of input i is one of `types` (ends with 0). */
+df_status df__call_types(const df_call *call, size_t i, const df_dtype *types);
+extern const df_dtype df__floats[], df__numbers[], df__integers[]; /* f32 f64; those and all integers; integers */
+
+/* Attribute `axis` (or a value) to 0..rank-1, in the layout of the call. */
+df_status df__call_axis(const df_call *call, int64_t axis, int rank, int *out);
+/* Integers that the node gives as an input (known now) or, in older opsets, as an attribute; *n is 0 when absent. At most `most`. */
+df_status df__call_ints(const df_call *call, int input, const char *attr, int64_t *out, size_t most, size_t *n);
+const char *df__call_string(const df_call *call, const char *attr, const char *otherwise);
+
+df_tensor df__shape_like(const df_tensor *t);             /* type and dims, no data */
+df_status df__call_check(const df_call *call, const df_tensor *t); /* dims are sane and below the limits */
+df_status df__call_work(const df_call *call, int64_t outputs, int64_t each); /* outputs * each multiply-adds are below the limit */
+df_status df__broadcast(const df_call *call, const df_tensor *a, const df_tensor *b, df_tensor *out); /* dims alone */
+size_t    df__tensor_bytes(const df_tensor *t);           /* of a checked tensor */
+int64_t   df__load_i64(const df_tensor *t, int64_t i);    /* element i; floats are cut */
+double    df__load_f64(const df_tensor *t, int64_t i);
+void      df__store_i64(df_tensor *t, int64_t i, int64_t v);  /* wraps as C does */
+void      df__store_f64(df_tensor *t, int64_t i, double v);
+void      df__strides(const df_tensor *t, int64_t strides[DF_MAX_RANK]); /* in elements */
+static inline bool df__is_float(df_dtype t) { return t == DF_F32 || t == DF_F64; }
+
+/* ---- op_window.c: kernels that slide over space (convolution, pooling) ---- */
+
+enum { DF_MAX_SPACE = DF_MAX_RANK - 2 };
+typedef struct df_window {
+    int     space; /* spatial dims */
+    int64_t in[DF_MAX_SPACE], out[DF_MAX_SPACE], kernel[DF_MAX_SPACE], stride[DF_MAX_SPACE], dilation[DF_MAX_SPACE];
+    int64_t pad[DF_MAX_SPACE], pad_end[DF_MAX_SPACE];
+    int64_t n, c;
+} df_window;
+/* From the attributes; `kernel` NULL takes kernel_shape. Input dims in the call's layout. */
+df_status df__window(const df_call *call, const int64_t *kernel, df_window *w);
+/* dims[0] = n, dims[1] = c, then space - or with c last, as the call's layout has it. */
+void df__space_dims(const df_call *call, df_tensor *t, int64_t n, int64_t c, int space, const int64_t *dims);
+/* Strides in elements of [n, c, space...] of a tensor in the call's layout. */
+void df__space_strides(const df_call *call, const df_tensor *t, int64_t strides[DF_MAX_RANK]);
+
+#endif

@@ -1,0 +1,67 @@
+/* plan.h - a program compiled for the shapes of its inputs: where each tensor lies, in which layout, and which kernel makes it. Immutable but
+ * for the pool of workspaces, which has its own lock. */
+#ifndef DF_NN_PLAN_H
+#define DF_NN_PLAN_H
+
+#include <pthread.h>
+
+#include "nn/onednn.h"
+
+typedef enum df_place { DF_PLACE_WORK, DF_PLACE_INPUT, DF_PLACE_OUTPUT, DF_PLACE_CONST } df_place;
+
+/* A tensor as it lies in memory. Several may share bytes: `root` owns them, the others begin `offset` behind. */
+typedef struct df_slot {
+    df_tensor t; /* dims in memory's order; data for constants */
+    int       root;
+    size_t    offset;
+    df_place  place; /* of a root */
+    size_t    at;    /* bytes from the workspace's begin; number of the input or output */
+    int       first, last; /* steps between which the bytes are needed */
+} df_slot;
+
+typedef struct df_plan_step {
+    const df_op    *op;
+    const df_node  *node;
+    const df_fused *fused;
+    df_kernel      *kernel; /* NULL: op->run */
+    size_t          in, n_in, out, n_out; /* in df_plan.refs: numbers of slots, -1 left out */
+    bool            nhwc;
+} df_plan_step;
+
+typedef struct df_workspace {
+    struct df_workspace *next;
+    uint8_t   *memory;
+    df_tensor *tensors; /* one a ref of the plan */
+    df_arena   scratch;
+    void      *stream;
+} df_workspace;
+
+typedef struct df_plan {
+    df_program    program; /* owns what the steps point to */
+    df_slot      *slots;
+    size_t        n_slots, cap_slots;
+    df_plan_step *steps;
+    size_t        n_steps, cap_steps;
+    int          *refs;
+    size_t        n_refs, cap_refs;
+    int          *outputs; /* slots of the graph's outputs */
+    bool         *copied;  /* the output lies elsewhere and is copied at the end */
+    size_t        bytes, kernel_bytes; /* of a workspace; of its part for kernels */
+    int           threads;
+    pthread_mutex_t lock;
+    df_workspace *idle;
+    size_t        n_idle;
+} df_plan;
+
+/* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). */
+df_status df__plan_new(df_program *program, int threads, df_packer *packer, df_plan **out, df_error *err);
+void      df__plan_free(df_plan *plan);
+/* plan_memory.c: places for all roots. */
+df_status df__plan_memory(df_plan *plan, df_error *err);
+/* `out`: type and dims are set, data in `results` */
+df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, df_error *err);
+
+/* layout.c: [n,c,h,w] to [n,h,w,c] and back, as operators. */
+extern const df_op df__op_to_nhwc, df__op_to_nchw;
+
+#endif

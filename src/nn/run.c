@@ -1,0 +1,147 @@
+/* run.c - one run of a plan in a workspace of its own. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/plan.h"
+
+enum { MAX_IDLE = 16 }; /* workspaces kept for the next runs */
+
+static void workspace_free(df_workspace *w)
+{
+    if (!w)
+        return;
+    df__arena_free(&w->scratch);
+    df__dnn_stream_free(w->stream);
+    free(w->memory);
+    free(w->tensors);
+    free(w);
+}
+
+void df__plan_free(df_plan *plan)
+{
+    if (!plan)
+        return;
+    for (df_workspace *w = plan->idle, *next; w; w = next) {
+        next = w->next;
+        workspace_free(w);
+    }
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kernel)
+            plan->steps[i].kernel->free(plan->steps[i].kernel);
+    if (plan->threads > 0)
+        pthread_mutex_destroy(&plan->lock);
+    df__program_free(&plan->program);
+    free(plan);
+}
+
+/* Tensors of constants and of the workspace get their data once; those of inputs and outputs at each run. */
+static df_workspace *workspace_new(df_plan *plan)
+{
+    df_workspace *w = calloc(1, sizeof *w);
+    size_t bytes = plan->bytes + plan->kernel_bytes;
+    if (!w)
+        return NULL;
+    w->memory = aligned_alloc(64, bytes ? (bytes + 63) & ~(size_t)63 : 64);
+    w->tensors = calloc(plan->n_refs + 1, sizeof *w->tensors);
+    w->stream = df__dnn_stream_new();
+    if (!w->memory || !w->tensors || !w->stream) {
+        workspace_free(w);
+        return NULL;
+    }
+    for (size_t i = 0; i < plan->n_refs; i++) {
+        if (plan->refs[i] < 0) {
+            w->tensors[i] = (df_tensor){.rank = -1};
+            continue;
+        }
+        const df_slot *s = &plan->slots[plan->refs[i]], *root = &plan->slots[s->root];
+        w->tensors[i] = s->t;
+        if (root->place == DF_PLACE_WORK)
+            w->tensors[i].data = w->memory + root->at + s->offset;
+        else if (root->place == DF_PLACE_CONST)
+            w->tensors[i].data = (char *)root->t.data + s->offset;
+    }
+    return w;
+}
+
+static df_workspace *borrow(df_plan *plan)
+{
+    pthread_mutex_lock(&plan->lock);
+    df_workspace *w = plan->idle;
+    if (w) {
+        plan->idle = w->next;
+        plan->n_idle--;
+    }
+    pthread_mutex_unlock(&plan->lock);
+    return w ? w : workspace_new(plan);
+}
+
+static void give_back(df_plan *plan, df_workspace *w)
+{
+    pthread_mutex_lock(&plan->lock);
+    bool keep = plan->n_idle < MAX_IDLE;
+    if (keep) {
+        w->next = plan->idle;
+        plan->idle = w;
+        plan->n_idle++;
+    }
+    pthread_mutex_unlock(&plan->lock);
+    if (!keep)
+        workspace_free(w);
+}
+
+static df_status run_step(df_plan *plan, df_workspace *w, const df_plan_step *s, df_error *err)
+{
+    df_call call = {.node = s->node, .opset = plan->program.opset, .in = w->tensors + s->in, .n_in = s->n_in, .out = w->tensors + s->out,
+                    .n_out = s->n_out, .nhwc = s->nhwc, .scratch = &w->scratch, .limits = &plan->program.limits, .err = err};
+    df_exec exec = {.scratch = w->memory + plan->bytes, .stream = w->stream, .threads = plan->threads};
+    df_status st = s->kernel ? s->kernel->run(s->kernel, &call, &exec) : s->op->run(&call);
+    if (st == DF_OK && !s->kernel && s->fused)
+        df__fused_apply(&call, s->fused, true);
+    if (st != DF_OK) {
+        df_step step = {.node = s->node};
+        df__step_blame(&plan->program, &step, err);
+    }
+    df__arena_reset(&w->scratch);
+    return st;
+}
+
+df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, df_error *err)
+{
+    df_status st = DF_OK;
+    size_t n = plan->program.main.n_outputs;
+    df_workspace *w = borrow(plan);
+    if (!w)
+        return df__no_memory(err, plan->program.label, plan->bytes + plan->kernel_bytes);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = plan->slots[plan->outputs[i]].t;
+        out[i].data = df__arena_alloc(results, df__tensor_bytes(&out[i]));
+        if (!out[i].data)
+            DF_TRY(df__no_memory(err, plan->program.label, df__tensor_bytes(&out[i])));
+    }
+    for (size_t i = 0; i < plan->n_refs; i++) {
+        if (plan->refs[i] < 0)
+            continue;
+        const df_slot *s = &plan->slots[plan->refs[i]], *root = &plan->slots[s->root];
+        if (root->place == DF_PLACE_INPUT)
+            w->tensors[i].data = (char *)in[root->at].data + s->offset;
+        else if (root->place == DF_PLACE_OUTPUT)
+            w->tensors[i].data = (char *)out[root->at].data + s->offset;
+    }
+    int before = df__dnn_threads(plan->threads);
+    for (size_t i = 0; i < plan->n_steps && st == DF_OK; i++)
+        st = run_step(plan, w, &plan->steps[i], err);
+    df__dnn_threads(before);
+    for (size_t i = 0; i < n && st == DF_OK; i++) {
+        const df_slot *s = &plan->slots[plan->outputs[i]], *root = &plan->slots[s->root];
+        size_t bytes = df__tensor_bytes(&out[i]);
+        if (!plan->copied[i] && root->at == i)
+            continue;
+        const char *from = root->place == DF_PLACE_WORK ? (char *)w->memory + root->at : root->place == DF_PLACE_INPUT ? in[root->at].data
+                           : root->place == DF_PLACE_CONST ? root->t.data : out[root->at].data;
+        if (bytes)
+            memcpy(out[i].data, from + s->offset, bytes);
+    }
+done:
+    give_back(plan, w);
+    return st;
+}

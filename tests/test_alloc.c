@@ -1,0 +1,32 @@
+/* test_alloc.c - stands between a program and malloc (linked with -Wl,--wrap) to make the n-th allocation fail. C code alone is
+ * watched: shared libraries keep their own malloc. */
+#include "test.h"
+
+static size_t count, fail_at;
+
+void test_alloc_fail_at(size_t n)
+{
+    count = 0;
+    fail_at = n;
+}
+
+size_t test_alloc_count(void) { return count; }
+
+static int refuse(void) { return ++count == fail_at; }
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t align, size_t n);
+char *__real_strdup(const char *s);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n);
+char *__wrap_strdup(const char *s);
+
+void *__wrap_malloc(size_t n) { return refuse() ? NULL : __real_malloc(n); }
+void *__wrap_calloc(size_t n, size_t size) { return refuse() ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *p, size_t n) { return refuse() ? NULL : __real_realloc(p, n); }
+void *__wrap_aligned_alloc(size_t align, size_t n) { return refuse() ? NULL : __real_aligned_alloc(align, n); }
+char *__wrap_strdup(const char *s) { return refuse() ? NULL : __real_strdup(s); }

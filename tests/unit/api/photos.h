@@ -1,0 +1,37 @@
+/* photos.h - what the tests of the verbs share: an engine, the demo photos, or a skip where one of them is absent. */
+#ifndef DF_TEST_PHOTOS_H
+#define DF_TEST_PHOTOS_H
+
+#include "test.h"
+
+/* An engine whose detector and recogniser are there; skips the test otherwise. */
+static inline df_engine *engine_or_skip(int threads)
+{
+    df_error err;
+    df_engine *df = NULL;
+    df_model_state state;
+    df_engine_opts o = df_engine_opts_default();
+    o.threads = threads;
+    CHECK_OK(df_engine_new(&o, &df, &err));
+    const char *needed[] = {"retinaface", "Dlib"};
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_OK(df_model_check(df, needed[i], false, &state, NULL, 0, &err));
+        if (state != DF_MODEL_READY || !test_photos_dir()) {
+            df_engine_free(df);
+            print_message("weights or photos are absent: make weights-test\n");
+            skip();
+        }
+    }
+    return df;
+}
+
+static inline const char *photo(const char *name)
+{
+    static char paths[8][1024];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", test_photos_dir(), name);
+    return path;
+}
+
+#endif
