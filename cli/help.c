@@ -15,7 +15,7 @@ static void option_left(const df_option_info *info, char *out, size_t size)
     char flag[80];
     cli_option_flag(info, flag, sizeof flag);
     if (info->type == DF_OPTION_SWITCH)
-        snprintf(out, size, strcmp(info->text, "on") == 0 ? "--no-%s" : "--%s", flag + 2);
+        snprintf(out, size, "--[no-]%s", flag + 2);
     else
         snprintf(out, size, "%s %s", flag, info->type == DF_OPTION_CHOICE ? "NAME" : "N");
 }
@@ -31,8 +31,6 @@ static void option_values(const df_option_info *info, char *out, size_t size)
     else if (info->type != DF_OPTION_SWITCH)
         snprintf(out, size, "%.0f..%.0f", info->min, info->max);
 }
-
-static const char *option_default(const df_option_info *info) { return *info->text ? info->text : "the model's or detector's own"; }
 
 static void flag_left(const cli_flag *f, char *out, size_t size)
 {
@@ -96,10 +94,8 @@ void cli_help_command(const cli_command *command)
     for (size_t i = 0; command->pipeline && (info = df_option_at(i)); i++) {
         option_left(info, left, sizeof left);
         option_values(info, values, sizeof values);
-        if (info->type == DF_OPTION_SWITCH)
-            snprintf(text, sizeof text, "%s (default %s)", info->help, info->text);
-        else
-            snprintf(text, sizeof text, "%s (%s; default %s)", info->help, values, option_default(info));
+        snprintf(text, sizeof text, "%s (%s%s%s%s)", info->help, values, *values && *info->text ? "; " : "", *info->text ? "default " : "",
+                 info->text);
         print_entry(stdout, left, text);
     }
     puts("\nevery command");
@@ -119,13 +115,23 @@ static void markdown_flags(const cli_flag *flags)
     putchar('\n');
 }
 
+/* In a table's cell a bar is spelled \\|. */
+static void markdown_cell(const char *text)
+{
+    for (; *text; text++)
+        fputs(*text == '|' ? "\\|" : (const char[]){*text, '\0'}, stdout);
+}
+
 static void markdown(void)
 {
     char left[96], values[256];
     const df_option_info *info;
     puts("## Commands\n\n| command | |\n|---|---|");
-    for (size_t i = 0; cli_command_at(i); i++)
-        printf("| `deepface %s %s` | %s |\n", cli_command_at(i)->name, cli_command_at(i)->usage, cli_command_at(i)->help);
+    for (size_t i = 0; cli_command_at(i); i++) {
+        printf("| `deepface %s ", cli_command_at(i)->name);
+        markdown_cell(cli_command_at(i)->usage);
+        printf("` | %s |\n", cli_command_at(i)->help);
+    }
     putchar('\n');
     for (size_t i = 0; cli_command_at(i); i++)
         if (cli_command_at(i)->flags) {
@@ -138,7 +144,7 @@ static void markdown(void)
     for (size_t i = 0; (info = df_option_at(i)); i++) {
         option_left(info, left, sizeof left);
         option_values(info, values, sizeof values);
-        printf("| `%s` | %s | %s | %s |\n", left, values, option_default(info), info->help);
+        printf("| `%s` | %s | %s | %s |\n", left, values, info->text, info->help);
     }
 }
 

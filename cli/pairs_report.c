@@ -95,13 +95,11 @@ int cli_pairs_table(const cli_pair_list *l)
     char bar[3 * BAR + 1];
     cli_table t;
     cli_table_start(&t, "llrll");
-    static const char *const head[] = {"photo", "photo", "distance", "", "verdict"};
-    for (size_t i = 0; i < t.columns; i++) {
-        if (i == 3)
-            cli_table_add(&t, CLI_BOLD, "0%*s%.3g", BAR / 2 + 1, "", l->threshold);
-        else
-            cli_table_add(&t, CLI_BOLD, "%s", head[i]);
-    }
+    cli_table_add(&t, CLI_BOLD, "photo");
+    cli_table_add(&t, CLI_BOLD, "photo");
+    cli_table_add(&t, CLI_BOLD, "distance");
+    cli_table_add(&t, CLI_BOLD, "0%*s%.3g", BAR / 2 - 4, "", l->threshold);
+    cli_table_add(&t, CLI_BOLD, "verdict");
     for (size_t i = 0; i < l->n; i++) {
         const cli_pair *p = &l->pairs[i];
         bool same = p->distance <= l->threshold, known = p->same >= 0, right = known && same == (p->same == 1);
@@ -154,16 +152,13 @@ static bool percent(FILE *to, const char *name, double share)
     return !isnan(share);
 }
 
-void cli_pairs_report(const cli_pair_list *l, const cli_args *args, FILE *to)
+/* How well the distances tell same from different, as far as there are pairs to say. */
+static void quality(const cli_stats *s, double threshold, FILE *to)
 {
-    const cli_stats *s = &l->stats;
-    const df_opts *o = &args->opts;
-    fprintf(to, "\n  %zu pairs of %zu photos, %.1f photos/s; %zu compared, %zu verified\n", l->n, l->n_photos,
-            (double)l->n_photos / fmax(l->seconds, 1e-9), l->compared, l->verified);
-    fprintf(to, "  %s, %s, align %s, %s, threshold %.4f\n%s", o->model, o->detector, o->align, o->metric, l->threshold,
-            s->pairs ? "\n" : "");
+    if (s->pairs)
+        fputc('\n', to);
     if (percent(to, "accuracy", s->accuracy))
-        fprintf(to, "   at the threshold %.4f\n", l->threshold);
+        fprintf(to, "   at the threshold %.4f\n", threshold);
     if (percent(to, "at the best", s->best_accuracy))
         fprintf(to, "   at %.4f\n", s->best_threshold);
     if (percent(to, "ten folds", s->folds_accuracy))
@@ -174,6 +169,16 @@ void cli_pairs_report(const cli_pair_list *l, const cli_args *args, FILE *to)
         fputs("   at FAR 1e-3\n", to);
     if (percent(to, "EER", s->eer))
         fprintf(to, "   AUC %.5f\n", s->auc);
+}
+
+void cli_pairs_report(const cli_pair_list *l, const cli_args *args, FILE *to)
+{
+    const df_opts *o = &args->opts;
+    fprintf(to, "\n  %zu pairs of %zu photos, %.1f photos/s; %zu compared, %zu verified\n", l->n, l->n_photos,
+            (double)l->n_photos / fmax(l->seconds, 1e-9), l->compared, l->verified);
+    fprintf(to, "  %s, %s, align %s, %s, threshold %.4f\n", o->model, o->detector, o->align, o->metric, l->threshold);
+    if (!args->table)
+        quality(&l->stats, l->threshold, to);
     name_photos(l, true, l->no_face, to);
     name_photos(l, false, l->unreadable, to);
     fputc('\n', to);

@@ -17,7 +17,7 @@ static void show(const df_verify_result *r)
     cli_print_coloured(colour, sign);
     cli_print_coloured(colour, r->verified ? "same person" : "different people");
     if (!isnan(r->confidence))
-        printf("   confidence %.0f %%", r->confidence);
+        printf("   confidence %.1f %%", r->confidence);
     cli_distance_bar(r->distance, r->threshold, BAR, bar, sizeof bar);
     printf("\n\n  distance   %-8.4f ", r->distance);
     cli_print_coloured(colour, bar);
@@ -63,7 +63,7 @@ static const cli_flag flags[] = {
      "many pairs: columns img1, img2 and, where it is known, same (1 or 0); each photo is read once"},
     {"root", 0, CLI_TEXT, "DIR", offsetof(cli_args, root), 0, 0, "folder that the names in P.csv start from"},
     {"out", 0, CLI_TEXT, "OUT.csv", offsetof(cli_args, out), 0, 0, "write each pair's distance, verdict or error"},
-    {"table", 0, CLI_SWITCH, NULL, offsetof(cli_args, table), 0, 0, "print each pair as a row of a table"},
+    {"table", 0, CLI_SWITCH, NULL, offsetof(cli_args, table), 0, 0, "print each pair as a row of a table, in place of the accuracy"},
     {0},
 };
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pages.h"
+
 enum { ALIGN = 64, FIRST_CHUNK = 64 * 1024 };
 
 struct df_arena_chunk {
@@ -25,7 +27,7 @@ void *df__arena_alloc(df_arena *arena, size_t bytes)
         size_t size = arena->total > FIRST_CHUNK ? round_up(arena->total / 2) : FIRST_CHUNK;
         if (size < bytes)
             size = bytes;
-        df_arena_chunk *chunk = aligned_alloc(ALIGN, round_up(sizeof *chunk) + size);
+        df_arena_chunk *chunk = df__pages_alloc(round_up(sizeof *chunk) + size);
         if (!chunk)
             return NULL;
         chunk->older = arena->chunks;

@@ -9,7 +9,7 @@
 
 /* The photo is reduced until its longer side is SIDE (never enlarged) and laid at the top left of a black canvas whose sides are
  * multiples of STEP: few shapes, so that the network is compiled a few times only. STEP is a multiple of the largest stride. */
-enum { SIDE = 640, STEP = 160, LEVELS = 3, PER_CELL = 2 };
+enum { SIDE = 640, STEP = 64, LEVELS = 3, PER_CELL = 2 };
 static const int   strides[LEVELS] = {8, 16, 32};
 static const float anchor_sides[LEVELS][PER_CELL] = {{16, 32}, {64, 128}, {256, 512}};
 static const float mean_bgr[3] = {104, 117, 127};

@@ -1,5 +1,5 @@
 /* caffe_layers.c - what each kind of Caffe layer means in ONNX's operators (opset 13). Source: the layers' own files in BVLC/caffe and
- * weiliu89/caffe (branch ssd), src/caffe/layers/NAME_layer.cpp. */
+ * weiliu89/caffe (branch ssd), src/caffe/layers/NAME_layer.cpp. Layers that only move numbers are in caffe_shape.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,8 +7,7 @@
 
 enum { MAX_WINDOW = 1024 };
 
-/* One node with one output, the first top. */
-static df_status one_node(df_caffe_net *net, const char *op, df_caffe_value *in, int rank, const int64_t *dims, df_node **node)
+df_status df__caffe_one(df_caffe_net *net, const char *op, df_caffe_value *in, int rank, const int64_t *dims, df_node **node)
 {
     df_status st = DF_OK;
     const char *from;
@@ -198,7 +197,7 @@ static df_status add_relu(df_caffe_net *net)
     df_node *node;
     df_caffe_value *x = net->in[0];
     DF_TRY(df__caffe_float(net, "negative_slope", 0, &slope));
-    DF_TRY(one_node(net, slope == 0 ? "Relu" : "LeakyRelu", x, x->rank, x->dims, &node));
+    DF_TRY(df__caffe_one(net, slope == 0 ? "Relu" : "LeakyRelu", x, x->rank, x->dims, &node));
     if (slope != 0)
         DF_TRY(df__node_set_float(net->graph, node, "alpha", (float)slope, net->err));
 done:
@@ -212,7 +211,7 @@ static df_status add_softmax(df_caffe_net *net)
     df_node *node;
     df_caffe_value *x = net->in[0];
     DF_TRY(df__caffe_axis(net, "axis", 1, x->rank, &axis));
-    DF_TRY(one_node(net, "Softmax", x, x->rank, x->dims, &node));
+    DF_TRY(df__caffe_one(net, "Softmax", x, x->rank, x->dims, &node));
     DF_TRY(df__node_set_int(net->graph, node, "axis", axis, net->err));
 done:
     return st;
@@ -294,7 +293,7 @@ static df_status add_pooling(df_caffe_net *net)
     DF_TRY(df__caffe_bool(net, "global_pooling", false, &global));
     if (global) {
         const int64_t dims[4] = {x->dims[0], x->dims[1], 1, 1};
-        DF_TRY(one_node(net, average ? "GlobalAveragePool" : "GlobalMaxPool", x, 4, dims, &node));
+        DF_TRY(df__caffe_one(net, average ? "GlobalAveragePool" : "GlobalMaxPool", x, 4, dims, &node));
         goto done;
     }
     DF_TRY(df__caffe_pair(net, "kernel_size", 0, 1, MAX_WINDOW, kernel));
@@ -302,7 +301,7 @@ static df_status add_pooling(df_caffe_net *net)
     DF_TRY(df__caffe_pair(net, "pad", 0, 0, MAX_WINDOW, pad));
     for (int i = 0; i < 2; i++)
         DF_TRY(place_windows(net, x->dims[2 + i], kernel[i], stride[i], pad[i], average, &n[i], &behind[i]));
-    DF_TRY(one_node(net, average ? "AveragePool" : "MaxPool", x, 4, (const int64_t[]){x->dims[0], x->dims[1], n[0], n[1]}, &node));
+    DF_TRY(df__caffe_one(net, average ? "AveragePool" : "MaxPool", x, 4, (const int64_t[]){x->dims[0], x->dims[1], n[0], n[1]}, &node));
     DF_TRY(df__node_set_ints(net->graph, node, "kernel_shape", 2, kernel, net->err));
     DF_TRY(df__node_set_ints(net->graph, node, "strides", 2, stride, net->err));
     DF_TRY(df__node_set_ints(net->graph, node, "pads", 4, (const int64_t[]){pad[0], pad[1], behind[0], behind[1]}, net->err));
@@ -349,169 +348,6 @@ done:
     return st;
 }
 
-/* Constants side by side along an axis. */
-static void join_data(df_caffe_net *net, int axis, df_caffe_value *y)
-{
-    int64_t outer = df__caffe_count(y, 0, axis);
-    float *to = y->data;
-    for (int64_t i = 0; i < outer; i++)
-        for (size_t k = 0; k < net->n_in; k++) {
-            int64_t n = df__caffe_count(net->in[k], axis, y->rank);
-            memcpy(to, net->in[k]->data + i * n, (size_t)n * sizeof *to);
-            to += n;
-        }
-}
-
-static df_status add_concat(df_caffe_net *net)
-{
-    df_status st = DF_OK;
-    int axis;
-    int64_t dims[DF_MAX_RANK];
-    bool constant = true;
-    df_node *node;
-    df_caffe_value *x = net->in[0], *y;
-    const char *in[DF_CAFFE_MAX_PORTS + 1] = {0};
-    DF_TRY(df__caffe_axis(net, df__text_field(net->param, "concat_dim") ? "concat_dim" : "axis", 1, x->rank, &axis));
-    memcpy(dims, x->dims, sizeof dims);
-    dims[axis] = 0;
-    for (size_t i = 0; i < net->n_in; i++) {
-        const df_caffe_value *v = net->in[i];
-        for (int k = 0; k < x->rank; k++)
-            if (v->rank != x->rank || (k != axis && v->dims[k] != x->dims[k]))
-                DF_TRY(df__caffe_fail(net, DF_E_BAD_MODEL, "input %zu differs in shape", i));
-        dims[axis] += v->dims[axis];
-        constant = constant && v->data;
-    }
-    DF_TRY(df__caffe_value_new(net, 0, x->rank, dims, constant, &y));
-    if (constant) {
-        DF_TRY(df__caffe_fill(net, y));
-        join_data(net, axis, y);
-        goto done;
-    }
-    for (size_t i = 0; i < net->n_in; i++)
-        DF_TRY(df__caffe_use(net, net->in[i], &in[i]));
-    DF_TRY(df__caffe_node(net, "Concat", in, y->name, &node));
-    DF_TRY(df__node_set_int(net->graph, node, "axis", axis, net->err));
-done:
-    return st;
-}
-
-/* The same blob by other names. */
-static df_status add_split(df_caffe_net *net)
-{
-    df_status st = DF_OK;
-    df_caffe_value *x = net->in[0], *y;
-    df_node *node;
-    const char *from;
-    DF_TRY(df__caffe_use(net, x, &from));
-    for (size_t i = 0; i < net->n_top; i++) {
-        DF_TRY(df__caffe_value_new(net, i, x->rank, x->dims, false, &y));
-        DF_TRY(df__caffe_node(net, "Identity", (const char *[]){from, NULL}, y->name, &node));
-    }
-done:
-    return st;
-}
-
-/* ---- the same numbers in another shape or order ---- */
-
-static df_status add_permute(df_caffe_net *net)
-{
-    df_status st = DF_OK;
-    int n = 0;
-    int64_t order[DF_MAX_RANK], dims[DF_MAX_RANK];
-    bool used[DF_MAX_RANK] = {0};
-    df_node *node;
-    df_caffe_value *x = net->in[0];
-    for (const df_text *o = df__text_field(net->param, "order"); o; o = df__text_again(o), n++) {
-        int64_t axis;
-        DF_TRY(df__caffe_whole(net, o, 0, x->rank - 1, &axis));
-        if (used[axis])
-            DF_TRY(df__caffe_fail(net, DF_E_BAD_MODEL, "order: %s comes twice", o->value));
-        used[axis] = true;
-        order[n] = axis;
-    }
-    for (int axis = 0; axis < x->rank; axis++) /* those not named come behind, as they were */
-        if (!used[axis])
-            order[n++] = axis;
-    for (int i = 0; i < n; i++)
-        dims[i] = x->dims[order[i]];
-    DF_TRY(one_node(net, "Transpose", x, x->rank, dims, &node));
-    DF_TRY(df__node_set_ints(net->graph, node, "perm", (size_t)x->rank, order, net->err));
-done:
-    return st;
-}
-
-static df_status reshape(df_caffe_net *net, int rank, const int64_t *dims)
-{
-    df_status st = DF_OK;
-    const char *shape, *from;
-    df_node *node;
-    df_caffe_value *y;
-    DF_TRY(df__caffe_value_new(net, 0, rank, dims, net->in[0]->data != NULL, &y));
-    if (net->in[0]->data) {
-        y->data = net->in[0]->data;
-        goto done;
-    }
-    DF_TRY(df__caffe_ints(net, "shape", (size_t)rank, dims, &shape));
-    DF_TRY(df__caffe_use(net, net->in[0], &from));
-    DF_TRY(df__caffe_node(net, "Reshape", (const char *[]){from, shape, NULL}, y->name, &node));
-done:
-    return st;
-}
-
-static df_status add_flatten(df_caffe_net *net)
-{
-    df_status st = DF_OK;
-    int first, last, rank = 0;
-    int64_t dims[DF_MAX_RANK];
-    df_caffe_value *x = net->in[0];
-    DF_TRY(df__caffe_axis(net, "axis", 1, x->rank, &first));
-    DF_TRY(df__caffe_axis(net, "end_axis", -1, x->rank, &last));
-    if (last < first)
-        DF_TRY(df__caffe_fail(net, DF_E_BAD_MODEL, "axis %d behind end_axis %d", first, last));
-    for (int i = 0; i < first; i++)
-        dims[rank++] = x->dims[i];
-    dims[rank++] = df__caffe_count(x, first, last + 1);
-    for (int i = last + 1; i < x->rank; i++)
-        dims[rank++] = x->dims[i];
-    DF_TRY(reshape(net, rank, dims));
-done:
-    return st;
-}
-
-/* 0 keeps a dimension, one -1 takes what is left. */
-static df_status add_reshape(df_caffe_net *net)
-{
-    df_status st = DF_OK;
-    int rank = 0, open = -1;
-    int64_t dims[DF_MAX_RANK], axis, axes, known = 1;
-    df_caffe_value *x = net->in[0];
-    int64_t count = df__caffe_count(x, 0, x->rank);
-    DF_TRY(df__caffe_int(net, "axis", 0, 0, 0, &axis));
-    DF_TRY(df__caffe_int(net, "num_axes", -1, -1, -1, &axes));
-    for (const df_text *d = df__text_field(df__text_field(net->param, "shape"), "dim"); d; d = df__text_again(d), rank++) {
-        int64_t v;
-        DF_TRY(df__caffe_whole(net, d, -1, DF_CAFFE_MAX_SIDE, &v));
-        if (rank == DF_MAX_RANK || (v == 0 && rank >= x->rank) || (v == -1 && open >= 0))
-            DF_TRY(df__caffe_fail(net, DF_E_BAD_MODEL, "dim: %s in place %d", d->value, rank));
-        dims[rank] = v == 0 ? x->dims[rank] : v;
-        if (v == -1)
-            open = rank, dims[rank] = 1;
-        if (dims[rank] < 1 || known > count / dims[rank])
-            DF_TRY(df__caffe_fail(net, DF_E_BAD_MODEL, "its shape has more than the %lld numbers of its input", (long long)count));
-        known *= dims[rank];
-    }
-    if (open >= 0 && count % known == 0) {
-        dims[open] = count / known;
-        known = count;
-    }
-    if (rank == 0 || known != count)
-        DF_TRY(df__caffe_fail(net, DF_E_BAD_MODEL, "%lld numbers do not fit its shape", (long long)count));
-    DF_TRY(reshape(net, rank, dims));
-done:
-    return st;
-}
-
 const df_caffe_kind *df__caffe_kind(const char *type)
 {
     static const df_caffe_kind kinds[] = {
@@ -524,11 +360,11 @@ const df_caffe_kind *df__caffe_kind(const char *type)
         {"Normalize", "norm_param", 1, 1, add_normalize},
         {"Pooling", "pooling_param", 1, 1, add_pooling},
         {"Eltwise", "eltwise_param", 2, DF_CAFFE_MAX_PORTS, add_eltwise},
-        {"Concat", "concat_param", 1, DF_CAFFE_MAX_PORTS, add_concat},
-        {"Split", NULL, 1, 1, add_split},
-        {"Permute", "permute_param", 1, 1, add_permute},
-        {"Flatten", "flatten_param", 1, 1, add_flatten},
-        {"Reshape", "reshape_param", 1, 1, add_reshape},
+        {"Concat", "concat_param", 1, DF_CAFFE_MAX_PORTS, df__caffe_concat},
+        {"Split", NULL, 1, 1, df__caffe_split},
+        {"Permute", "permute_param", 1, 1, df__caffe_permute},
+        {"Flatten", "flatten_param", 1, 1, df__caffe_flatten},
+        {"Reshape", "reshape_param", 1, 1, df__caffe_reshape},
         {"PriorBox", "prior_box_param", 2, 2, df__caffe_prior_box},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -1,4 +1,5 @@
-/* caffe_net.h - what caffe.c (files, wiring, order), caffe_layers.c and caffe_prior.c (one function a layer) share.
+/* caffe_net.h - what caffe.c (wiring, order), caffe_weights.c (the caffemodel) and caffe_layers.c, caffe_shape.c, caffe_prior.c (one
+ * function a layer) share.
  *
  * Every blob's shape is known while the graph is built, from the input's on: Caffe's pooling rounds up, and prior boxes and reshapes are
  * computed here. A layer that writes over its input makes a new value of the same blob. */
@@ -68,6 +69,14 @@ typedef struct df_caffe_kind {
 
 const df_caffe_kind *df__caffe_kind(const char *type); /* NULL when there is none */
 df_status df__caffe_prior_box(df_caffe_net *net);
+df_status df__caffe_concat(df_caffe_net *net);
+df_status df__caffe_split(df_caffe_net *net);
+df_status df__caffe_permute(df_caffe_net *net);
+df_status df__caffe_flatten(df_caffe_net *net);
+df_status df__caffe_reshape(df_caffe_net *net);
+
+/* Note the layers of the caffemodel, which must outlive the net. */
+df_status df__caffe_find_stored(df_caffe_net *net, const df_bytes *model);
 
 /* ---- for the layers ---- */
 
@@ -100,6 +109,8 @@ int64_t   df__caffe_count(const df_caffe_value *value, int from, int to); /* pro
 df_status df__caffe_use(df_caffe_net *net, df_caffe_value *value, const char **name);
 /* A node from `in` (NULL behind the last) to `out`. */
 df_status df__caffe_node(df_caffe_net *net, const char *op, const char *const *in, const char *out, df_node **node);
+/* A node from `in` to a new value of the first top. */
+df_status df__caffe_one(df_caffe_net *net, const char *op, df_caffe_value *in, int rank, const int64_t *dims, df_node **node);
 /* Constant NAME of the layer: "LAYER:NAME" in the graph. */
 df_status df__caffe_const(df_caffe_net *net, const char *name, int rank, const int64_t *dims, float **data, const char **full);
 df_status df__caffe_ints(df_caffe_net *net, const char *name, size_t n, const int64_t *values, const char **full);

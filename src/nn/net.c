@@ -26,7 +26,7 @@ struct df_net {
     df_program      program;
     df_packer       packer;
     pthread_mutex_t lock;     /* of the list below */
-    pthread_mutex_t compiling; /* of the packer; one plan is made at a time */
+    pthread_mutex_t compiling; /* one plan is made at a time: nobody makes the same one twice */
     cached         *plans[MAX_PLANS];
     uint64_t        clock;
 };
@@ -54,6 +54,19 @@ void df__net_free(df_net *net)
     free(net);
 }
 
+/* Of the matrices and kernels that will be packed. */
+static size_t weight_bytes(const df_program *p)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < p->main.n_steps; i++) {
+        const df_step *s = &p->main.steps[i];
+        const df_value *v = s->op && s->op->compile && s->n_in > 1 && s->in[1] >= 0 ? &p->values[df__value_root(p, s->in[1])] : NULL;
+        if (v && v->known)
+            bytes += df__tensor_bytes(&v->t);
+    }
+    return bytes;
+}
+
 df_status df__net_new(df_graph *graph, df_net **out, df_error *err)
 {
     return df__net_new_limited(graph, &default_limits, out, err);
@@ -65,7 +78,7 @@ df_status df__net_new_limited(df_graph *graph, const df_limits *limits, df_net *
     bool open = false;
     *out = NULL;
     df_net *net = calloc(1, sizeof *net);
-    if (!net || pthread_mutex_init(&net->lock, NULL) != 0 || pthread_mutex_init(&net->compiling, NULL) != 0) {
+    if (!net || pthread_mutex_init(&net->lock, NULL) != 0 || pthread_mutex_init(&net->compiling, NULL) != 0 || !df__packer_init(&net->packer)) {
         free(net);
         st = df__no_memory(err, graph->label, sizeof *net);
         df__graph_free(graph);
@@ -75,6 +88,7 @@ df_status df__net_new_limited(df_graph *graph, const df_limits *limits, df_net *
     DF_TRY(df__program_build(graph, limits, &net->program, err));
     DF_TRY(df__pass_fold(&net->program, false, &open, err));
     DF_TRY(df__pass_fuse(&net->program, false, err));
+    df__packer_reserve(&net->packer, weight_bytes(&net->program));
     *out = net;
     net = NULL;
 done:
@@ -207,7 +221,6 @@ static df_status compile(df_net *net, const df_tensor *in, int threads, cached *
     df_program program = {0};
     bool open = false;
     size_t n = net->graph->n_inputs;
-    int before = df__dnn_threads(threads);
     cached *c = calloc(1, sizeof *c);
     *out = NULL;
     if (!c || !(c->shapes = calloc(n + 1, sizeof *c->shapes)))
@@ -226,7 +239,6 @@ static df_status compile(df_net *net, const df_tensor *in, int threads, cached *
     *out = c;
     c = NULL;
 done:
-    df__dnn_threads(before);
     df__program_free(&program);
     cached_free(c);
     return st;

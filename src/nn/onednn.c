@@ -9,11 +9,14 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "core/pages.h"
+#include "nn/pack.h"
+
 /* OpenMP's runtime, which oneDNN brings with it; no pragma of ours needs a compiler flag. */
 int  omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
 
-enum { MAX_ARGS = 6 + 2 * DF_MAX_POSTS };
+enum { MAX_ARGS = 6 + 2 * DF_MAX_POSTS, MAX_RESERVE = 64 << 20 };
 
 /* ---- what differs between oneDNN 2.x and 3.x ---- */
 
@@ -84,6 +87,25 @@ static dnnl_primitive_desc_t product_primitive(const conv_desc *c, const_dnnl_pr
     return pd;
 }
 
+/* The usual layout of weights - one dimension, that of the output channels, in blocks of 16 or more - as pack.c wants it. */
+static bool is_blocked(const mem_desc *from, const mem_desc *to, int channel, df_pack *p)
+{
+    const dnnl_blocking_desc_t *b = &to->format_desc.blocking;
+    if (from->ndims > DF_PACK_DIMS || to->format_kind != dnnl_blocked || b->inner_nblks != 1 || b->inner_blks[0] % 16 != 0 ||
+        to->extra.flags != 0)
+        return false;
+    *p = (df_pack){.rank = from->ndims, .blocked = (int)b->inner_idxs[0], .block = b->inner_blks[0]};
+    for (int i = 0; i < from->ndims; i++) {
+        p->dims[i] = from->dims[i];
+        p->from[i] = from->format_desc.blocking.strides[i];
+        p->to[i] = b->strides[i];
+        if (i != p->blocked && to->padded_dims[i] != from->dims[i])
+            return false;
+    }
+    /* Scales go with the channels: those of a group each, or of groups of one channel. */
+    return p->blocked < p->rank - 1 && (p->blocked == channel || (p->blocked == 0 && from->dims[channel] == 1));
+}
+
 /* Copy `from` to the layout of `to`, each output channel times its scale. */
 static bool reorder(const mem_desc *from, const void *data, const mem_desc *to, void *out, const float *scale, int64_t n_scale, int mask)
 {
@@ -138,14 +160,24 @@ struct df_packed {
     void        *out;
 };
 
+bool df__packer_init(df_packer *packer)
+{
+    *packer = (df_packer){0};
+    return pthread_mutex_init(&packer->lock, NULL) == 0;
+}
+
 void df__packer_free(df_packer *packer)
 {
-    for (df_packed *p = packer->list, *next; p; p = next) {
-        next = p->next;
-        free(p->out);
-        free(p);
-    }
-    packer->list = NULL;
+    df__arena_free(&packer->arena);
+    pthread_mutex_destroy(&packer->lock);
+}
+
+void df__packer_reserve(df_packer *packer, size_t bytes)
+{
+    if (bytes > MAX_RESERVE)
+        bytes = MAX_RESERVE;
+    if (bytes > 0 && df__arena_alloc(&packer->arena, bytes))
+        df__arena_reset(&packer->arena); /* the chunk stays */
 }
 
 /* A kernel and all that it needs at a run. */
@@ -161,38 +193,58 @@ typedef struct dnn_kernel {
     bool             posts_after; /* oneDNN has no kernel with them */
 } dnn_kernel;
 
-static df_status pack(const df_call *call, dnn_kernel *k, const mem_desc *from, const float *scale, int64_t channels, int mask, df_packer *packer)
+static const void *find_packed(df_packer *packer, const df_packed *like)
+{
+    const void *found = NULL;
+    pthread_mutex_lock(&packer->lock);
+    for (df_packed *p = packer->list; p && !found; p = p->next)
+        if (p->data == like->data && p->scale == like->scale && dnnl_memory_desc_equal(&p->from, &like->from) &&
+            dnnl_memory_desc_equal(&p->to, &like->to))
+            found = p->out;
+    pthread_mutex_unlock(&packer->lock);
+    return found;
+}
+
+/* Weights that outlive the plan (`shared`) are packed once for all plans. */
+static df_status pack(const df_call *call, dnn_kernel *k, const mem_desc *from, const float *scale, int64_t channels, int mask, bool shared,
+                      df_packer *packer)
 {
     const void *data = call->in[1].data;
+    df_packed what = {.data = data, .scale = scale, .from = *from, .to = k->weights};
     if (!scale && dnnl_memory_desc_equal(from, &k->weights) && (uintptr_t)data % sizeof(float) == 0) {
         k->packed = data;
         return DF_OK;
     }
-    for (df_packed *p = packer->shared ? packer->list : NULL; p; p = p->next)
-        if (p->data == data && p->scale == scale && dnnl_memory_desc_equal(&p->from, from) && dnnl_memory_desc_equal(&p->to, &k->weights)) {
-            k->packed = p->out;
-            return DF_OK;
-        }
-    size_t bytes = (dnnl_memory_desc_get_size(&k->weights) + 63) & ~(size_t)63;
-    void *out = aligned_alloc(64, bytes ? bytes : 64);
-    df_packed *entry = packer->shared ? calloc(1, sizeof *entry) : NULL;
-    if (!out || (packer->shared && !entry)) {
-        free(out);
-        free(entry);
-        return df__no_memory(call->err, "packed weights", bytes);
+    k->packed = shared ? find_packed(packer, &what) : NULL;
+    if (k->packed)
+        return DF_OK;
+    size_t bytes = dnnl_memory_desc_get_size(&k->weights);
+    df_packed *entry = NULL;
+    df_pack blocks;
+    if (shared) {
+        pthread_mutex_lock(&packer->lock);
+        entry = df__arena_calloc(&packer->arena, 1, sizeof *entry);
+        what.out = entry ? df__arena_alloc(&packer->arena, bytes) : NULL;
+        pthread_mutex_unlock(&packer->lock);
+    } else {
+        what.out = k->own_weights = df__pages_alloc(bytes);
     }
-    if (!reorder(from, data, &k->weights, out, scale, channels, mask)) {
-        free(out);
-        free(entry);
+    if (!what.out)
+        return df__no_memory(call->err, "packed weights", bytes);
+    if (is_blocked(from, &k->weights, mask == 3, &blocks)) {
+        blocks.scale = scale;
+        df__pack_blocks(&blocks, data, what.out);
+    } else if (!reorder(from, data, &k->weights, what.out, scale, channels, mask)) {
         return df__call_fail(call, DF_E_INTERNAL, "oneDNN cannot pack the weights");
     }
-    k->packed = out;
-    if (!entry) {
-        k->own_weights = out;
+    k->packed = what.out;
+    if (!entry)
         return DF_OK;
-    }
-    *entry = (df_packed){.next = packer->list, .data = data, .scale = scale, .from = *from, .to = k->weights, .out = out};
+    pthread_mutex_lock(&packer->lock);
+    *entry = what;
+    entry->next = packer->list;
     packer->list = entry;
+    pthread_mutex_unlock(&packer->lock);
     return DF_OK;
 }
 
@@ -363,7 +415,7 @@ static df_status build(const df_call *call, make_primitive make, conv_desc *c, c
     if (dnnl_primitive_create(&k->prim, pd) != dnnl_success)
         DF_TRY(df__no_memory(call->err, "oneDNN's primitive", sizeof *k));
     if (call->in[1].data)
-        DF_TRY(pack(call, k, &w->plain, fused ? fused->scale : NULL, w->channels, w->mask, packer));
+        DF_TRY(pack(call, k, &w->plain, fused ? fused->scale : NULL, w->channels, w->mask, call->shared_weights, packer));
     DF_TRY(fold_bias(call, w->bias, fused, w->channels, k));
     *out = &k->base;
     k = NULL;

@@ -2,14 +2,20 @@
 #ifndef DF_NN_ONEDNN_H
 #define DF_NN_ONEDNN_H
 
+#include <pthread.h>
+
 #include "nn/ir.h"
 
-/* Weights as oneDNN wants them, kept for all plans of a net. Guarded by whoever compiles. */
+/* Weights as oneDNN wants them, kept for all plans of a net. Several threads may compile kernels with one packer. */
 typedef struct df_packed df_packed;
 typedef struct df_packer {
-    df_packed *list;   /* of the net */
-    bool       shared; /* the weights at hand outlive the plan: worth remembering */
+    df_packed      *list;
+    df_arena        arena; /* the weights, side by side */
+    pthread_mutex_t lock;  /* of both */
 } df_packer;
+bool df__packer_init(df_packer *packer);
+/* Room for weights of so many bytes at once: a hint that saves page faults. */
+void df__packer_reserve(df_packer *packer, size_t bytes);
 void df__packer_free(df_packer *packer);
 
 /* y[m, n] = a[m, k] * weights (+ bias) */

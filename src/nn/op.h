@@ -21,6 +21,7 @@ typedef struct df_call {
     df_tensor       *out;     /* rank -1: nobody wants it */
     size_t           n_out;
     bool             nhwc;    /* tensors of rank 4 lie in memory, and say so in dims, as [n,h,w,c]; only where the operator's flags allow */
+    bool             shared_weights; /* compile(): input 1 outlives the plan */
     df_arena        *scratch; /* given back after the call */
     const df_limits *limits;
     df_error        *err;

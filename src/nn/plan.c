@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/threads.h"
+
+enum { MAX_CREW = 8 }; /* threads that make kernels together */
+
 /* A value's slots: as the file has it, and channels last; -1 while there is none. */
 typedef struct homes { int plain, nhwc; } homes;
 
@@ -313,7 +317,9 @@ static df_status lower_step(lower *l, const df_step *s)
         out[i] = nhwc ? h->nhwc : h->plain;
     }
     DF_TRY(add_step(l, s->op, s->node, in, s->n_in, out, s->n_out, nhwc));
-    l->plan->steps[l->plan->n_steps - 1].fused = s->fused;
+    df_plan_step *made = &l->plan->steps[l->plan->n_steps - 1];
+    made->fused = s->fused;
+    made->shared_weights = s->n_in > 1 && s->in[1] >= 0 && l->p->values[df__value_root(l->p, s->in[1])].shared;
 done:
     df__arena_free(&scratch);
     return st;
@@ -347,32 +353,76 @@ static df_status align_constant(lower *l, int slot)
     return DF_OK;
 }
 
-static df_status compile_step(lower *l, df_plan_step *s)
+static df_status compile_step(const lower *l, df_plan_step *s, df_error *err)
 {
     df_status st = DF_OK;
     df_arena scratch = {0};
+    if (!s->op->compile)
+        return DF_OK;
     df_tensor *tensors = df__arena_alloc(&scratch, (s->n_in + s->n_out) * sizeof *tensors);
     if (!tensors)
-        DF_TRY(no_memory(l, (s->n_in + s->n_out) * sizeof *tensors));
+        DF_TRY(df__no_memory(err, l->p->label, (s->n_in + s->n_out) * sizeof *tensors));
     for (size_t i = 0; i < s->n_in + s->n_out; i++) {
         tensors[i] = tensor_of(l->plan, l->plan->refs[s->in + i]);
         if (i < s->n_in && tensors[i].rank < 0)
             tensors[i] = (df_tensor){0};
     }
     df_call call = {.node = s->node, .opset = l->p->opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
-                    .nhwc = s->nhwc, .scratch = &scratch, .limits = &l->p->limits, .err = l->err};
-    if (s->op->compile)
-        DF_TRY(s->op->compile(&call, s->fused, l->packer, &s->kernel));
-    if (s->kernel && s->kernel->scratch_bytes > l->plan->kernel_bytes)
-        l->plan->kernel_bytes = s->kernel->scratch_bytes;
-    for (size_t i = 0; i < s->n_in && !s->kernel; i++)
-        DF_TRY(align_constant(l, l->plan->refs[s->in + i]));
+                    .nhwc = s->nhwc, .shared_weights = s->shared_weights, .scratch = &scratch, .limits = &l->p->limits, .err = err};
+    st = s->op->compile(&call, s->fused, l->packer, &s->kernel);
 done:
     if (st != DF_OK) {
         df_step step = {.node = s->node};
-        df__step_blame(l->p, &step, l->err);
+        df__step_blame(l->p, &step, err);
     }
     df__arena_free(&scratch);
+    return st;
+}
+
+/* What one thread of compile_all met first. */
+typedef struct mishap { df_status st; size_t step; df_error err; } mishap;
+typedef struct crew { const lower *l; int threads; mishap met[MAX_CREW]; } crew;
+
+static void compile_one(void *arg, size_t i, int worker)
+{
+    crew *c = arg;
+    mishap *m = &c->met[worker];
+    df_error err = {0};
+    int before = df__dnn_threads(c->threads); /* kernels are made for the number of threads that run them */
+    df_status st = compile_step(c->l, &c->l->plan->steps[i], &err);
+    df__dnn_threads(before);
+    if (st != DF_OK && (m->st == DF_OK || i < m->step))
+        *m = (mishap){st, i, err};
+}
+
+/* Making kernels takes longer than a first run: all threads that the run may use take part. */
+static df_status compile_all(lower *l)
+{
+    df_plan *plan = l->plan;
+    df_status st = DF_OK;
+    crew *c = df__arena_calloc(&l->p->arena, 1, sizeof *c);
+    if (!c)
+        return no_memory(l, sizeof *c);
+    c->l = l;
+    c->threads = plan->threads;
+    df__parallel_for(plan->n_steps, plan->threads < MAX_CREW ? plan->threads : MAX_CREW, compile_one, c);
+    const mishap *first = NULL;
+    for (int i = 0; i < MAX_CREW; i++)
+        if (c->met[i].st != DF_OK && (!first || c->met[i].step < first->step))
+            first = &c->met[i];
+    if (first) {
+        if (l->err)
+            *l->err = first->err;
+        return first->st;
+    }
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const df_plan_step *s = &plan->steps[i];
+        if (s->kernel && s->kernel->scratch_bytes > plan->kernel_bytes)
+            plan->kernel_bytes = s->kernel->scratch_bytes;
+        for (size_t k = 0; k < s->n_in && !s->kernel; k++)
+            DF_TRY(align_constant(l, plan->refs[s->in + k]));
+    }
+done:
     return st;
 }
 
@@ -433,8 +483,7 @@ df_status df__plan_new(df_program *program, int threads, df_packer *packer, df_p
         DF_TRY(lower_step(&l, &l.p->main.steps[i]));
     DF_TRY(finish_outputs(&l));
     DF_TRY(df__plan_memory(plan, err));
-    for (size_t i = 0; i < plan->n_steps; i++)
-        DF_TRY(compile_step(&l, &plan->steps[i]));
+    DF_TRY(compile_all(&l));
     plan->kernel_bytes = (plan->kernel_bytes + 63) & ~(size_t)63;
     *out = plan;
 done:

@@ -25,7 +25,7 @@ typedef struct df_plan_step {
     const df_fused *fused;
     df_kernel      *kernel; /* NULL: op->run */
     size_t          in, n_in, out, n_out; /* in df_plan.refs: numbers of slots, -1 left out */
-    bool            nhwc;
+    bool            nhwc, shared_weights;
 } df_plan_step;
 
 typedef struct df_workspace {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pages.h"
 #include "nn/plan.h"
 
 enum { MAX_IDLE = 16 }; /* workspaces kept for the next runs */
@@ -41,7 +42,7 @@ static df_workspace *workspace_new(df_plan *plan)
     size_t bytes = plan->bytes + plan->kernel_bytes;
     if (!w)
         return NULL;
-    w->memory = aligned_alloc(64, bytes ? (bytes + 63) & ~(size_t)63 : 64);
+    w->memory = df__pages_alloc(bytes);
     w->tensors = calloc(plan->n_refs + 1, sizeof *w->tensors);
     w->stream = df__dnn_stream_new();
     if (!w->memory || !w->tensors || !w->stream) {

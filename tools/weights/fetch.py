@@ -113,14 +113,14 @@ def main():
     ask.add_argument("--check", action="store_true", help="look only: exit 1 when a file is absent or damaged")
     ask.add_argument("--list", action="store_true", help="print the table")
     ask.add_argument("--tables", type=pathlib.Path, default=HERE, help="folder of table.tsv and packages.tsv")
-    ask.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="folder of photos, onnx-cases and packages")
+    ask.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="folder of photos, packages and test cases")
     args = ask.parse_args()
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files go
     table, by_name = read(args.tables / "table.tsv"), {p["package"]: p for p in read(args.tables / "packages.tsv")}
     words = args.what or ["demo"]
     rows, cache = chosen(table, words), args.build / "packages"
-    folders = {"weights": weights_folder(), "photos": args.build / "photos", "onnx-cases": args.build / "onnx-cases"}
+    folders = {"weights": weights_folder(), "photos": args.build / "photos", "build": args.build}
     if args.list:
         for row in rows:
             print(f"{row['name']:<24} {int(row['bytes']) / 1e6:7.1f} MB  {row['licence']:<20} {folders[row['place']] / row['file']}")
