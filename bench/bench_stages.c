@@ -106,7 +106,7 @@ static df_status align(bench *b, df_error *err)
 static df_status represent(bench *b, df_error *err)
 {
     df__arena_reset(&b->scratch);
-    return df__recogniser_run(b->p.net, b->crops, 1, b->p.range, b->p.flip, b->engine->threads, &b->scratch, b->vector, err);
+    return df__recogniser_run(b->p.net, b->crops, 1, b->p.range, b->p.flip, &b->scratch, b->vector, err);
 }
 
 static df_status verify_warm(bench *b, df_error *err)
@@ -223,6 +223,7 @@ int main(int argc, char **argv)
     DF_TRY(face_stages(&b, "eyes", err));
     DF_TRY(verify_stages(&b, "retinaface", "points", err));
     DF_TRY(verify_stages(&b, "ssd", "eyes", err));
+    DF_TRY(verify_stages(&b, "opencv", "eyes", err)); /* the ways that bench/peers/upstream_verify.py times */
 done:
     if (st != DF_OK)
         fprintf(stderr, "bench: %s\n", err->message);

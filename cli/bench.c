@@ -133,9 +133,10 @@ static bool show(const bench *b)
     }
     if (b->args->json)
         puts("]");
-    if (b->args->json || b->args->quiet)
-        t.n = 0;
-    return cli_table_end(&t);
+    if (!b->args->json && !b->args->quiet)
+        return cli_table_end(&t);
+    cli_table_drop(&t);
+    return true;
 }
 
 static int run(const cli_args *given)

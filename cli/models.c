@@ -122,8 +122,8 @@ static int run(const cli_args *args)
     if (args->json)
         puts("]");
     if (args->json || args->quiet)
-        table.n = 0;
-    if (!cli_table_end(&table))
+        cli_table_drop(&table);
+    else if (!cli_table_end(&table))
         code = cli_fail(CLI_FAILED, "out of memory");
     df_engine_free(engine);
     return code;

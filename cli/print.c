@@ -118,6 +118,14 @@ static void print_row(const cli_table *t, const cli_cell *row, const size_t *wid
     putchar('\n');
 }
 
+void cli_table_drop(cli_table *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        free(t->cells[i].text);
+    free(t->cells);
+    *t = (cli_table){0};
+}
+
 bool cli_table_end(cli_table *t)
 {
     static const frame lines[] = {{"\xE2\x94\x8C", "\xE2\x94\xAC", "\xE2\x94\x90"},
@@ -138,10 +146,7 @@ bool cli_table_end(cli_table *t)
     }
     if (ok && rows)
         print_rule(widths, t->columns, utf8 ? lines[2] : plain);
-    for (size_t i = 0; i < t->n; i++)
-        free(t->cells[i].text);
-    free(t->cells);
     free(widths);
-    *t = (cli_table){0};
+    cli_table_drop(t);
     return ok;
 }

@@ -36,5 +36,7 @@ void cli_table_start(cli_table *t, const char *align);
 void cli_table_add(cli_table *t, cli_colour colour, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Print to stdout with a margin of two columns, and free. False when memory ran out. */
 bool cli_table_end(cli_table *t);
+/* Free without printing. */
+void cli_table_drop(cli_table *t);
 
 #endif

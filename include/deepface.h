@@ -103,7 +103,7 @@ DF_API void      df_engine_free(df_engine *engine);
 
 /* One struct for every verb; a verb reads the fields of the stages that it runs. The table in
  * src/core/options.c describes each once (name, type, default, bounds, choices, help); command line
- * flags and docs/options.md are made from it. */
+ * flags and docs/cli.md are made from it. */
 typedef struct df_opts {
     size_t      size;          /* set by df_opts_default */
     const char *detector;      /* "retinaface" (default), "ssd", "skip" */

@@ -27,6 +27,10 @@ const char *test_data_dir(void) { return folder("DF_TEST_DATA", DF_SOURCE_DIR "/
 const char *test_photos_dir(void) { return folder("DF_TEST_PHOTOS", DF_SOURCE_DIR "/build/photos"); }
 const char *test_golden_dir(void) { return folder("DF_TEST_GOLDEN", DF_SOURCE_DIR "/tests/golden"); }
 
+/* oneDNN's threads meet at the barriers of libgomp, which is not built for the thread sanitizer: it cannot see them. */
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void) { return "called_from_lib:libdnnl.so\n"; }
+
 int main(int argc, char **argv)
 {
     static struct CMUnitTest chosen[MAX_TESTS];

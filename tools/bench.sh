@@ -30,26 +30,27 @@ model=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -1)
 printf '\n  %s, %s cores\n\n' "${model:-$(uname -m)}" "$(nproc)"
 awk -F, '
   NR == 1 { next }
-  { tool = $2 == "deepface-c" ? "ours" : "theirs"; if (!($1 in seen)) { order[++n] = $1; seen[$1] = 1 }
-    median[tool, $1] = $5; least[tool, $1] = $6; version[tool] = $2 " " $3 }
+  { tool = ($2 == "deepface-c") ? "ours" : "theirs"; version[tool] = $2 " " $3; median[tool, $1] = $5; least[tool, $1] = $6 }
+  !($1 in seen) { order[++n] = $1; seen[$1] = 1 }
   END {
-    peers = "theirs" in version
-    head = peers ? sprintf("  %12s %10s %8s", version["theirs"], "min", "ratio") : ""
-    printf "  %-34s %16s %10s%s\n", "milliseconds, median", version["ours"], "min", head
+    peers = ("theirs" in version)
+    row = "  %-36s %18s %10s"
+    printf(row, "milliseconds", version["ours"], "least")
+    printf(peers ? "  %18s %10s %8s\n" : "\n", version["theirs"], "least", "ratio")
     for (i = 1; i <= n; i++) {
-      s = order[i]
-      printf "  %-34s %16s %10s", s, median["ours", s], least["ours", s]
-      if (peers) printf "  %*s %10s %8s", length(version["theirs"]) > 12 ? length(version["theirs"]) : 12, median["theirs", s], least["theirs", s], \
-        median["ours", s] > 0 && median["theirs", s] > 0 ? sprintf("%.1f x", median["theirs", s] / median["ours", s]) : ""
-      print ""
+      s = order[i]; a = median["ours", s] + 0; b = median["theirs", s] + 0
+      printf(row, s, a ? sprintf("%.1f", a) : "", a ? sprintf("%.1f", least["ours", s]) : "")
+      if (b) printf("  %18.1f %10.1f %8s", b, least["theirs", s], a ? sprintf("%.1f x", b / a) : "")
+      printf("\n")
     }
-    if (peers) {
-      d = "verify %s ssd+eyes+Dlib"; o = "verify %s retinaface+points+Dlib"
-      for (k = split("cold warm", kind, " "); k > 0; k--)
-        if (median["theirs", sprintf(d, kind[k])] > 0)
-          printf "\n  %s: deepface for Python with ssd over our default, retinaface+points: %.1f x", kind[k],
-            median["theirs", sprintf(d, kind[k])] / median["ours", sprintf(o, kind[k])]
-      print ""
+    split("cold warm", kinds, " ")
+    for (k = 1; k <= 2; k++) {
+      a = median["ours", "verify " kinds[k] " retinaface+points+Dlib"] + 0
+      for (i = split("opencv ssd", detectors, " "); i > 0; i--) {
+        b = median["theirs", "verify " kinds[k] " " detectors[i] "+eyes+Dlib"] + 0
+        if (a && b) printf("\n  %s: %s with %s takes %.1f times as long as our default (retinaface, points)", kinds[k], version["theirs"], detectors[i], b / a)
+      }
     }
+    if (peers) printf("\n")
   }' "$csv"
 printf '\n  rows: %s\n' "$csv"

@@ -29,9 +29,10 @@ ms=$((($(date +%s%N) - begun) / 1000000))
 printf '  All of it took %d ms, from a cold start.\n' "$ms"
 
 for name in obama obama2 biden; do
-  "$deepface" draw "$photos/$name.jpg" -o "$out/$name.png" -q
+  case $name in biden) who="Joe Biden" ;; *) who="Barack Obama" ;; esac
+  "$deepface" draw "$photos/$name.jpg" --labels "$who" -o "$out/$name.png" -q
 done
-printf '  Faces and points are marked in %s/{obama,obama2,biden}.png\n' "${out#"$PWD"/}"
+printf '  Faces, points and names are marked in %s/{obama,obama2,biden}.png\n' "${out#"$PWD"/}"
 printf '  Your own: %s verify A.jpg B.jpg\n\n' "${deepface#"$PWD"/}"
 
 wrong=$(awk -F, 'NR > 1 && $4 != $5' "$out/verdicts.csv" | wc -l)

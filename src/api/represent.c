@@ -38,7 +38,7 @@ df_status df__pipeline_represent(const df_pipeline *p, const char *path, const d
     DF_TRY(df__pipeline_detect(p, &photo, threads, &scratch, &faces, err));
     DF_TRY(df__pipeline_crops(p, &photo, &faces, &scratch, &crops, err));
     DF_TRY(new_embeddings(p, faces.n, &e, err));
-    st = df__recogniser_run(p->net, crops, faces.n, p->range, p->flip, threads, &scratch, e->rows, err);
+    st = df__recogniser_run(p->net, crops, faces.n, p->range, p->flip, &scratch, e->rows, err);
     if (st != DF_OK) {
         df__prefix(err, "%s", photo.name);
         goto done;

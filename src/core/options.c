@@ -1,5 +1,5 @@
 /* options.c - the options of the pipeline, each described once: field, type, default, bounds, choices, help. df_opts_init, the
- * command line's flags and docs/options.md are made from this table. */
+ * command line's flags and docs/cli.md are made from this table. */
 #include "core/options.h"
 
 #include <errno.h>

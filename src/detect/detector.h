@@ -12,7 +12,8 @@ typedef struct df_face_list { df_face *items; size_t n, cap; } df_face_list; /* 
 df_status df__face_list_add(df_face_list *list, const df_face *face, df_error *err);
 void      df__face_list_free(df_face_list *list);
 
-/* How a detector's box becomes the box that dlib's predictor of points was trained on: x + dx w, y + dy h, sw w, sh h. */
+/* How a detector's box becomes the box that dlib's predictor of points was trained on: x + dx w, y + dy h, sw w, sh h.
+ * Medians against the boxes of dlib's HOG detector on 140 photos of LFW's view 1. */
 typedef struct df_box_map { float dx, dy, sw, sh; } df_box_map;
 
 typedef struct df_detect_params {

@@ -153,13 +153,13 @@ static df_status faces_of(const df_dlib_hog *hog, df_hog_windows *windows, df_ar
 
 typedef struct level_job {
     const df_hog_finder  *finder;
-    const df_planes      *picture, *next;
+    const df_packed      *picture, *next;
     const df_resize_plan *plan;  /* picture to next; NULL at the last level */
     double                least;
     int                   level, rows, scans, resizes;
     float                *work;  /* of worker i: work + i * work_room */
     size_t                work_room;
-    uint16_t             *pairs; /* the same */
+    uint8_t              *pairs; /* the same */
     size_t                pairs_room;
     df_hog_windows        found[MAX_TASKS];
     df_status             st[MAX_TASKS];
@@ -178,7 +178,7 @@ static void run_task(void *arg, size_t i, int worker)
     }
     t -= j->scans;
     int first = (int)((int64_t)j->next->height * t / j->resizes), end = (int)((int64_t)j->next->height * (t + 1) / j->resizes);
-    df__planes_resize(j->plan, j->picture, j->next, first, end, j->pairs + (size_t)worker * j->pairs_room);
+    df__packed_resize(j->plan, j->picture, j->next, first, end, j->pairs + (size_t)worker * j->pairs_room);
 }
 
 static int tasks_of(int rows, int least_rows, int threads)
@@ -231,7 +231,7 @@ static df_status run_level(level_job *j, int threads, df_hog_windows *all, df_er
 /* ---- the pyramid ---- */
 
 /* Two memories in turn: a level and the one that is made from it. memory[0] holds the first. */
-static df_status run_pyramid(const df_hog_finder *finder, df_planes picture, uint8_t *memory[2], double least, int threads, df_arena *scratch,
+static df_status run_pyramid(const df_hog_finder *finder, df_packed picture, void *memory[2], double least, int threads, df_arena *scratch,
                              df_hog_windows *all, df_error *err)
 {
     df_status st = DF_OK;
@@ -241,19 +241,19 @@ static df_status run_pyramid(const df_hog_finder *finder, df_planes picture, uin
     if (!j)
         return df__no_memory(err, "HOG pyramid", sizeof *j);
     j->finder = finder, j->least = least;
-    j->work_room = (df__hog_scan_room(picture.width, finder->hog->n) + 15) & ~(size_t)15;
-    j->pairs_room = 2 * (size_t)picture.width + 256;
+    j->work_room = (df__hog_scan_room(picture.width, &finder->filters) + 15) & ~(size_t)15;
+    j->pairs_room = df__resize_room(picture.width);
     j->work = df__arena_alloc(scratch, (size_t)workers * j->work_room * sizeof *j->work);
     j->pairs = df__arena_alloc(scratch, (size_t)workers * j->pairs_room * sizeof *j->pairs);
     if (!j->work || !j->pairs)
         return df__no_memory(err, "HOG pyramid", (size_t)workers * (j->work_room * sizeof *j->work + j->pairs_room * sizeof *j->pairs));
     for (int level = 0; level < levels; level++) {
-        df_planes next = {0};
+        df_packed next = {0};
         df_resize_plan plan;
         df_arena_mark mark = df__arena_mark(scratch);
         j->level = level, j->picture = &picture, j->next = &next, j->plan = NULL;
         if (level + 1 < levels) {
-            next = df__planes_at(memory[(level + 1) % 2], 5 * picture.width / 6, 5 * picture.height / 6);
+            next = df__packed_at(memory[(level + 1) % 2], 5 * picture.width / 6, 5 * picture.height / 6);
             DF_TRY(df__resize_plan(picture.width, picture.height, next.width, next.height, scratch, &plan, err));
             j->plan = &plan;
         }
@@ -266,7 +266,7 @@ done:
 }
 
 /* dlib's pyramid_up: 2 w + 2 columns and 2 h + 1 rows. */
-static df_status enlarge_photo(df_planes photo, df_planes large, int threads, df_arena *scratch, df_error *err)
+static df_status enlarge_photo(df_packed photo, df_packed large, int threads, df_arena *scratch, df_error *err)
 {
     df_status st = DF_OK;
     df_resize_plan plan;
@@ -274,10 +274,10 @@ static df_status enlarge_photo(df_planes photo, df_planes large, int threads, df
     DF_TRY(df__resize_plan(photo.width, photo.height, large.width, large.height, scratch, &plan, err));
     int workers = threads < MAX_TASKS ? threads : MAX_TASKS;
     level_job *j = df__arena_calloc(scratch, 1, sizeof *j);
-    uint16_t *pairs = df__arena_alloc(scratch, (size_t)workers * df__resize_room(&plan) * sizeof *pairs);
+    uint8_t *pairs = df__arena_alloc(scratch, (size_t)workers * df__resize_room(plan.width) * sizeof *pairs);
     if (!j || !pairs)
-        DF_TRY(df__no_memory(err, "enlarged photo", (size_t)workers * df__resize_room(&plan) * sizeof *pairs));
-    j->picture = &photo, j->next = &large, j->plan = &plan, j->pairs = pairs, j->pairs_room = df__resize_room(&plan);
+        DF_TRY(df__no_memory(err, "enlarged photo", (size_t)workers * df__resize_room(plan.width) * sizeof *pairs));
+    j->picture = &photo, j->next = &large, j->plan = &plan, j->pairs = pairs, j->pairs_room = df__resize_room(plan.width);
     j->resizes = tasks_of(large.height, RESIZE_BAND, threads);
     df__parallel_for((size_t)j->resizes, threads, run_task, j);
     df__arena_release(scratch, mark);
@@ -294,17 +294,17 @@ df_status df__hog_find(const df_hog_finder *finder, df_pixels px, bool enlarge, 
     int w = enlarge ? 2 * px.width + 2 : px.width, h = enlarge ? 2 * px.height + 1 : px.height;
     threads = threads > 1 ? threads : 1;
     /* The photo lies where the second level will: it is no larger. A photo of a few pixels may be. */
-    size_t first = df__planes_bytes(w, h), second = df__planes_bytes(5 * w / 6 + 1, 5 * h / 6 + 1), photo = df__planes_bytes(px.width, px.height);
-    uint8_t *memory[2] = {df__arena_alloc(scratch, first), df__arena_alloc(scratch, second > photo ? second : photo)};
+    size_t first = df__packed_bytes(w, h), second = df__packed_bytes(5 * w / 6 + 1, 5 * h / 6 + 1), photo = df__packed_bytes(px.width, px.height);
+    void *memory[2] = {df__arena_alloc(scratch, first), df__arena_alloc(scratch, second > photo ? second : photo)};
     if (!memory[0] || !memory[1])
-        DF_TRY(df__no_memory(err, "planes of the photo", first + second));
-    df_planes picture = df__planes_at(memory[0], w, h);
+        DF_TRY(df__no_memory(err, "copies of the photo", first + second));
+    df_packed picture = df__packed_at(memory[0], w, h);
     if (enlarge) {
-        df_planes small = df__planes_at(memory[1], px.width, px.height);
-        df__planes_split(px, &small);
+        df_packed small = df__packed_at(memory[1], px.width, px.height);
+        df__pack(px, &small);
         DF_TRY(enlarge_photo(small, picture, threads, scratch, err));
     } else {
-        df__planes_split(px, &picture);
+        df__pack(px, &picture);
     }
     DF_TRY(run_pyramid(finder, picture, memory, least, threads, scratch, &windows, err));
     DF_TRY(faces_of(finder->hog, &windows, scratch, faces, n, err));

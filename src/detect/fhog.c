@@ -17,7 +17,8 @@ enum {
     HALF = BINS / 2,          /* directions without their sign */
     PLACE = BINS * 4,         /* floats of a place */
     TILE_PLACES = 32,
-    TILE = TILE_PLACES * CELL /* pixels of a row that are taken at once */
+    TILE = TILE_PLACES * CELL, /* pixels of a row that are taken at once */
+    STEP = DF_PACKED_SLACK
 };
 
 /* ---- sizes ---- */
@@ -44,66 +45,64 @@ size_t df__fhog_room(int width)
 
 /* ---- gradients ---- */
 
-/* Direction 0..17 (steps of 20 degrees) and length of the strongest of the three channels' gradients, n pixels from `x` on.
- * The direction is the unit vector with the largest dot product. dlib's vectors, rounded to four digits, have these borders in the first
- * quarter turn: tan = 67/380 between 0 and 1, then 1737/3008, 665/558 and 272/99; no gradient of whole numbers up to 255 lies on one.
- * Of channels with equal lengths dlib's vector code takes the last (`last` 1), its code for what is left at the right edge the first. */
-DF_CLONES static void gradients(const uint8_t *const plane[3], size_t stride, size_t n, int last, uint8_t *restrict bin, float *restrict length)
+/* Direction 0..17 (steps of 20 degrees; times 4, as an index of a place's votes) and length of the strongest of the three channels'
+ * gradients, for n pixels, n a multiple of STEP. The direction is the unit vector with the largest dot product. dlib's vectors, rounded to
+ * four digits, have these borders in the first quarter turn: tan = 67/380 between 0 and 1, then 1737/3008, 665/558 and 272/99. No gradient
+ * of whole numbers up to 255 lies nearer to one than 1e-6 of its length, so rounding does not matter. Of channels with equal lengths dlib's vector code takes the last (`last` 1), its code for what is
+ * left at the right edge the first (`last` 0). Signs are masks (0 or -1): compilers make better vector code of them than of conditions. */
+DF_CLONES static void gradients(const uint32_t *at, size_t stride, size_t n, int last, int32_t *restrict bin, float *restrict length)
 {
-    const uint8_t *restrict r = plane[0], *restrict g = plane[1], *restrict b = plane[2];
-    const uint8_t *restrict ru = r - stride, *restrict gu = g - stride, *restrict bu = b - stride;
-    const uint8_t *restrict rd = r + stride, *restrict gd = g + stride, *restrict bd = b + stride;
-    const uint8_t *restrict rl = r - 1, *restrict gl = g - 1, *restrict bl = b - 1;
-    for (size_t i = 0; i < n; i++) {
-        int32_t dx = r[i + 1] - rl[i], dy = rd[i] - ru[i], squared = dx * dx + dy * dy;
-        int32_t gx = g[i + 1] - gl[i], gy = gd[i] - gu[i], gs = gx * gx + gy * gy;
-        int32_t bx = b[i + 1] - bl[i], by = bd[i] - bu[i], bs = bx * bx + by * by;
+    const uint32_t *restrict before = at - 1, *restrict behind = at + 1, *restrict above = at - stride, *restrict below = at + stride;
+    const float border[4] = {67 / 380.0f, 1737 / 3008.0f, 665 / 558.0f, 272 / 99.0f};
+    for (size_t i = 0; i < n / STEP * STEP; i++) {
+        int32_t l = (int32_t)before[i], r = (int32_t)behind[i], u = (int32_t)above[i], d = (int32_t)below[i];
+        int32_t dx = (r & 255) - (l & 255), dy = (d & 255) - (u & 255), squared = dx * dx + dy * dy;
+        int32_t gx = (r >> 8 & 255) - (l >> 8 & 255), gy = (d >> 8 & 255) - (u >> 8 & 255), gs = gx * gx + gy * gy;
+        int32_t bx = (r >> 16) - (l >> 16), by = (d >> 16) - (u >> 16), bs = bx * bx + by * by;
         int32_t green = gs + last > squared;
         dx = green ? gx : dx, dy = green ? gy : dy, squared = green ? gs : squared;
         int32_t blue = bs + last > squared;
         dx = blue ? bx : dx, dy = blue ? by : dy, squared = blue ? bs : squared;
-        float ax = (float)(dx < 0 ? -dx : dx), ay = (float)(dy < 0 ? -dy : dy);
-        int32_t turn = (380 * ay > 67 * ax) + (3008 * ay > 1737 * ax) + (558 * ay > 665 * ax) + (99 * ay > 272 * ax);
-        /* From the first quarter to all four. Straight up is 13, not 14: the first of two equal dot products counts. */
-        int32_t to_left = (dx < 0) | ((dx == 0) & (dy < 0));
-        int32_t o = to_left == (dy < 0) ? turn : -turn;
-        o += to_left ? HALF : 0;
-        o += o < 0 ? BINS : 0;
-        bin[i] = (uint8_t)o;
+        int32_t up = dy >> 31, left = (dx * 512 + dy) >> 31; /* straight up counts as left: the first of two equal dot products */
+        float ax = (float)((dx ^ (dx >> 31)) - (dx >> 31)), ay = (float)((dy ^ up) - up);
+        int32_t turn = (ay > border[0] * ax) + (ay > border[1] * ax) + (ay > border[2] * ax) + (ay > border[3] * ax);
+        int32_t back = left ^ up, o = (turn ^ back) - back + (HALF & left); /* from the first quarter to all four */
+        bin[i] = 4 * (o + (BINS & o >> 31));
         length[i] = sqrtf((float)squared);
     }
 }
 
 typedef struct tile {
-    float   length[CELL][TILE];
-    uint8_t bin[CELL][TILE];
+    float   length[CELL][TILE + STEP]; /* gradients() may go on behind the end by less than STEP */
+    int32_t bin[CELL][TILE + STEP];
 } tile;
 
-/* Pixels [x0, x0 + TILE) of the row y; 0 where there is no gradient: outside the cells and at the picture's edge. */
-static void fill_row(const df_fhog *f, int y, int x0, uint8_t *bin, float *length)
+static void clear(int32_t *bin, float *length, int from, int to)
 {
-    const df_planes *p = f->from;
+    memset(bin + from, 0, (size_t)(to - from) * sizeof *bin);
+    memset(length + from, 0, (size_t)(to - from) * sizeof *length);
+}
+
+/* Pixels [x0, x0 + TILE) of the row y; 0 where there is no gradient: outside the cells and at the picture's edge. */
+static void fill_row(const df_fhog *f, int y, int x0, int32_t *bin, float *length)
+{
+    const df_packed *p = f->from;
     int wide = f->cells_x * CELL < p->width ? f->cells_x * CELL - 1 : p->width - 1;
     int high = f->cells_y * CELL < p->height ? f->cells_y * CELL - 1 : p->height - 1;
     int vectors = wide > 8 ? 1 + (wide - 1) / 8 * 8 : 1; /* where dlib's vector code ends */
     int from = x0 > 1 ? x0 : 1, to = x0 + TILE < wide ? x0 + TILE : wide;
     if (y < 1 || y >= high || from >= to) {
-        memset(bin, 0, TILE);
-        memset(length, 0, TILE * sizeof *length);
+        clear(bin, length, 0, TILE);
         return;
     }
-    memset(bin, 0, (size_t)(from - x0));
-    memset(length, 0, (size_t)(from - x0) * sizeof *length);
-    memset(bin + (to - x0), 0, (size_t)(x0 + TILE - to));
-    memset(length + (to - x0), 0, (size_t)(x0 + TILE - to) * sizeof *length);
     for (int part = 0; part < 2; part++) {
         int a = part && from < vectors ? vectors : from, b = !part && to > vectors ? vectors : to;
-        if (a >= b)
-            continue;
-        size_t at = (size_t)y * p->stride + (size_t)a;
-        const uint8_t *plane[3] = {p->plane[0] + at, p->plane[1] + at, p->plane[2] + at};
-        gradients(plane, p->stride, (size_t)(b - a), !part, bin + (a - x0), length + (a - x0));
+        if (a < b)
+            gradients(p->data + (size_t)y * p->stride + (size_t)a, p->stride, (size_t)(b - a + STEP - 1), !part, bin + (a - x0),
+                      length + (a - x0));
     }
+    clear(bin, length, 0, from - x0);
+    clear(bin, length, to - x0, TILE);
 }
 
 /* ---- votes ---- */
@@ -118,7 +117,7 @@ DF_CLONES static void vote(const tile *t, size_t places, const float *weight, fl
         for (size_t x = 0; x < CELL; x++)
             for (size_t y = 0; y < CELL / 2; y++) {
                 const size_t i = j * CELL + x;
-                float *a = votes + 4 * (size_t)t->bin[y][i], *b = lower + 4 * (size_t)t->bin[y + CELL / 2][i];
+                float *a = votes + t->bin[y][i], *b = lower + t->bin[y + CELL / 2][i];
                 const float *wa = weight + 4 * (y * CELL + x), *wb = wa + 4 * CELL * CELL / 2;
                 df__store_f32(a, df__load_f32(a) + df__load_f32(wa) * t->length[y][i]);
                 df__store_f32(b, df__load_f32(b) + df__load_f32(wb) * t->length[y + CELL / 2][i]);
@@ -243,7 +242,7 @@ static void set_weights(float *weight)
         }
 }
 
-void df__fhog_start(df_fhog *f, const df_planes *from, int first, float *memory)
+void df__fhog_start(df_fhog *f, const df_packed *from, int first, float *memory)
 {
     *f = (df_fhog){.from = from, .cells_x = cells_of(from->width), .cells_y = cells_of(from->height), .next = first};
     f->room = row_room(from->width);

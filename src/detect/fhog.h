@@ -13,7 +13,7 @@ int df__fhog_rows(int height);
 
 /* One walk down a picture. All pointers lead into memory of the caller. */
 typedef struct df_fhog {
-    const df_planes *from;
+    const df_packed *from;
     int       cells_x, cells_y; /* with those at the edge */
     int       next;             /* row of the feature map that comes next */
     size_t    room;             /* floats of a row of cells */
@@ -27,7 +27,7 @@ typedef struct df_fhog {
 /* Floats that a walk over a picture of this width works in. */
 size_t df__fhog_room(int width);
 /* The feature map's row `first` will be the next. The map must not be empty. */
-void df__fhog_start(df_fhog *f, const df_planes *from, int first, float *memory);
+void df__fhog_start(df_fhog *f, const df_packed *from, int first, float *memory);
 /* The next row, plane k from `to + k * stride`, df__fhog_columns floats each. */
 void df__fhog_next(df_fhog *f, float *to, size_t stride);
 

@@ -1,4 +1,4 @@
-/* hog_scan.c - one walk down a picture: a row of features at a time, added to the ten rows of responses that it belongs to. */
+/* hog_scan.c - one walk down a picture, with the ten rows of features in hand that a row of windows takes. */
 #include "detect/hog_scan.h"
 
 #include <stdlib.h>
@@ -7,13 +7,15 @@
 #include "detect/fhog.h"
 
 /* dlib lays zeros around the map, BEFORE at the left and top, so that windows may reach outside by half of themselves. */
-enum { SIDE = DF_HOG_SIDE, BEFORE = (SIDE - 1) / 2, AFTER = SIDE - 1 - BEFORE, SLACK = 8 };
+enum { SIDE = DF_HOG_SIDE, BEFORE = (SIDE - 1) / 2, AFTER = SIDE - 1 - BEFORE };
 
-static size_t stride_of(int width) { return ((size_t)df__fhog_columns(width) + SIDE + SLACK + 15) & ~(size_t)15; }
+/* SIDE rows of the map in turn, one of zeros, a row of responses, and what the steps work in. */
+static size_t map_row(size_t stride) { return DF_FHOG_PLANES * stride; }
 
-size_t df__hog_scan_room(int width, size_t filters)
+size_t df__hog_scan_room(int width, const df_hog_filters *filters)
 {
-    return df__fhog_room(width) + stride_of(width) * (DF_FHOG_PLANES + SIDE * filters);
+    size_t columns = (size_t)df__fhog_columns(width), stride = df__hog_filters_stride(columns);
+    return (SIDE + 1) * map_row(stride) + filters->n * stride + df__hog_filters_room(filters, columns) + df__fhog_room(width);
 }
 
 static df_status add(df_hog_windows *list, const df_hog_window *w, df_error *err)
@@ -46,33 +48,29 @@ done:
     return st;
 }
 
-df_status df__hog_scan(const df_planes *picture, const df_dlib_hog *hog, const df_hog_filters *filters, double least, int level, int first,
+df_status df__hog_scan(const df_packed *picture, const df_dlib_hog *hog, const df_hog_filters *filters, double least, int level, int first,
                        int end, float *memory, df_hog_windows *out, df_error *err)
 {
     df_status st = DF_OK;
     int columns = df__fhog_columns(picture->width), rows = df__fhog_rows(picture->height);
-    size_t stride = stride_of(picture->width), ring_row = stride * hog->n;
-    float *features = memory, *ring = features + DF_FHOG_PLANES * stride, *work = ring + SIDE * ring_row;
     if (columns < 1 || rows < 1 || first >= end)
         return DF_OK;
-    memset(features, 0, (DF_FHOG_PLANES * stride + SIDE * ring_row) * sizeof *features);
-    int from = first > BEFORE ? first - BEFORE : 0, to = end + AFTER < rows ? end + AFTER : rows;
+    size_t stride = df__hog_filters_stride((size_t)columns), row = map_row(stride);
+    float *zeros = memory + SIDE * row, *responses = zeros + row, *work = responses + hog->n * stride;
+    memset(memory, 0, (SIDE + 1) * row * sizeof *memory);
     df_fhog walk;
-    df__fhog_start(&walk, picture, from, work);
-    /* The responses of row y lie in ring row y % SIDE; feature row y is row m of the windows of response row y + BEFORE - m. */
-    for (int y = from; y < end + AFTER; y++) {
-        if (y < to) {
-            float *rows_of[SIDE];
-            df__fhog_next(&walk, features + BEFORE, stride);
-            for (int m = 0; m < SIDE; m++)
-                rows_of[m] = ring + (size_t)((y + BEFORE - m + SIDE) % SIDE) * ring_row;
-            df__hog_filters_add(filters, features, stride, (size_t)columns, rows_of);
+    int next = first > BEFORE ? first - BEFORE : 0;
+    df__fhog_start(&walk, picture, next, work + df__hog_filters_room(filters, (size_t)columns));
+    for (int y = first; y < end; y++) {
+        const float *window[SIDE];
+        for (; next <= y + AFTER && next < rows; next++)
+            df__fhog_next(&walk, memory + (size_t)(next % SIDE) * row + BEFORE, stride);
+        for (int m = 0; m < SIDE; m++) {
+            int at = y - BEFORE + m;
+            window[m] = at < 0 || at >= rows ? zeros : memory + (size_t)(at % SIDE) * row;
         }
-        int done_row = y - AFTER;
-        float *responses = ring + (size_t)((done_row + SIDE) % SIDE) * ring_row;
-        if (done_row >= first && done_row < end)
-            DF_TRY(pick(responses, stride, hog, columns, least, level, done_row, out, err));
-        memset(responses, 0, ring_row * sizeof *responses);
+        df__hog_filters_row(filters, window, (size_t)columns, work, responses);
+        DF_TRY(pick(responses, stride, hog, columns, least, level, y, out, err));
     }
 done:
     return st;

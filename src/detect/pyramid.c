@@ -1,4 +1,4 @@
-/* pyramid.c - planes and their bilinear copies. */
+/* pyramid.c - pictures of one number a pixel and their bilinear copies. */
 #include "detect/pyramid.h"
 
 #include <math.h>
@@ -6,34 +6,30 @@
 
 #include "core/simd.h"
 
-enum { ALIGN = 64 };
+enum { ALIGN = 16 }; /* pixels */
 
 static size_t round_up(size_t n) { return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1); }
 
-size_t df__planes_bytes(int width, int height) { return 3 * round_up((size_t)width) * (size_t)height; }
-
-df_planes df__planes_at(uint8_t *memory, int width, int height)
+size_t df__packed_bytes(int width, int height)
 {
-    df_planes p = {.width = width, .height = height, .stride = round_up((size_t)width)};
-    for (size_t c = 0; c < 3; c++)
-        p.plane[c] = memory + c * p.stride * (size_t)height;
-    return p;
+    return (round_up((size_t)width) * (size_t)height + DF_PACKED_SLACK) * sizeof(uint32_t);
 }
 
-DF_CLONES static void split_row(const uint8_t *restrict rgb, size_t n, uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b)
+df_packed df__packed_at(void *memory, int width, int height)
 {
-    for (size_t x = 0; x < n; x++) {
-        r[x] = rgb[3 * x];
-        g[x] = rgb[3 * x + 1];
-        b[x] = rgb[3 * x + 2];
-    }
+    return (df_packed){.width = width, .height = height, .stride = round_up((size_t)width), .data = memory};
 }
 
-void df__planes_split(df_pixels px, const df_planes *to)
+DF_CLONES static void pack_row(const uint8_t *restrict rgb, size_t n, uint32_t *restrict to)
+{
+    for (size_t x = 0; x < n; x++)
+        to[x] = (uint32_t)rgb[3 * x] | (uint32_t)rgb[3 * x + 1] << 8 | (uint32_t)rgb[3 * x + 2] << 16;
+}
+
+void df__pack(df_pixels px, const df_packed *to)
 {
     for (size_t y = 0; y < (size_t)px.height; y++)
-        split_row(px.data + y * px.stride, (size_t)px.width, to->plane[0] + y * to->stride, to->plane[1] + y * to->stride,
-                  to->plane[2] + y * to->stride);
+        pack_row(px.data + y * px.stride, (size_t)px.width, to->data + y * to->stride);
 }
 
 /* dlib adds the step up four columns at a time, in floats. What that sum has lost by the right edge decides which pixels are mixed. */
@@ -97,61 +93,65 @@ df_status df__resize_plan(int from_width, int from_height, int width, int height
     return DF_OK;
 }
 
-/* The two neighbours of each column as one number: the left one is the low byte. */
-static void pairs_of(const uint8_t *restrict row, const int *restrict left, size_t n, uint16_t *restrict to)
+/* The two neighbours of each column, side by side. */
+static void pairs_of(const uint32_t *restrict row, const int *restrict left, size_t n, uint32_t *restrict to)
 {
-    for (size_t c = 0; c < n; c++) {
-        const uint8_t *p = row + left[c];
-        to[c] = (uint16_t)(p[0] | p[1] << 8);
-    }
+    for (size_t c = 0; c < n; c++)
+        memcpy(to + 2 * c, row + left[c], 2 * sizeof *to);
 }
 
 /* Products and their sum in dlib's order. */
-DF_CLONES static void mix(const uint16_t *restrict upper, const uint16_t *restrict lower, const float *restrict share, float up, float down,
-                          size_t n, uint8_t *restrict to)
+DF_CLONES static void mix(const uint32_t *restrict upper, const uint32_t *restrict lower, const float *restrict share, float up, float down,
+                          size_t n, uint32_t *restrict to)
 {
     for (size_t c = 0; c < n; c++) {
-        int32_t u = upper[c], l = lower[c];
-        float right = share[c], left = 1 - right;
-        float v = up * left * (float)(u & 255) + up * right * (float)(u >> 8) + down * left * (float)(l & 255) + down * right * (float)(l >> 8);
-        to[c] = (uint8_t)(int32_t)v;
+        uint32_t ul = upper[2 * c], ur = upper[2 * c + 1], ll = lower[2 * c], lr = lower[2 * c + 1], out = 0;
+        float right = share[c], left = 1 - right, a = up * left, b = up * right, d = down * left, e = down * right;
+        for (int bit = 0; bit < 24; bit += 8) {
+            float v = a * (float)(int32_t)(ul >> bit & 255) + b * (float)(int32_t)(ur >> bit & 255) +
+                      d * (float)(int32_t)(ll >> bit & 255) + e * (float)(int32_t)(lr >> bit & 255);
+            out |= (uint32_t)(int32_t)v << bit;
+        }
+        to[c] = out;
     }
 }
 
-static void mix_edge(const df_resize_plan *p, const uint8_t *upper, const uint8_t *lower, double down, uint8_t *to)
+static void mix_edge(const df_resize_plan *p, const uint32_t *upper, const uint32_t *lower, double down, uint32_t *to)
 {
     for (int c = p->lanes; c < p->width; c++) {
         int l = p->left[c], r = l + 1 < p->from_width ? l + 1 : l;
         double s = p->share_edge[c];
-        to[c] = (uint8_t)((1 - down) * ((1 - s) * upper[l] + s * upper[r]) + down * ((1 - s) * lower[l] + s * lower[r]));
+        to[c] = 0;
+        for (int bit = 0; bit < 24; bit += 8) {
+            double ul = upper[l] >> bit & 255, ur = upper[r] >> bit & 255, ll = lower[l] >> bit & 255, lr = lower[r] >> bit & 255;
+            to[c] |= (uint32_t)((1 - down) * ((1 - s) * ul + s * ur) + down * ((1 - s) * ll + s * lr)) << bit;
+        }
     }
 }
 
-size_t df__resize_room(const df_resize_plan *plan) { return 2 * ((size_t)plan->lanes + ALIGN); }
+size_t df__resize_room(int width) { return 4 * (round_up((size_t)width) + ALIGN) * sizeof(uint32_t); }
 
-void df__planes_resize(const df_resize_plan *plan, const df_planes *from, const df_planes *to, int first, int end, uint16_t *scratch)
+void df__packed_resize(const df_resize_plan *plan, const df_packed *from, const df_packed *to, int first, int end, void *scratch)
 {
     size_t n = (size_t)plan->lanes;
-    for (int c = 0; c < 3; c++) {
-        uint16_t *pairs[2] = {scratch, scratch + n + ALIGN};
-        int held[2] = {-1, -1}; /* the rows that `pairs` are of */
-        for (int y = first; y < end; y++) {
-            int row[2] = {plan->top[y], plan->top[y] + 1 < plan->from_height ? plan->top[y] + 1 : plan->top[y]};
-            if (held[1] == row[0]) {
-                uint16_t *t = pairs[0];
-                pairs[0] = pairs[1], pairs[1] = t;
-                held[1] = held[0], held[0] = row[0];
-            }
-            const uint8_t *at[2];
-            for (int i = 0; i < 2; i++) {
-                at[i] = from->plane[c] + (size_t)row[i] * from->stride;
-                if (held[i] != row[i])
-                    pairs_of(at[i], plan->left, n, pairs[i]);
-                held[i] = row[i];
-            }
-            uint8_t *out = to->plane[c] + (size_t)y * to->stride;
-            mix(pairs[0], pairs[1], plan->share, (float)(1 - plan->share_down[y]), (float)plan->share_down[y], n, out);
-            mix_edge(plan, at[0], at[1], plan->share_down[y], out);
+    uint32_t *pairs[2] = {scratch, (uint32_t *)scratch + 2 * (round_up(n) + ALIGN)};
+    int held[2] = {-1, -1}; /* the rows that `pairs` are of */
+    for (int y = first; y < end; y++) {
+        int row[2] = {plan->top[y], plan->top[y] + 1 < plan->from_height ? plan->top[y] + 1 : plan->top[y]};
+        if (held[1] == row[0]) {
+            uint32_t *t = pairs[0];
+            pairs[0] = pairs[1], pairs[1] = t;
+            held[1] = held[0], held[0] = row[0];
         }
+        const uint32_t *at[2];
+        for (int i = 0; i < 2; i++) {
+            at[i] = from->data + (size_t)row[i] * from->stride;
+            if (held[i] != row[i])
+                pairs_of(at[i], plan->left, n, pairs[i]);
+            held[i] = row[i];
+        }
+        uint32_t *out = to->data + (size_t)y * to->stride;
+        mix(pairs[0], pairs[1], plan->share, (float)(1 - plan->share_down[y]), (float)plan->share_down[y], n, out);
+        mix_edge(plan, at[0], at[1], plan->share_down[y], out);
     }
 }

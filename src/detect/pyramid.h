@@ -1,20 +1,22 @@
-/* pyramid.h - a picture as three planes, and its enlarged and reduced copies as dlib makes them: bilinear, corner pixels on corner pixels,
- * fractions cut off. Equal to dlib's resize_image to the bit (dlib 19.24 image_transforms/interpolation.h, its version for RGB). */
+/* pyramid.h - a picture as one number a pixel, and its enlarged and reduced copies as dlib makes them: bilinear, corner pixels on corner
+ * pixels, fractions cut off. Equal to dlib's resize_image to the bit (dlib 19.24 image_transforms/interpolation.h, its version for RGB). */
 #ifndef DF_DETECT_PYRAMID_H
 #define DF_DETECT_PYRAMID_H
 
 #include "image/pixels.h"
 
-typedef struct df_planes {
-    int      width, height;
-    size_t   stride;   /* bytes a row of a plane */
-    uint8_t *plane[3]; /* red, green, blue */
-} df_planes;
+enum { DF_PACKED_SLACK = 16 }; /* so many pixels behind the last may be read; they mean nothing */
 
-/* Bytes of the planes of a picture, and a view of so many bytes at `memory` as such. */
-size_t    df__planes_bytes(int width, int height);
-df_planes df__planes_at(uint8_t *memory, int width, int height);
-void      df__planes_split(df_pixels px, const df_planes *to);
+typedef struct df_packed {
+    int       width, height;
+    size_t    stride; /* pixels */
+    uint32_t *data;   /* red, green << 8, blue << 16 */
+} df_packed;
+
+/* Bytes that the pixels of a picture take, and a view of so many bytes at `memory` as such. */
+size_t    df__packed_bytes(int width, int height);
+df_packed df__packed_at(void *memory, int width, int height);
+void      df__pack(df_pixels px, const df_packed *to);
 
 /* Where the pixels of a resized picture come from. */
 typedef struct df_resize_plan {
@@ -28,9 +30,9 @@ typedef struct df_resize_plan {
 
 /* In `arena`. Sides from 1. */
 df_status df__resize_plan(int from_width, int from_height, int width, int height, df_arena *arena, df_resize_plan *out, df_error *err);
-/* uint16_t that df__planes_resize works in. */
-size_t df__resize_room(const df_resize_plan *plan);
+/* Bytes that df__packed_resize works in, to a picture of this width. */
+size_t df__resize_room(int width);
 /* Rows [first, end) of the resized picture. */
-void df__planes_resize(const df_resize_plan *plan, const df_planes *from, const df_planes *to, int first, int end, uint16_t *scratch);
+void df__packed_resize(const df_resize_plan *plan, const df_packed *from, const df_packed *to, int first, int end, void *scratch);
 
 #endif

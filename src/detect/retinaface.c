@@ -118,7 +118,7 @@ static df_status retinaface_detect(void *self, df_pixels px, const df_detect_par
     if (!blob)
         return df__no_memory(err, "retinaface input", 12 * (size_t)w * (size_t)h);
     df_tensor in = {.type = DF_F32, .rank = 4, .dims = {1, 3, h, w}, .data = blob}, result[3];
-    DF_TRY(df__net_run(self, &in, 1, result, 3, params->threads, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, 3, 1, scratch, err));
     DF_TRY(decode(result, w, h, scale, isnan(params->score) ? default_score : params->score, out, err));
     DF_TRY(df__face_list_sort(out, first, err));
     df__face_list_suppress(out, first, overlap);
@@ -128,5 +128,5 @@ done:
 
 const df_detector_ops df__detector_retinaface = {
     .name = "retinaface", .gives = DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH, .side = SIDE,
-    .dlib = {-0.05f, 0.17f, 1.10f, 0.81f}, .open = retinaface_open, .detect = retinaface_detect, .close = retinaface_close,
+    .dlib = {-0.01f, 0.17f, 1.10f, 0.81f}, .open = retinaface_open, .detect = retinaface_detect, .close = retinaface_close,
 };

@@ -74,7 +74,7 @@ static df_status ssd_detect(void *self, df_pixels px, const df_detect_params *pa
     if (!blob)
         DF_TRY(df__no_memory(err, "ssd input", 12 * SIDE * SIDE));
     df_tensor in = {.type = DF_F32, .rank = 4, .dims = {1, 3, SIDE, SIDE}, .data = blob}, result[3];
-    DF_TRY(df__net_run(self, &in, 1, result, 3, params->threads, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, 3, 1, scratch, err));
     DF_TRY(decode(result, &found, err));
     DF_TRY(df__face_list_sort(&found, 0, err));
     if (found.n > TOP_BEFORE)
@@ -96,4 +96,4 @@ done:
 }
 
 /* Looks at 300 pixels, but upstream's resize takes single pixels of the whole photo: it is decoded at full scale. */
-const df_detector_ops df__detector_ssd = {.name = "ssd", .side = 0, .dlib = {-0.05f, 0.17f, 1.10f, 0.81f}, .open = ssd_open, .detect = ssd_detect, .close = ssd_close};
+const df_detector_ops df__detector_ssd = {.name = "ssd", .side = 0, .dlib = {0, 0.18f, 1.08f, 0.80f}, .open = ssd_open, .detect = ssd_detect, .close = ssd_close};

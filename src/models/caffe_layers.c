@@ -336,7 +336,7 @@ static df_status add_eltwise(df_caffe_net *net)
     for (size_t i = 1; i < net->n_in; i++, a = to) {
         if (net->in[i]->rank != x->rank || memcmp(net->in[i]->dims, x->dims, (size_t)x->rank * sizeof *x->dims) != 0)
             DF_TRY(df__caffe_fail(net, DF_E_BAD_MODEL, "its inputs differ in shape"));
-        char part[24];
+        char part[32];
         snprintf(part, sizeof part, "part%zu", i);
         to = y->name;
         if (i + 1 < net->n_in)

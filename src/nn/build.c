@@ -351,7 +351,7 @@ done:
     return st;
 }
 
-df_status df__program_build(const df_graph *graph, const df_limits *limits, df_program *out, df_error *err)
+df_status df__program_build(const df_graph *graph, const df_budget *limits, df_program *out, df_error *err)
 {
     df_status st = DF_OK;
     size_t n = count_names(graph, 1);

@@ -71,11 +71,11 @@ typedef struct df_program {
     df_block    main;
     int        *inputs;
     size_t      n_inputs;
-    df_limits   limits;
+    df_budget   limits;
 } df_program;
 
 /* build.c: numbers for names, order, operators found, constants that are half floats made float32. The program reads the graph's memory. */
-df_status df__program_build(const df_graph *graph, const df_limits *limits, df_program *out, df_error *err);
+df_status df__program_build(const df_graph *graph, const df_budget *limits, df_program *out, df_error *err);
 /* A copy to be rewritten; constants are shared. */
 df_status df__program_copy(const df_program *from, df_program *out, df_error *err);
 void      df__program_free(df_program *p);

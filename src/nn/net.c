@@ -10,7 +10,7 @@
 
 enum { MAX_PLANS = 8 };
 /* What a file may ask for: more than any face network of 64 photos at once, less than brings a machine down. */
-static const df_limits default_limits = {.bytes = (size_t)8 << 30, .work = (int64_t)1 << 44};
+static const df_budget default_limits = {.bytes = (size_t)8 << 30, .work = (int64_t)1 << 44};
 
 /* A plan with the shapes that it is for, and how many runs use it now. */
 typedef struct cached {
@@ -72,7 +72,7 @@ df_status df__net_new(df_graph *graph, df_net **out, df_error *err)
     return df__net_new_limited(graph, &default_limits, out, err);
 }
 
-df_status df__net_new_limited(df_graph *graph, const df_limits *limits, df_net **out, df_error *err)
+df_status df__net_new_limited(df_graph *graph, const df_budget *limits, df_net **out, df_error *err)
 {
     df_status st = DF_OK;
     bool open = false;

@@ -103,6 +103,14 @@ df_tensor df__shape_like(const df_tensor *t)
 
 size_t df__tensor_bytes(const df_tensor *t) { return (size_t)df__tensor_count(t) * df__dtype_size(t->type); }
 
+bool df__call_idle(const df_call *call)
+{
+    for (size_t i = 0; i < call->n_out; i++)
+        if (df__wanted(call, i) && df__tensor_count(&call->out[i]) != 0)
+            return false;
+    return true;
+}
+
 df_status df__call_check(const df_call *call, const df_tensor *t)
 {
     int64_t n = t->rank < 0 || t->rank > DF_MAX_RANK ? -1 : df__tensor_count(t);
@@ -110,6 +118,8 @@ df_status df__call_check(const df_call *call, const df_tensor *t)
         return df__call_fail(call, DF_E_LIMIT, "a tensor of %d dimensions, the limit is %d", t->rank, DF_MAX_RANK);
     if (n < 0)
         return df__call_fail(call, DF_E_BAD_MODEL, "a tensor whose size is not known or absurd");
+    if (df__dtype_size(t->type) == 0)
+        return df__call_fail(call, DF_E_BAD_MODEL, "a tensor of no type");
     if (n != 0 && (uint64_t)n > call->limits->bytes / df__dtype_size(t->type))
         return df__call_fail(call, DF_E_LIMIT, "a tensor of %lld elements, the limit is %zu bytes", (long long)n, call->limits->bytes);
     return DF_OK;

@@ -7,10 +7,10 @@
 enum { DF_MAX_IN = 64 }; /* inputs of a node that is not Concat, Max, Min, Sum or Mean, which take any number */
 
 /* What one call of an operator may cost; a file cannot ask for more. */
-typedef struct df_limits {
+typedef struct df_budget {
     size_t  bytes; /* of tensors that one plan or run holds at once */
     int64_t work;  /* multiply-adds of one node */
-} df_limits;
+} df_budget;
 
 /* One node with its tensors, as an operator sees it. */
 typedef struct df_call {
@@ -23,7 +23,7 @@ typedef struct df_call {
     bool             nhwc;    /* tensors of rank 4 lie in memory, and say so in dims, as [n,h,w,c]; only where the operator's flags allow */
     bool             shared_weights; /* compile(): input 1 outlives the plan */
     df_arena        *scratch; /* given back after the call */
-    const df_limits *limits;
+    const df_budget *limits;
     df_error        *err;
 } df_call;
 
@@ -92,6 +92,7 @@ df_status df__call_check(const df_call *call, const df_tensor *t); /* dims are s
 df_status df__call_work(const df_call *call, int64_t outputs, int64_t each); /* outputs * each multiply-adds are below the limit */
 df_status df__broadcast(const df_call *call, const df_tensor *a, const df_tensor *b, df_tensor *out); /* dims alone */
 size_t    df__tensor_bytes(const df_tensor *t);           /* of a checked tensor */
+bool      df__call_idle(const df_call *call);             /* every output is empty: there is nothing to run */
 int64_t   df__load_i64(const df_tensor *t, int64_t i);    /* element i; floats are cut */
 double    df__load_f64(const df_tensor *t, int64_t i);
 void      df__store_i64(df_tensor *t, int64_t i, int64_t v);  /* wraps as C does */

@@ -5,6 +5,8 @@
 
 #include "nn/ir.h"
 
+enum { SPARE = 4 }; /* empty tensors behind the last: an operator may look at its first inputs before it counts them */
+
 typedef struct fold {
     df_program *p;
     bool        shapes;
@@ -78,6 +80,8 @@ static df_status run_known(fold *f, df_call *call, const df_step *s)
         if (!t->data)
             DF_TRY(df__no_memory(f->err, f->p->label, bytes));
     }
+    if (df__call_idle(call))
+        goto done;
     DF_TRY(s->op->run(call));
     if (s->fused)
         df__fused_apply(call, s->fused, true);
@@ -90,8 +94,10 @@ done:
 static df_status gather(fold *f, const df_step *s, bool *known, bool *shaped)
 {
     *known = *shaped = true;
-    if (!room(f, &f->in, &f->cap_in, s->n_in) || !room(f, &f->to, &f->cap_to, s->n_out))
+    if (!room(f, &f->in, &f->cap_in, s->n_in + SPARE) || !room(f, &f->to, &f->cap_to, s->n_out + SPARE))
         return df__no_memory(f->err, f->p->label, (s->n_in + s->n_out) * sizeof *f->in);
+    memset(f->in + s->n_in, 0, SPARE * sizeof *f->in);
+    memset(f->to + s->n_out, 0, SPARE * sizeof *f->to);
     for (size_t i = 0; i < s->n_in; i++) {
         int v = df__value_root(f->p, s->in[i]);
         f->in[i] = (df_tensor){0};
@@ -164,6 +170,9 @@ static df_status fold_step(fold *f, const df_step *s)
     df_call call = {.node = s->node, .opset = f->p->opset, .in = f->in, .n_in = s->n_in, .out = f->to, .n_out = s->n_out,
                     .scratch = &f->scratch, .limits = &f->p->limits, .err = f->err};
     st = s->op->infer(&call);
+    for (size_t i = 0; i < s->n_out && st == DF_OK; i++)
+        if (s->out[i] >= 0 && df__dtype_size(f->to[i].type) == 0)
+            st = df__fail(f->err, DF_E_BAD_MODEL, "output %zu, which the operator does not have", i);
     if (st == DF_OK && (known || shape_alone))
         st = run_known(f, &call, s);
     if (st != DF_OK) {

@@ -113,12 +113,10 @@ static df_status convert(lower *l, int from, bool to_nhwc, int *out)
         l->plan->slots[*out].offset = s.offset;
         return DF_OK;
     }
-    if (s.t.type != DF_F32) /* the kernels that want channels last compute in float32; other types stay as they are */
-        DF_TRY(df__fail(l->err, DF_E_INTERNAL, "%s: a layout for %s", l->p->label, df__dtype_name(s.t.type)));
     if (l->plan->slots[s.root].place == DF_PLACE_CONST) {
         df_tensor in = s.t;
         t.data = df__arena_alloc(&l->p->arena, df__tensor_bytes(&t));
-        float *aligned = (uintptr_t)in.data % sizeof(float) ? df__arena_alloc(&l->p->arena, df__tensor_bytes(&t)) : in.data;
+        void *aligned = (uintptr_t)in.data % df__dtype_size(t.type) ? df__arena_alloc(&l->p->arena, df__tensor_bytes(&t)) : in.data;
         if (!t.data || !aligned)
             DF_TRY(no_memory(l, df__tensor_bytes(&t)));
         if (aligned != in.data)
@@ -192,7 +190,7 @@ static df_status spread_nhwc(lower *l, int value, int *slot)
 
 static const df_tensor *shape_of(const lower *l, int value) { return &l->p->values[df__value_root(l->p, value)].t; }
 
-/* Lies in channels last and in nothing else, and is worth following: four dimensions of float32. */
+/* Lies in channels last and in nothing else: worth following. */
 static bool only_nhwc(const lower *l, int value)
 {
     if (value < 0)
@@ -209,7 +207,7 @@ static bool wants_nhwc(const lower *l, const df_step *s)
         return false;
     bool any = false;
     for (size_t i = 0; i < s->n_in; i++)
-        any = any || (only_nhwc(l, s->in[i]) && of_rank_4(l, s->in[i]));
+        any = any || only_nhwc(l, s->in[i]);
     for (size_t i = 0; i < s->n_out; i++)
         if (s->out[i] >= 0 && shape_of(l, s->out[i])->rank != 4)
             return false;
@@ -217,7 +215,7 @@ static bool wants_nhwc(const lower *l, const df_step *s)
         return of_rank_4(l, s->in[0]) && (s->n_out < 2 || s->out[1] < 0);
     if (s->op->flags & DF_OP_ELEMENTWISE) {
         for (size_t i = 0; i < s->n_in; i++)
-            if (s->in[i] >= 0 && (shape_of(l, s->in[i])->rank > 4 || shape_of(l, s->in[i])->type != DF_F32))
+            if (s->in[i] >= 0 && shape_of(l, s->in[i])->rank > 4)
                 return false;
         return any;
     }

@@ -94,6 +94,8 @@ static df_status run_step(df_plan *plan, df_workspace *w, const df_plan_step *s,
 {
     df_call call = {.node = s->node, .opset = plan->program.opset, .in = w->tensors + s->in, .n_in = s->n_in, .out = w->tensors + s->out,
                     .n_out = s->n_out, .nhwc = s->nhwc, .scratch = &w->scratch, .limits = &plan->program.limits, .err = err};
+    if (df__call_idle(&call))
+        return DF_OK;
     df_exec exec = {.scratch = w->memory + plan->bytes, .stream = w->stream, .threads = plan->threads};
     df_status st = s->kernel ? s->kernel->run(s->kernel, &call, &exec) : s->op->run(&call);
     if (st == DF_OK && !s->kernel && s->fused)

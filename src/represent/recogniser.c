@@ -48,8 +48,8 @@ static void mirror(const float *from, int width, size_t rows, float *to)
             to[x] = from[width - 1 - x];
 }
 
-static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, int threads,
-                           df_arena *scratch, float *out, df_error *err)
+static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, df_arena *scratch,
+                           float *out, df_error *err)
 {
     df_status st = DF_OK;
     const df_recogniser *row = r->row;
@@ -66,7 +66,7 @@ static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, s
             mirror(blob + i * 3 * pixels, row->width, 3 * (size_t)row->height, blob + (n + i) * 3 * pixels);
     }
     df_tensor in = {.type = DF_F32, .rank = 4, .dims = {(int64_t)faces, 3, row->height, row->width}, .data = blob}, result;
-    DF_TRY(df__net_run(r->net, &in, 1, &result, 1, threads, scratch, err));
+    DF_TRY(df__net_run(r->net, &in, 1, &result, 1, 1, scratch, err));
     if (result.type != DF_F32 || df__tensor_count(&result) != (int64_t)(faces * dims))
         return df__fail(err, DF_E_BAD_MODEL, "%s: %lld numbers for %zu faces, not %d each", row->name,
                         (long long)df__tensor_count(&result), faces, row->dims);
@@ -78,8 +78,8 @@ done:
     return st;
 }
 
-df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, int threads,
-                             df_arena *scratch, float *out, df_error *err)
+df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, df_arena *scratch,
+                             float *out, df_error *err)
 {
     df_status st = DF_OK;
     for (size_t i = 0; i < n; i++)
@@ -89,7 +89,7 @@ df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops,
         while (batch > n - done)
             batch /= 2;
         df_arena_mark mark = df__arena_mark(scratch);
-        st = run_batch(r, crops + done, batch, range, flip, threads, scratch, out + done * (size_t)r->row->dims, err);
+        st = run_batch(r, crops + done, batch, range, flip, scratch, out + done * (size_t)r->row->dims, err);
         df__arena_release(scratch, mark);
     }
     return st;

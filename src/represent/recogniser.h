@@ -13,7 +13,7 @@ void      df__recogniser_close(df_recogniser_net *r);
 
 /* Embeddings of n crops (any sizes), float32 [n][row->dims] into `out`. An empty crop is DF_E_ARGUMENT.
  *   flip  each is the mean of the crop's vector and of its mirror image's */
-df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, int threads,
-                             df_arena *scratch, float *out, df_error *err);
+df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, df_arena *scratch,
+                              float *out, df_error *err);
 
 #endif

@@ -35,12 +35,12 @@ def spread(names, n):
     return [names[i * len(names) // n] for i in range(n)]
 
 
-def detector_photos(args):
-    """(name in the golden, path): 60 faces close up, 40 crowds, the demo photos. The name's first folder is the set."""
-    photos = [("lfw_dev/images/" + n, lfw_path(args, n)) for n in spread(lfw(args), 60)]
+def detector_photos(args, close=60, crowds=40):
+    """(name in the golden, path): faces close up, crowds, the demo photos. The name's first folder is the set."""
+    photos = [("lfw_dev/images/" + n, lfw_path(args, n)) for n in spread(lfw(args), close)]
     wider = os.path.join(args.data, "widerface_dev")
     names = sorted(os.path.relpath(os.path.join(d, f), wider) for d, _, fs in os.walk(wider) for f in fs if f.endswith(".jpg"))
-    photos += [("widerface_dev/" + n, os.path.join(wider, n)) for n in spread(names, 40)]
+    photos += [("widerface_dev/" + n, os.path.join(wider, n)) for n in spread(names, crowds)]
     photos += [("photos/" + n, os.path.join(args.photos, n)) for n in DEMO]
     return photos
 

@@ -1,7 +1,7 @@
 """Get a package file into the cache folder with pip: pinned version, pinned sha256, nothing installed.
 
 pip is the ordinary client and uses whatever index this machine is set up with. A source package makes pip ask its setup.py
-for the package's name; with setuptools on the machine (Debian: python3-setuptools) that needs nothing else from the network.
+for the package's name; with setuptools and wheel on the machine (Debian: python3-setuptools, python3-wheel) that needs nothing else from the network.
 """
 import importlib.util
 import os
@@ -25,7 +25,7 @@ def command(package, folder):
     kind, *tags = package["kind"].split("-")
     if kind == "sdist":
         pip += ["--no-binary", ":all:"]
-        if importlib.util.find_spec("setuptools"):
+        if importlib.util.find_spec("setuptools") and importlib.util.find_spec("wheel"):
             pip += ["--no-build-isolation"]
     else:
         pip += ["--only-binary", ":all:"]
@@ -45,7 +45,7 @@ def by_hand(package):
 def reason(log):
     """What stopped pip, in one line of its output."""
     for pattern in (r"connection broken by .*?(\[Errno -?\d+\] [^'\")]*)", r"connection broken by .*?(certificate verify failed[^'\")]*|[Tt]imed out)",
-                    r"connection broken by '(.{1,160})", r"^.*?(No module named \S+)", r"^ERROR: (.*)"):
+                    r"connection broken by '(.{1,160})", r"^.*?(No module named \S+)", r"^ERROR: (.*)", r"^\s*error: (.*)"):
         found = re.search(pattern, log, re.M)
         if found:
             return "pip: " + found[1]

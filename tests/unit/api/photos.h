@@ -27,8 +27,8 @@ static inline df_engine *engine_or_skip(int threads)
 
 static inline const char *photo(const char *name)
 {
-    static char paths[8][1024];
-    static int next;
+    static _Thread_local char paths[8][1024];
+    static _Thread_local int next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", test_photos_dir(), name);
     return path;

