@@ -106,7 +106,7 @@ DF_API void      df_engine_free(df_engine *engine);
  * flags and docs/cli.md are made from it. */
 typedef struct df_opts {
     size_t      size;          /* set by df_opts_default */
-    const char *detector;      /* "retinaface" (default), "ssd", "skip" */
+    const char *detector;      /* "retinaface" (default), "ssd", "opencv", "dlib", "skip" */
     const char *align;         /* "points" (default), "eyes", "none" */
     const char *model;         /* "Dlib" (default) */
     const char *normalization; /* "base" (default), "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace" */

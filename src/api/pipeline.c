@@ -24,7 +24,7 @@ static void load_one(void *arg, size_t i, int worker)
         l->st[i] = df__engine_recogniser(p->engine, p->row, &p->net, &l->err[i]);
     if (i == 1)
         l->st[i] = df__engine_detector(p->engine, p->detector, &p->detector_self, &l->err[i]);
-    if (i == 2 && lacks_points && p->align == DF_ALIGN_EYES)
+    if (i == 2 && lacks_points && p->align == DF_ALIGN_EYES && !p->detector->of_dlib)
         l->st[i] = df__engine_detector(p->engine, &df__detector_opencv, &p->eyes, &l->err[i]);
     else if (i == 2 && lacks_points)
         l->st[i] = df__engine_predictor(p->engine, &p->sp, &l->err[i]);
@@ -91,6 +91,15 @@ static int larger_first(const void *a, const void *b)
     return (pa < qa) - (pa > qa);
 }
 
+/* A closed box has one column and one row more than its right - left and bottom - top. */
+static df_face predictor_box(const df_pipeline *p, const df_face *f)
+{
+    df_face box = *f;
+    if (p->detector->of_dlib)
+        box.w++, box.h++;
+    return box;
+}
+
 /* For detectors that give a box alone: eyes as upstream finds them for its own way of alignment, else eyes and nose from dlib's predictor. */
 static df_status add_points(const df_pipeline *p, const df_photo *photo, df_face_list *list, df_arena *scratch, df_error *err)
 {
@@ -104,9 +113,11 @@ static df_status add_points(const df_pipeline *p, const df_photo *photo, df_face
             DF_TRY(df__opencv_eyes(p->eyes, photo->px, p->detector == &df__detector_opencv ? 0 : p->opts.expand, f, scratch, err));
             continue;
         }
-        DF_TRY(df__dlib_points(photo->px, f, &p->detector->dlib, p->sp, scratch, at, err));
-        f->left_eye = (df_point){(at[0].x + at[1].x) / 2, (at[0].y + at[1].y) / 2};
-        f->right_eye = (df_point){(at[2].x + at[3].x) / 2, (at[2].y + at[3].y) / 2};
+        df_face box = predictor_box(p, f);
+        DF_TRY(df__dlib_points(photo->px, &box, &p->detector->dlib, p->sp, scratch, at, err));
+        /* whole pixels, as upstream's models/face_detection/Dlib.py */
+        f->left_eye = (df_point){floorf((at[0].x + at[1].x) / 2), floorf((at[0].y + at[1].y) / 2)};
+        f->right_eye = (df_point){floorf((at[2].x + at[3].x) / 2), floorf((at[2].y + at[3].y) / 2)};
         f->nose = at[4];
         f->has |= DF_HAS_EYES | DF_HAS_NOSE;
     }
@@ -159,6 +170,7 @@ static df_status crop_of(const df_pipeline *p, const df_photo *photo, const df_f
 {
     df_status st = DF_OK;
     double m[6];
+    const df_face box = predictor_box(p, f);
     *step = 1;
     if (takes_whole_photo(f)) {
         *crop = photo->px;
@@ -166,7 +178,7 @@ static df_status crop_of(const df_pipeline *p, const df_photo *photo, const df_f
     }
     switch (p->align) {
     case DF_ALIGN_POINTS:
-        DF_TRY(df__points_transform(photo->px, f, p->chip, &p->detector->dlib, p->sp, scratch, m, err));
+        DF_TRY(df__points_transform(photo->px, &box, p->chip, &p->detector->dlib, p->sp, scratch, m, err));
         DF_TRY(df__align_points(photo->px, p->chip, m, p->opts.expand, scratch, crop, err));
         *step = hypot(m[0], m[3]); /* pixels of the photo in one of the chip */
         break;

@@ -21,7 +21,8 @@ typedef struct df_pipeline {
     bool                      flip; /* mean with the mirror image's vector: for chips, not for upstream's crops */
 } df_pipeline;
 
-/* Read the options and load the models, several at once where the engine has threads; the recogniser's only with `network`. */
+/* Read the options and load the models, several at once where the engine has threads; the recogniser's only with `network`:
+ * df__pipeline_represent loads it when it comes to it. */
 df_status df__pipeline_open(df_engine *engine, const df_opts *opts, bool network, df_pipeline *out, df_error *err);
 /* Longer side at which a photo may be decoded, 0: full scale. */
 int df__pipeline_side(const df_pipeline *p);

@@ -33,12 +33,15 @@ df_status df__pipeline_represent(const df_pipeline *p, const char *path, const d
     df_face_list faces = {0};
     df_embeddings *e = NULL;
     df_pixels *crops;
+    const df_recogniser_net *net = p->net;
     *out = NULL;
     DF_TRY(df__pipeline_photo(p, path, img, &photo, err));
     DF_TRY(df__pipeline_detect(p, &photo, threads, &scratch, &faces, err));
     DF_TRY(df__pipeline_crops(p, &photo, &faces, &scratch, &crops, err));
     DF_TRY(new_embeddings(p, faces.n, &e, err));
-    st = df__recogniser_run(p->net, crops, faces.n, p->range, p->flip, &scratch, e->rows, err);
+    if (!net)
+        DF_TRY(df__engine_recogniser(p->engine, p->row, &net, err));
+    st = df__recogniser_run(net, crops, faces.n, p->range, p->flip, &scratch, e->rows, err);
     if (st != DF_OK) {
         df__prefix(err, "%s", photo.name);
         goto done;

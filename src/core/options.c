@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const detectors[] = {"retinaface", "ssd", "opencv", "skip", NULL};
+static const char *const detectors[] = {"retinaface", "ssd", "opencv", "dlib", "skip", NULL};
 static const char *const aligns[] = {"points", "eyes", "none", NULL};
 static const char *const models[] = {"Dlib", NULL};
 static const char *const normalizations[] = {"base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace", NULL};

@@ -27,8 +27,8 @@ typedef struct df_detector_ops {
     unsigned    gives;                      /* DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH */
     int         side;                       /* longer side it looks at by default: photos may be decoded smaller; 0: full scale */
     df_box_map  dlib;                       /* its box to the one dlib's predictor of points expects */
-    int         last_pixel;                 /* 1: w and h are right - left and bottom - top of dlib's box, whose last pixels count: the
-                                             * predictor gets both larger by this */
+    bool        of_dlib;                    /* w and h are right - left and bottom - top of dlib's closed box, and upstream takes the eyes from
+                                             * dlib's predictor, however faces are aligned */
     df_status (*open)(const df_loader *loader, void **self, df_error *err);
     /* Append the faces of `px`, best score first. `self` is shared by threads; memory of the call is `scratch`. */
     df_status (*detect)(void *self, df_pixels px, const df_detect_params *params, df_arena *scratch, df_face_list *out, df_error *err);

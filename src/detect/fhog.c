@@ -18,7 +18,8 @@ enum {
     PLACE = BINS * 4,         /* floats of a place */
     TILE_PLACES = 32,
     TILE = TILE_PLACES * CELL, /* pixels of a row that are taken at once */
-    STEP = DF_PACKED_SLACK
+    STEP = 16,
+    PARTS = 4
 };
 
 /* ---- sizes ---- */
@@ -46,10 +47,11 @@ size_t df__fhog_room(int width)
 /* ---- gradients ---- */
 
 /* Direction 0..17 (steps of 20 degrees; times 4, as an index of a place's votes) and length of the strongest of the three channels'
- * gradients, for n pixels, n a multiple of STEP. The direction is the unit vector with the largest dot product. dlib's vectors, rounded to
- * four digits, have these borders in the first quarter turn: tan = 67/380 between 0 and 1, then 1737/3008, 665/558 and 272/99. No gradient
- * of whole numbers up to 255 lies nearer to one than 1e-6 of its length, so rounding does not matter. Of channels with equal lengths dlib's vector code takes the last (`last` 1), its code for what is
- * left at the right edge the first (`last` 0). Signs are masks (0 or -1): compilers make better vector code of them than of conditions. */
+ * gradients, for n pixels, n a multiple of STEP (what is more is left out). The direction is the unit vector with the largest dot product.
+ * dlib's vectors, rounded to four digits, have these borders in the first quarter turn: tan = 67/380 between 0 and 1, then 1737/3008,
+ * 665/558 and 272/99. No gradient of whole numbers up to 255 lies nearer to one than 1e-6 of its length, so rounding does not matter. Of
+ * channels with equal lengths dlib's vector code takes the last (`last` 1), its code for what is left at the right edge the first (`last`
+ * 0). Signs are masks (0 or -1): compilers make better vector code of them than of conditions. */
 DF_CLONES static void gradients(const uint32_t *at, size_t stride, size_t n, int last, int32_t *restrict bin, float *restrict length)
 {
     const uint32_t *restrict before = at - 1, *restrict behind = at + 1, *restrict above = at - stride, *restrict below = at + stride;
@@ -107,23 +109,19 @@ static void fill_row(const df_fhog *f, int y, int x0, int32_t *bin, float *lengt
 
 /* ---- votes ---- */
 
-/* Two halves of a place are gathered apart, so that neighbours of the same direction need not wait for each other. */
+/* The rows of a place are gathered in PARTS apart, so that neighbours of the same direction need not wait for each other's sum. */
 DF_CLONES static void vote(const tile *t, size_t places, const float *weight, float *restrict votes)
 {
     for (size_t j = 0; j < places; j++, votes += PLACE) {
-        float lower[PLACE];
-        memset(votes, 0, PLACE * sizeof *votes);
-        memset(lower, 0, sizeof lower);
+        float part[PARTS][PLACE] = {{0}};
         for (size_t x = 0; x < CELL; x++)
-            for (size_t y = 0; y < CELL / 2; y++) {
+            for (size_t y = 0; y < CELL; y++) {
                 const size_t i = j * CELL + x;
-                float *a = votes + t->bin[y][i], *b = lower + t->bin[y + CELL / 2][i];
-                const float *wa = weight + 4 * (y * CELL + x), *wb = wa + 4 * CELL * CELL / 2;
-                df__store_f32(a, df__load_f32(a) + df__load_f32(wa) * t->length[y][i]);
-                df__store_f32(b, df__load_f32(b) + df__load_f32(wb) * t->length[y + CELL / 2][i]);
+                float *at = part[y % PARTS] + t->bin[y][i];
+                df__store_f32(at, df__load_f32(at) + df__load_f32(weight + 4 * (y * CELL + x)) * t->length[y][i]);
             }
         for (size_t k = 0; k < PLACE; k++)
-            votes[k] += lower[k];
+            votes[k] = (part[0][k] + part[1][k]) + (part[2][k] + part[3][k]);
     }
 }
 
@@ -186,9 +184,9 @@ DF_CLONES static void block_norms(const float *restrict z0, const float *restric
     }
 }
 
-/* One plane: v cut to each block's largest value, scaled and summed; the sums of each block go to `texture` as well. */
 static inline float lesser(float a, float b) { return a < b ? a : b; }
 
+/* One plane: values cut to each block's largest, scaled and summed. With q = NULL the sums of each block are added to `texture` as well. */
 DF_CLONES static void plane_of(const float *restrict p, const float *restrict q, size_t n, size_t room, const float *restrict most,
                                const float *restrict factor, float *restrict texture, float *restrict to)
 {

@@ -9,9 +9,9 @@
 #include "detect/haar_run.h"
 
 enum {
-    STRIP = 96,                /* rows of windows that are one thread's work at a time */
-    STRIP_NUMBERS = 1 << 22,   /* at most so many in a strip's integral picture, where the photo is not too wide for that */
-    MOST_LAYERS = 256,         /* of the pyramid: at factor 1.1 a photo of 2^20 pixels has 120 */
+    STRIP = 96, LEAST_STRIP = 16, /* rows of windows that are one thread's work at a time */
+    STRIP_NUMBERS = 1 << 22,      /* at most so many in a strip's integral picture, where the photo is not too wide for that */
+    MOST_LAYERS = 256,            /* of the pyramid: at factor 1.1 a photo of 2^20 pixels has 120 */
     MOST_BOXES = 1 << 22,
     CORNERS = 4 * DF_CASCADE_RECTS,
 };
@@ -227,7 +227,7 @@ static df_status worker_new(const df_haar *h, df_grey g, int rows, df_arena *scr
 static int strip_rows(df_grey g)
 {
     size_t fit = STRIP_NUMBERS / df__haar_stride(g.width) / 2;
-    return fit < STRIP ? (fit < DF_HAAR_LANES ? DF_HAAR_LANES : (int)fit) : STRIP;
+    return fit < STRIP ? (fit < LEAST_STRIP ? LEAST_STRIP : (int)fit) : STRIP;
 }
 
 static size_t cut(const df_haar_layer *layers, size_t n, int rows, strip *strips)

@@ -1,12 +1,13 @@
-/* haar_scan.c - the cascade on a row of windows. Sixteen neighbours go through a stage together as long as several of them are left,
- * the last few one by one. Sums are those of OpenCV to the bit: features are whole numbers, leaves are added as doubles in its order. */
+/* haar_scan.c - the cascade on a row of windows. Eight neighbours go through a stage together as long as one of them is left: its
+ * loads are side by side, and no branch is to be guessed. Cascades of trees go window by window. Sums are those of OpenCV to the
+ * bit: features are whole numbers, leaves are added as doubles in its order. */
 #include <math.h>
 #include <string.h>
 
 #include "core/simd.h"
 #include "detect/haar_run.h"
 
-enum { LANES = DF_HAAR_LANES, FEW = 0 };
+enum { LANES = DF_HAAR_LANES };
 
 typedef int32_t  i32 __attribute__((vector_size(4 * LANES)));
 typedef uint32_t u32 __attribute__((vector_size(4 * LANES)));
@@ -73,7 +74,8 @@ DF_CLONES static void spread(const uint32_t *at, const uint32_t *square, const i
 
 /* ---- many windows ---- */
 
-INLINE void add_stump(const df_haar_scan *s, const df_haar_node *n, const uint32_t *at, const f32 *scale, f64_half sum[2]) /* lanes 0 1 4 5 and 2 3 6 7 */
+/* Sums of lanes 0 1 4 5, then of 2 3 6 7. */
+INLINE void add_stump(const df_haar_scan *s, const df_haar_node *n, const uint32_t *at, const f32 *scale, f64_half sum[2])
 {
     const int32_t *offset = s->offset + n->first, *factor = s->haar->factors + n->first;
     u32 v = {0};
@@ -132,20 +134,20 @@ DF_CLONES static size_t later_stages(const df_haar_scan *s, const uint32_t *at, 
     memcpy(&scale, scales, sizeof scale);
     for (int k = 0; k < LANES; k++)
         alive[k] = -(live[k] != 0);
-    for (;; stage++) {
-        int count = 0;
-        for (int k = 0; k < LANES; k++)
-            count -= alive[k];
-        if (count <= FEW || stage == s->haar->n_stages)
-            break;
-        memcpy(&left, alive, sizeof left);
+    for (; stage < s->haar->n_stages; stage++) {
         fails(s, &s->haar->stages[stage], at, &scale, sum, &failed);
+        memcpy(&left, alive, sizeof left);
         left &= ~failed;
         memcpy(alive, &left, sizeof left);
+        int32_t rest = 0;
+        for (int k = 0; k < LANES; k++)
+            rest |= alive[k];
+        if (!rest)
+            return 0;
     }
-    double weights[LANES] = {sum[0][0], sum[0][1], sum[1][0], sum[1][1], sum[0][2], sum[0][3], sum[1][2], sum[1][3]};
+    const double weights[LANES] = {sum[0][0], sum[0][1], sum[1][0], sum[1][1], sum[0][2], sum[0][3], sum[1][2], sum[1][3]};
     for (uint32_t k = 0; k < LANES; k++)
-        if (alive[k] && passes(s, stage, at + k, scales[k], &weights[k]))
+        if (alive[k])
             hits[n++] = (df_haar_hit){index + k, weights[k]};
     return n;
 }

@@ -6,7 +6,7 @@
 
 #include "core/simd.h"
 
-enum { SIDE = DF_HOG_SIDE, PLANES = DF_HOG_PLANES, SWEEPS = 60, LANES = 8 };
+enum { SIDE = DF_HOG_SIDE, PLANES = DF_HOG_PLANES, SWEEPS = 60 };
 
 /* ---- singular values ---- */
 
@@ -87,114 +87,93 @@ df_status df__hog_filters(const df_dlib_hog *hog, df_arena *arena, df_hog_filter
             n += separate(hog->weights + (i * PLANES + k) * SIDE * SIDE, k, f.products + n);
         f.first[i + 1] = n;
     }
-    f.by_plane = df__arena_calloc(arena, n, sizeof *f.by_plane);
-    if (!f.by_plane)
-        return df__no_memory(err, "filters", n * sizeof *f.by_plane);
-    size_t at = 0;
-    for (size_t plane = 0; plane < PLANES; plane++)
-        for (size_t i = 0; i < n; i++)
-            if (f.products[i].plane == plane)
-                f.by_plane[at++] = i;
     *out = f;
     return DF_OK;
 }
 
 /* ---- responses ---- */
 
-/* The columns of the products come first, for all filters; then each filter gathers, for each of the ten places of a row, the sum of its
- * products there; last these ten are added, each shifted by its place. Both inner steps are products of small matrices: GROUP x VECTORS sums
- * stay in registers, which fills sixteen of them, and all loads are aligned. */
-enum { GROUP = 5, VECTORS = 2, BLOCK = LANES * VECTORS };
-
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
+/* Both functions below do the same sums in the same order: the row's sum stays in a register and is spread over ten rows of responses, which
+ * stay in registers as well. */
 #define LOAD(v, from) memcpy(&(v), from, sizeof(v))
 #define STORE(to, v) memcpy(to, &(v), sizeof(v))
 
-size_t df__hog_filters_stride(size_t columns) { return (columns + SIDE - 1 + BLOCK - 1) / BLOCK * BLOCK + BLOCK; }
+typedef float narrow __attribute__((vector_size(8 * sizeof(float))));
 
-size_t df__hog_filters_room(const df_hog_filters *f, size_t columns)
+/* For sixteen registers: the features come from memory for each product. */
+DF_CLONES static void add_narrow(const df_hog_filters *f, const float *features, size_t stride, size_t columns, float *const out[SIDE])
 {
-    return f->first[f->n] * BLOCK + SIDE * df__hog_filters_stride(columns) * f->n;
-}
-
-/* n <= GROUP products of one plane: their columns, for BLOCK columns of the map from `at` on. `to` has a row of BLOCK a product. */
-ALWAYS_INLINE void column_group(const df_hog_filters *f, const size_t *which, size_t n, const float *const rows[SIDE], size_t at, float *to)
-{
-    lanes sum[GROUP][VECTORS] = {{{0}}};
-    for (size_t m = 0; m < SIDE; m++) {
-        lanes x[VECTORS];
-        LOAD(x, rows[m] + at);
-        for (size_t j = 0; j < n; j++)
-            for (size_t v = 0; v < VECTORS; v++)
-                sum[j][v] += x[v] * f->products[which[j]].column[m];
-    }
-    for (size_t j = 0; j < n; j++)
-        STORE(to + which[j] * BLOCK, sum[j]);
-}
-
-ALWAYS_INLINE void columns_of(const df_hog_filters *f, const float *const rows[SIDE], size_t stride, size_t c, float *to)
-{
-    for (size_t i = 0, n, all = f->first[f->n]; i < all; i += n) {
-        const size_t *which = f->by_plane + i, plane = f->products[*which].plane, at = plane * stride + c;
-        for (n = 1; n < GROUP && i + n < all && f->products[which[n]].plane == plane;)
-            n++;
-        switch (n) { /* constants, so that each is unrolled */
-        case 5:
-            column_group(f, which, 5, rows, at, to);
-            break;
-        case 4:
-            column_group(f, which, 4, rows, at, to);
-            break;
-        case 3:
-            column_group(f, which, 3, rows, at, to);
-            break;
-        case 2:
-            column_group(f, which, 2, rows, at, to);
-            break;
-        default:
-            column_group(f, which, 1, rows, at, to);
+    for (size_t i = 0; i < f->n; i++) {
+        const df_hog_product *first = f->products + f->first[i], *end = f->products + f->first[i + 1];
+        for (size_t c = 0; c < columns; c += 8) {
+            narrow sum[SIDE] = {{0}};
+            for (const df_hog_product *p = first; p < end; p++) {
+                const float *x = features + p->plane * stride + c;
+                narrow even = {0}, odd = {0}, v;
+                for (size_t k = 0; k < SIDE; k += 2) {
+                    LOAD(v, x + k);
+                    even += v * p->row[k];
+                    LOAD(v, x + k + 1);
+                    odd += v * p->row[k + 1];
+                }
+                even += odd;
+                for (size_t m = 0; m < SIDE; m++)
+                    sum[m] += even * p->column[m];
+            }
+            for (size_t m = 0; m < SIDE; m++) {
+                narrow old;
+                LOAD(old, out[m] + i * stride + c);
+                old += sum[m];
+                STORE(out[m] + i * stride + c, old);
+            }
         }
     }
 }
 
-/* Places [place, place + GROUP) of one filter. */
-ALWAYS_INLINE void place_group(const df_hog_product *p, size_t n, const float *columns, size_t place, size_t stride, float *to)
-{
-    lanes sum[GROUP][VECTORS] = {{{0}}};
-    for (size_t k = 0; k < n; k++) {
-        lanes x[VECTORS];
-        LOAD(x, columns + k * BLOCK);
-        for (size_t j = 0; j < GROUP; j++)
-            for (size_t v = 0; v < VECTORS; v++)
-                sum[j][v] += x[v] * p[k].row[place + j];
-    }
-    for (size_t j = 0; j < GROUP; j++)
-        STORE(to + (place + j) * stride, sum[j]);
-}
+#if DF_HAS_V4
+typedef float wide __attribute__((vector_size(16 * sizeof(float))));
 
-ALWAYS_INLINE void add_places(const float *restrict places, size_t stride, size_t columns, float *restrict out)
+/* For thirty-two registers: the features of a plane are loaded once for its products. */
+DF_V4 static void add_wide(const df_hog_filters *f, const float *features, size_t stride, size_t columns, float *const out[SIDE])
 {
-    for (size_t c = 0; c < columns; c++) {
-        float sum = places[c];
-        for (size_t k = 1; k < SIDE; k++)
-            sum += places[k * stride + c + k];
-        out[c] = sum;
+    for (size_t i = 0; i < f->n; i++) {
+        const df_hog_product *first = f->products + f->first[i], *end = f->products + f->first[i + 1];
+        for (size_t c = 0; c < columns; c += 16) {
+            wide sum[SIDE] = {{0}};
+            for (const df_hog_product *p = first; p < end;) {
+                const size_t plane = p->plane;
+                wide x[SIDE];
+                for (size_t k = 0; k < SIDE; k++)
+                    LOAD(x[k], features + plane * stride + c + k);
+                do {
+                    wide even = {0}, odd = {0};
+                    for (size_t k = 0; k < SIDE; k += 2) {
+                        even += x[k] * p->row[k];
+                        odd += x[k + 1] * p->row[k + 1];
+                    }
+                    even += odd;
+                    for (size_t m = 0; m < SIDE; m++)
+                        sum[m] += even * p->column[m];
+                } while (++p < end && p->plane == plane);
+            }
+            for (size_t m = 0; m < SIDE; m++) {
+                wide old;
+                LOAD(old, out[m] + i * stride + c);
+                old += sum[m];
+                STORE(out[m] + i * stride + c, old);
+            }
+        }
     }
 }
+#endif
 
-DF_CLONES void df__hog_filters_row(const df_hog_filters *f, const float *const rows[SIDE], size_t columns, float *work, float *out)
+void df__hog_filters_add(const df_hog_filters *f, const float *features, size_t stride, size_t columns, float *const out[SIDE])
 {
-    size_t stride = df__hog_filters_stride(columns);
-    float *block = work, *places = work + f->first[f->n] * BLOCK;
-    for (size_t c = 0; c < columns + SIDE - 1; c += BLOCK) {
-        columns_of(f, rows, stride, c, block);
-        for (size_t i = 0; i < f->n; i++)
-            for (size_t place = 0; place < SIDE; place += GROUP)
-                place_group(f->products + f->first[i], f->first[i + 1] - f->first[i], block + f->first[i] * BLOCK, place, stride,
-                            places + i * SIDE * stride + c);
+#if DF_HAS_V4
+    if (DF_CPU_HAS_V4) {
+        add_wide(f, features, stride, columns, out);
+        return;
     }
-    for (size_t i = 0; i < f->n; i++)
-        add_places(places + i * SIDE * stride, stride, columns, out + i * stride);
+#endif
+    add_narrow(f, features, stride, columns, out);
 }

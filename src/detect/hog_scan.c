@@ -1,4 +1,4 @@
-/* hog_scan.c - one walk down a picture, with the ten rows of features in hand that a row of windows takes. */
+/* hog_scan.c - one walk down a picture: a row of features at a time, added to the ten rows of windows that it lies in. */
 #include "detect/hog_scan.h"
 
 #include <stdlib.h>
@@ -9,13 +9,12 @@
 /* dlib lays zeros around the map, BEFORE at the left and top, so that windows may reach outside by half of themselves. */
 enum { SIDE = DF_HOG_SIDE, BEFORE = (SIDE - 1) / 2, AFTER = SIDE - 1 - BEFORE };
 
-/* SIDE rows of the map in turn, one of zeros, a row of responses, and what the steps work in. */
-static size_t map_row(size_t stride) { return DF_FHOG_PLANES * stride; }
+/* Floats between two planes of a row of features, and between the responses of two filters. */
+static size_t stride_of(int width) { return ((size_t)df__fhog_columns(width) + SIDE + 2 * DF_HOG_LANES) & ~(size_t)(DF_HOG_LANES - 1); }
 
 size_t df__hog_scan_room(int width, const df_hog_filters *filters)
 {
-    size_t columns = (size_t)df__fhog_columns(width), stride = df__hog_filters_stride(columns);
-    return (SIDE + 1) * map_row(stride) + filters->n * stride + df__hog_filters_room(filters, columns) + df__fhog_room(width);
+    return df__fhog_room(width) + stride_of(width) * (DF_FHOG_PLANES + SIDE * filters->n);
 }
 
 static df_status add(df_hog_windows *list, const df_hog_window *w, df_error *err)
@@ -55,22 +54,26 @@ df_status df__hog_scan(const df_packed *picture, const df_dlib_hog *hog, const d
     int columns = df__fhog_columns(picture->width), rows = df__fhog_rows(picture->height);
     if (columns < 1 || rows < 1 || first >= end)
         return DF_OK;
-    size_t stride = df__hog_filters_stride((size_t)columns), row = map_row(stride);
-    float *zeros = memory + SIDE * row, *responses = zeros + row, *work = responses + hog->n * stride;
-    memset(memory, 0, (SIDE + 1) * row * sizeof *memory);
+    size_t stride = stride_of(picture->width), row = stride * hog->n;
+    float *features = memory, *responses = features + DF_FHOG_PLANES * stride, *work = responses + SIDE * row;
+    memset(memory, 0, (DF_FHOG_PLANES * stride + SIDE * row) * sizeof *memory);
+    int from = first > BEFORE ? first - BEFORE : 0, to = end + AFTER < rows ? end + AFTER : rows;
     df_fhog walk;
-    int next = first > BEFORE ? first - BEFORE : 0;
-    df__fhog_start(&walk, picture, next, work + df__hog_filters_room(filters, (size_t)columns));
-    for (int y = first; y < end; y++) {
-        const float *window[SIDE];
-        for (; next <= y + AFTER && next < rows; next++)
-            df__fhog_next(&walk, memory + (size_t)(next % SIDE) * row + BEFORE, stride);
-        for (int m = 0; m < SIDE; m++) {
-            int at = y - BEFORE + m;
-            window[m] = at < 0 || at >= rows ? zeros : memory + (size_t)(at % SIDE) * row;
+    df__fhog_start(&walk, picture, from, work);
+    /* Row y of the features is row m of the windows of row y + BEFORE - m; row r of the windows has the place r % SIDE. */
+    for (int y = from; y < end + AFTER; y++) {
+        if (y < to) {
+            float *windows[SIDE];
+            df__fhog_next(&walk, features + BEFORE, stride);
+            for (int m = 0; m < SIDE; m++)
+                windows[m] = responses + (size_t)((y + BEFORE - m + SIDE) % SIDE) * row;
+            df__hog_filters_add(filters, features, stride, (size_t)columns, windows);
         }
-        df__hog_filters_row(filters, window, (size_t)columns, work, responses);
-        DF_TRY(pick(responses, stride, hog, columns, least, level, y, out, err));
+        int complete = y - AFTER;
+        float *of = responses + (size_t)((complete + SIDE) % SIDE) * row;
+        if (complete >= first)
+            DF_TRY(pick(of, stride, hog, columns, least, level, complete, out, err));
+        memset(of, 0, row * sizeof *of);
     }
 done:
     return st;

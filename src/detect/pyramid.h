@@ -5,7 +5,7 @@
 
 #include "image/pixels.h"
 
-enum { DF_PACKED_SLACK = 16 }; /* so many pixels behind the last may be read; they mean nothing */
+enum { DF_PACKED_SLACK = 32 }; /* so many pixels behind the last may be read; they mean nothing */
 
 typedef struct df_packed {
     int       width, height;
@@ -22,6 +22,7 @@ void      df__pack(df_pixels px, const df_packed *to);
 typedef struct df_resize_plan {
     int     from_width, from_height, width, height;
     int     lanes;      /* columns computed in floats; the rest, at the right edge, in doubles */
+    bool    near;       /* any sixteen columns in a row, from a multiple of sixteen on, come from 32 pixels */
     int    *left, *top; /* [width], [height]: the pixel before */
     float  *share;      /* [width]: of the pixel behind `left`, for the columns in floats */
     double *share_edge; /* [width]: the same for the columns in doubles */
@@ -30,9 +31,7 @@ typedef struct df_resize_plan {
 
 /* In `arena`. Sides from 1. */
 df_status df__resize_plan(int from_width, int from_height, int width, int height, df_arena *arena, df_resize_plan *out, df_error *err);
-/* Bytes that df__packed_resize works in, to a picture of this width. */
-size_t df__resize_room(int width);
 /* Rows [first, end) of the resized picture. */
-void df__packed_resize(const df_resize_plan *plan, const df_packed *from, const df_packed *to, int first, int end, void *scratch);
+void df__packed_resize(const df_resize_plan *plan, const df_packed *from, const df_packed *to, int first, int end);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "detect/detector.h"
 
-static const df_detector_ops *const detectors[] = {&df__detector_retinaface, &df__detector_ssd, &df__detector_opencv,
+static const df_detector_ops *const detectors[] = {&df__detector_retinaface, &df__detector_ssd, &df__detector_opencv, &df__detector_dlib,
                                                   &df__detector_skip};
 
 enum { DETECTORS = sizeof detectors / sizeof *detectors };

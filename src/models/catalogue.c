@@ -23,6 +23,11 @@ static const df_weights weights[] = {
     {.info = {.name = "opencv-eye", .task = "detector", .file = "haarcascade_eye.xml",
               .sha256 = "71cc64fc305a355dc60067880f6fbbd43dd155bd63ee3844661a1bda34b2fd8c", .bytes = 341406,
               .licence = "Intel (BSD)", .commercial = true, .width = 20, .height = 20, .get = "make weights-test"}},
+    /* Five HOG filters, trained by dlib's author on labeled_faces_in_the_wild/frontal_faces.xml: dlib 19.24 image_processing/
+     * frontal_face_detector.h holds them as text, and its log of the training. */
+    {.info = {.name = "dlib-hog", .task = "detector", .file = "dlib_frontal_face_detector.dat",
+              .sha256 = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426", .bytes = 155005,
+              .licence = "BSL-1.0", .commercial = true, .get = "make weights-test"}},
     /* Ensemble of regression trees, Kazemi & Sullivan 2014, trained by dlib's author; corners of the eyes and the nose. */
     {.info = {.name = "dlib-5-points", .task = "landmarks", .file = "shape_predictor_5_face_landmarks.dat",
               .sha256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888", .bytes = 9150489,

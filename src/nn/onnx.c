@@ -1,304 +1,47 @@
 /* onnx.c - ModelProto to a graph, read in place. Field numbers: onnx.proto3 of the ONNX project. */
-#define _XOPEN_SOURCE 700 /* realpath */
 #include "nn/onnx.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/wire.h"
+#include "nn/onnx_read.h"
 
-enum { MIN_OPSET = 7, MAX_OPSET = 23, MAX_GRAPHS = 16 };
-static const size_t MAX_EXTERNAL = (size_t)1 << 40;
+enum { MIN_OPSET = 7, MAX_OPSET = 22, MAX_GRAPHS = 16 };
 
-typedef struct reader {
-    df_graph   *g;    /* the outermost: its arena holds everything */
-    const char *dir;
-    df_error   *err;
-    int64_t     ir_version;
-    int         depth;
-} reader;
+df_status df__onnx_no_memory(const df_onnx_reader *r, size_t bytes) { return df__no_memory(r->err, r->g->label, bytes); }
 
-static df_status out_of_memory(const reader *r, size_t bytes) { return df__no_memory(r->err, r->g->label, bytes); }
-
-static df_status torn(const reader *r, const char *what)
+df_status df__onnx_torn(const df_onnx_reader *r, const char *what)
 {
     return df__fail(r->err, DF_E_BAD_MODEL, "%s: %s is cut short or no ONNX", r->g->label, what);
 }
 
-static df_status text(const reader *r, const df_field *f, const char **out)
+df_status df__onnx_text(const df_onnx_reader *r, const df_field *f, const char **out)
 {
     if (f->kind != DF_WIRE_BYTES)
-        return torn(r, "a name");
+        return df__onnx_torn(r, "a name");
     *out = df__field_string(f, &r->g->arena);
-    return *out ? DF_OK : out_of_memory(r, f->len);
-}
-
-/* ---- tensors ---- */
-
-typedef struct raw_tensor { /* what a TensorProto says, before it is checked */
-    const char *name;
-    df_tensor   t;
-    df_wire     all;   /* the message, to go through again for the data */
-    df_field    raw;
-    bool        has_raw, external_data;
-    const char *location;
-    int64_t     offset, length; /* -1: to the end */
-} raw_tensor;
-
-static df_status read_external(const reader *r, df_wire *w, const df_field *f, raw_tensor *out)
-{
-    df_wire entry;
-    df_field e, key = {0}, value = {0};
-    df_status st = DF_OK;
-    if (!df__wire_open(w, f, &entry))
-        return torn(r, "a tensor");
-    while (df__wire_next(&entry, &e)) {
-        if (e.number == 1)
-            key = e;
-        else if (e.number == 2)
-            value = e;
-    }
-    const char *v = NULL;
-    if (entry.bad)
-        return torn(r, "a tensor");
-    if (df__field_is(&key, "location"))
-        return text(r, &value, &out->location);
-    if (!df__field_is(&key, "offset") && !df__field_is(&key, "length"))
-        return DF_OK;
-    DF_TRY(text(r, &value, &v));
-    char *end;
-    long long number = strtoll(v, &end, 10);
-    if (*v == '\0' || *end != '\0' || number < 0)
-        DF_TRY(df__fail(r->err, DF_E_BAD_MODEL, "%s: external data of \"%s\" at \"%s\"", r->g->label, out->name, v));
-    *(df__field_is(&key, "offset") ? &out->offset : &out->length) = number;
-done:
-    return st;
-}
-
-static df_status scan_tensor(const reader *r, df_wire w, raw_tensor *out)
-{
-    df_field f;
-    df_status st = DF_OK;
-    *out = (raw_tensor){.name = "", .all = w, .length = -1};
-    while (df__wire_next(&w, &f)) {
-        size_t n;
-        switch (f.number) {
-        case 1: /* dims */
-            n = df__field_count(&f, DF_WIRE_VARINT);
-            if (n > (size_t)(DF_MAX_RANK - out->t.rank))
-                DF_TRY(df__fail(r->err, DF_E_LIMIT, "%s: tensor \"%s\" has more than %d dimensions", r->g->label, out->name, DF_MAX_RANK));
-            df__field_i64s(&f, out->t.dims + out->t.rank);
-            out->t.rank += (int)n;
-            break;
-        case 2: /* data_type */
-            out->t.type = (df_dtype)(f.value <= DF_BF16 ? f.value : 0);
-            break;
-        case 8: /* name */
-            DF_TRY(text(r, &f, &out->name));
-            break;
-        case 9: /* raw_data */
-            out->raw = f;
-            out->has_raw = f.kind == DF_WIRE_BYTES;
-            break;
-        case 13: /* external_data */
-            DF_TRY(read_external(r, &w, &f, out));
-            break;
-        case 14: /* data_location: 1 is external */
-            out->external_data = f.value == 1;
-            break;
-        default:
-            break;
-        }
-    }
-    if (w.bad)
-        DF_TRY(torn(r, "a tensor"));
-done:
-    return st;
-}
-
-/* A relative path that stays inside the folder: no "..", no root, no empty name. */
-static bool stays_inside(const char *path)
-{
-    if (path[0] == '\0' || path[0] == '/' || strchr(path, '\\'))
-        return false;
-    for (const char *p = path; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-        if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
-            return false;
-    return true;
-}
-
-/* The path with every link followed lies below the folder's own. */
-static bool really_inside(const char *dir, const char *path)
-{
-    char *real_dir = realpath(dir, NULL), *real_path = realpath(path, NULL);
-    size_t n = real_dir ? strlen(real_dir) : 0;
-    bool inside = real_dir && real_path && strncmp(real_dir, real_path, n) == 0 && (real_path[n] == '/' || strcmp(real_dir, "/") == 0);
-    free(real_dir);
-    free(real_path);
-    return inside;
-}
-
-static df_status open_external(const reader *r, const raw_tensor *raw, df_bytes *out)
-{
-    for (const df_graph_file *e = r->g->files; e; e = e->next)
-        if (strcmp(e->name, raw->location) == 0) {
-            *out = e->bytes;
-            return DF_OK;
-        }
-    size_t n = strlen(r->dir) + strlen(raw->location) + 2;
-    char *path = df__arena_alloc(&r->g->arena, n);
-    df_graph_file *entry = df__arena_calloc(&r->g->arena, 1, sizeof *entry);
-    if (!path || !entry)
-        return out_of_memory(r, n);
-    strcpy(path, r->dir);
-    strcat(path, "/");
-    strcat(path, raw->location);
-    df_status st = df__map_file(path, MAX_EXTERNAL, &entry->bytes, r->err);
-    if (st == DF_OK && !really_inside(r->dir, path)) {
-        df__bytes_free(&entry->bytes);
-        st = df__fail(r->err, DF_E_BAD_MODEL, "%s is a link that leaves %s", path, r->dir);
-    }
-    if (st != DF_OK) {
-        df__prefix(r->err, "%s: tensor \"%s\"", r->g->label, raw->name);
-        return st;
-    }
-    entry->name = raw->location;
-    entry->next = r->g->files;
-    r->g->files = entry;
-    *out = entry->bytes;
-    return DF_OK;
-}
-
-static df_status external_data(const reader *r, raw_tensor *raw, size_t bytes)
-{
-    df_bytes file = {0};
-    if (!raw->location || !r->dir)
-        return df__fail(r->err, DF_E_BAD_MODEL, "%s: tensor \"%s\" is in another file, %s", r->g->label, raw->name,
-                        raw->location ? "which is not allowed here" : "which is not named");
-    if (!stays_inside(raw->location))
-        return df__fail(r->err, DF_E_BAD_MODEL, "%s: tensor \"%s\" is in \"%s\", outside the model's folder", r->g->label, raw->name, raw->location);
-    df_status st = open_external(r, raw, &file);
-    if (st != DF_OK)
-        return st;
-    uint64_t length = raw->length >= 0 ? (uint64_t)raw->length : bytes;
-    if (length != bytes || (uint64_t)raw->offset > file.len || bytes > file.len - (uint64_t)raw->offset)
-        return df__fail(r->err, DF_E_BAD_MODEL, "%s: tensor \"%s\" of %zu bytes at %lld of %s, which has %zu", r->g->label, raw->name, bytes,
-                        (long long)raw->offset, raw->location, file.len);
-    raw->t.data = file.data ? file.data + raw->offset : NULL;
-    return DF_OK;
-}
-
-/* The field that holds numbers of a type when they are not raw, and how each is written. */
-static uint32_t typed_field(df_dtype type, df_wire_kind *kind)
-{
-    *kind = DF_WIRE_VARINT;
-    switch (type) {
-    case DF_F32: *kind = DF_WIRE_FIXED32; return 4;
-    case DF_F64: *kind = DF_WIRE_FIXED64; return 10;
-    case DF_I64: return 7;
-    case DF_U32:
-    case DF_U64: return 11;
-    default: return 5; /* int32_data: all small integers, bool, and the bits of half floats */
-    }
-}
-
-static void store(df_dtype type, char *to, size_t size, const int64_t *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++, to += size) {
-        uint64_t bits = (uint64_t)v[i];
-        uint8_t  one = (uint8_t)bits;
-        uint16_t two = (uint16_t)bits;
-        uint32_t four = (uint32_t)bits;
-        if (type == DF_BOOL)
-            one = bits != 0;
-        memcpy(to, size == 1 ? (void *)&one : size == 2 ? (void *)&two : size == 4 ? (void *)&four : (void *)&bits, size);
-    }
-}
-
-static df_status typed_data(const reader *r, raw_tensor *raw, size_t count)
-{
-    df_wire_kind kind;
-    uint32_t number = typed_field(raw->t.type, &kind);
-    size_t size = df__dtype_size(raw->t.type), n = 0;
-    df_wire w = raw->all;
-    df_field f;
-    while (df__wire_next(&w, &f))
-        if (f.number == number)
-            n += df__field_count(&f, kind);
-    if (n != count)
-        return df__fail(r->err, DF_E_BAD_MODEL, "%s: tensor \"%s\" has %zu of %zu values", r->g->label, raw->name, n, count);
-    char *to = df__arena_alloc(&r->g->arena, count * size);
-    int64_t *list = kind == DF_WIRE_VARINT ? malloc((count ? count : 1) * sizeof *list) : NULL;
-    if (!to || (kind == DF_WIRE_VARINT && !list)) {
-        free(list);
-        return out_of_memory(r, count * size);
-    }
-    raw->t.data = to;
-    w = raw->all;
-    while (df__wire_next(&w, &f)) {
-        if (f.number != number)
-            continue;
-        n = df__field_count(&f, kind);
-        if (kind == DF_WIRE_FIXED32)
-            df__field_f32s(&f, (float *)(void *)to);
-        else if (kind == DF_WIRE_FIXED64)
-            df__field_f64s(&f, (double *)(void *)to);
-        else {
-            df__field_i64s(&f, list);
-            store(raw->t.type, to, size, list, n);
-        }
-        to += n * size;
-    }
-    free(list);
-    return DF_OK;
-}
-
-static df_status read_tensor(const reader *r, df_wire w, const char **name, df_tensor *out)
-{
-    raw_tensor raw;
-    df_status st = DF_OK;
-    DF_TRY(scan_tensor(r, w, &raw));
-    size_t size = df__dtype_size(raw.t.type);
-    int64_t n = df__tensor_count(&raw.t);
-    if (size == 0)
-        DF_TRY(df__fail(r->err, DF_E_UNSUPPORTED, "%s: tensor \"%s\" has a data type that is not supported", r->g->label, raw.name));
-    if (n < 0 || (uint64_t)n > SIZE_MAX / 16)
-        DF_TRY(df__fail(r->err, DF_E_BAD_MODEL, "%s: tensor \"%s\" has absurd dimensions", r->g->label, raw.name));
-    if (raw.external_data)
-        DF_TRY(external_data(r, &raw, (size_t)n * size));
-    else if (!raw.has_raw)
-        DF_TRY(typed_data(r, &raw, (size_t)n));
-    else if (raw.raw.len != (size_t)n * size)
-        DF_TRY(df__fail(r->err, DF_E_BAD_MODEL, "%s: tensor \"%s\" has %zu bytes, needs %zu", r->g->label, raw.name, raw.raw.len,
-                        (size_t)n * size));
-    else
-        memcpy(&raw.t.data, &raw.raw.data, sizeof raw.t.data); /* only ever read */
-    *name = raw.name;
-    *out = raw.t;
-done:
-    return st;
+    return *out ? DF_OK : df__onnx_no_memory(r, f->len);
 }
 
 /* ---- ports: ValueInfoProto > TypeProto > Tensor > TensorShapeProto > Dimension ---- */
 
-static df_status read_dim(const reader *r, df_wire *w, const df_field *f, df_tensor *shape)
+static df_status read_dim(const df_onnx_reader *r, df_wire *w, const df_field *f, df_tensor *shape)
 {
     df_wire dim;
     df_field d;
     if (shape->rank >= DF_MAX_RANK)
         return df__fail(r->err, DF_E_LIMIT, "%s: a value of more than %d dimensions", r->g->label, DF_MAX_RANK);
     if (!df__wire_open(w, f, &dim))
-        return torn(r, "a shape");
+        return df__onnx_torn(r, "a shape");
     int64_t v = -1;
     while (df__wire_next(&dim, &d))
         if (d.number == 1) /* dim_value; dim_param is a name: any */
             v = df__field_i64(&d) < 0 ? -1 : df__field_i64(&d);
     shape->dims[shape->rank++] = v;
-    return dim.bad ? torn(r, "a shape") : DF_OK;
+    return dim.bad ? df__onnx_torn(r, "a shape") : DF_OK;
 }
 
-static df_status read_port(const reader *r, df_wire w, const char **name, df_tensor *shape)
+static df_status read_port(const df_onnx_reader *r, df_wire w, const char **name, df_tensor *shape)
 {
     df_field f, t, s, d;
     df_wire type, tensor, dims;
@@ -307,7 +50,7 @@ static df_status read_port(const reader *r, df_wire w, const char **name, df_ten
     *shape = (df_tensor){.rank = -1};
     while (df__wire_next(&w, &f)) {
         if (f.number == 1)
-            DF_TRY(text(r, &f, name));
+            DF_TRY(df__onnx_text(r, &f, name));
         if (f.number != 2 || !df__wire_open(&w, &f, &type))
             continue;
         while (df__wire_next(&type, &t)) {
@@ -329,14 +72,14 @@ static df_status read_port(const reader *r, df_wire w, const char **name, df_ten
         w.bad = w.bad || type.bad;
     }
     if (w.bad)
-        DF_TRY(torn(r, "an input or output"));
+        DF_TRY(df__onnx_torn(r, "an input or output"));
 done:
     return st;
 }
 
 /* ---- nodes ---- */
 
-static df_status read_graph(reader *r, df_wire w, df_graph *g);
+static df_status read_graph(df_onnx_reader *r, df_wire w, df_graph *g);
 
 enum { KIND_FLOAT = 1, KIND_INT, KIND_STRING, KIND_TENSOR, KIND_GRAPH, KIND_FLOATS, KIND_INTS, KIND_STRINGS };
 
@@ -357,7 +100,7 @@ static uint64_t kind_of(df_wire w)
     return kind ? kind : guess;
 }
 
-static df_status read_list(const reader *r, df_wire w, uint32_t number, df_wire_kind kind, size_t size, df_attr *out, void **list)
+static df_status read_list(const df_onnx_reader *r, df_wire w, uint32_t number, df_wire_kind kind, size_t size, df_attr *out, void **list)
 {
     df_field f;
     for (df_wire first = w; df__wire_next(&first, &f);)
@@ -366,7 +109,7 @@ static df_status read_list(const reader *r, df_wire w, uint32_t number, df_wire_
     char *to = df__arena_alloc(&r->g->arena, (out->n ? out->n : 1) * size);
     *list = to;
     if (!to)
-        return out_of_memory(r, out->n * size);
+        return df__onnx_no_memory(r, out->n * size);
     while (df__wire_next(&w, &f)) {
         if (f.number != number)
             continue;
@@ -379,7 +122,7 @@ static df_status read_list(const reader *r, df_wire w, uint32_t number, df_wire_
     return DF_OK;
 }
 
-static df_status read_strings(const reader *r, df_wire w, df_attr *out)
+static df_status read_strings(const df_onnx_reader *r, df_wire w, df_attr *out)
 {
     df_field f;
     df_status st = DF_OK;
@@ -388,16 +131,16 @@ static df_status read_strings(const reader *r, df_wire w, df_attr *out)
         n += f.number == 9;
     const char **list = df__arena_calloc(&r->g->arena, n + 1, sizeof *list);
     if (!list)
-        return out_of_memory(r, n * sizeof *list);
+        return df__onnx_no_memory(r, n * sizeof *list);
     while (df__wire_next(&w, &f) && out->n < n)
         if (f.number == 9)
-            DF_TRY(text(r, &f, &list[out->n++]));
+            DF_TRY(df__onnx_text(r, &f, &list[out->n++]));
     out->v.strings = list;
 done:
     return st;
 }
 
-static df_status read_attr(reader *r, df_wire w, df_attr *out)
+static df_status read_attr(df_onnx_reader *r, df_wire w, df_attr *out)
 {
     df_field f;
     df_wire inner;
@@ -431,34 +174,34 @@ static df_status read_attr(reader *r, df_wire w, df_attr *out)
     }
     while (df__wire_next(&w, &f)) {
         if (f.number == 1) {
-            DF_TRY(text(r, &f, &out->name));
+            DF_TRY(df__onnx_text(r, &f, &out->name));
         } else if (f.number == 2 && kind == KIND_FLOAT) {
             out->v.f = df__field_f32(&f);
         } else if (f.number == 3 && kind == KIND_INT) {
             out->v.i = df__field_i64(&f);
         } else if (f.number == 4 && kind == KIND_STRING) {
-            DF_TRY(text(r, &f, &out->v.s));
+            DF_TRY(df__onnx_text(r, &f, &out->v.s));
             out->n = f.len;
         } else if (f.number == 5 && kind == KIND_TENSOR && df__wire_open(&w, &f, &inner)) {
-            DF_TRY(read_tensor(r, inner, &ignored, &out->v.tensor));
+            DF_TRY(df__onnx_tensor(r, inner, &ignored, &out->v.tensor));
         } else if (f.number == 6 && kind == KIND_GRAPH && df__wire_open(&w, &f, &inner)) {
             out->v.graph = df__arena_calloc(&r->g->arena, 1, sizeof *out->v.graph);
             if (!out->v.graph)
-                DF_TRY(out_of_memory(r, sizeof *out->v.graph));
+                DF_TRY(df__onnx_no_memory(r, sizeof *out->v.graph));
             DF_TRY(read_graph(r, inner, out->v.graph));
         }
     }
     if (w.bad)
-        DF_TRY(torn(r, "an attribute"));
+        DF_TRY(df__onnx_torn(r, "an attribute"));
     if (kind == KIND_TENSOR && out->v.tensor.type == 0)
-        DF_TRY(torn(r, "a tensor attribute"));
+        DF_TRY(df__onnx_torn(r, "a tensor attribute"));
     if (kind == KIND_GRAPH && !out->v.graph)
-        DF_TRY(torn(r, "a graph attribute"));
+        DF_TRY(df__onnx_torn(r, "a graph attribute"));
 done:
     return st;
 }
 
-static df_status read_node(reader *r, df_wire w, df_node *node)
+static df_status read_node(df_onnx_reader *r, df_wire w, df_node *node)
 {
     df_field f;
     df_wire inner;
@@ -474,23 +217,23 @@ static df_status read_node(reader *r, df_wire w, df_node *node)
     node->out = df__arena_calloc(&r->g->arena, n_out + 1, sizeof *node->out);
     node->attrs = df__arena_calloc(&r->g->arena, n_attrs + 1, sizeof *node->attrs);
     if (!node->in || !node->out || !node->attrs)
-        DF_TRY(out_of_memory(r, (n_in + n_out) * sizeof *node->in + n_attrs * sizeof *node->attrs));
+        DF_TRY(df__onnx_no_memory(r, (n_in + n_out) * sizeof *node->in + n_attrs * sizeof *node->attrs));
     while (df__wire_next(&w, &f)) {
         switch (f.number) {
-        case 1: DF_TRY(text(r, &f, &node->in[node->n_in++])); break;
-        case 2: DF_TRY(text(r, &f, &node->out[node->n_out++])); break;
-        case 3: DF_TRY(text(r, &f, &node->name)); break;
-        case 4: DF_TRY(text(r, &f, &node->op)); break;
+        case 1: DF_TRY(df__onnx_text(r, &f, &node->in[node->n_in++])); break;
+        case 2: DF_TRY(df__onnx_text(r, &f, &node->out[node->n_out++])); break;
+        case 3: DF_TRY(df__onnx_text(r, &f, &node->name)); break;
+        case 4: DF_TRY(df__onnx_text(r, &f, &node->op)); break;
         case 5:
             if (df__wire_open(&w, &f, &inner))
                 DF_TRY(read_attr(r, inner, &node->attrs[node->n_attrs++]));
             break;
-        case 7: DF_TRY(text(r, &f, &node->domain)); break;
+        case 7: DF_TRY(df__onnx_text(r, &f, &node->domain)); break;
         default: break;
         }
     }
     if (w.bad)
-        DF_TRY(torn(r, "a node"));
+        DF_TRY(df__onnx_torn(r, "a node"));
     if (strcmp(node->domain, "ai.onnx") == 0)
         node->domain = "";
 done:
@@ -504,14 +247,14 @@ done:
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 /* An input is a value that no initialiser gives; before IR version 4 initialisers had to be listed as inputs too. */
-static df_status drop_const_inputs(const reader *r, df_graph *g)
+static df_status drop_const_inputs(const df_onnx_reader *r, df_graph *g)
 {
     size_t kept = 0, bytes = (g->n_consts + 1) * sizeof(char *);
     if (g->n_consts == 0 || g->n_inputs == 0)
         return DF_OK;
     const char **names = malloc(bytes);
     if (!names)
-        return out_of_memory(r, bytes);
+        return df__onnx_no_memory(r, bytes);
     for (size_t i = 0; i < g->n_consts; i++)
         names[i] = g->consts[i].name;
     qsort(names, g->n_consts, sizeof *names, by_name);
@@ -523,7 +266,7 @@ static df_status drop_const_inputs(const reader *r, df_graph *g)
     return DF_OK;
 }
 
-static df_status read_graph(reader *r, df_wire w, df_graph *g)
+static df_status read_graph(df_onnx_reader *r, df_wire w, df_graph *g)
 {
     df_field f;
     df_wire inner;
@@ -541,7 +284,7 @@ static df_status read_graph(reader *r, df_wire w, df_graph *g)
     g->inputs = df__arena_calloc(&r->g->arena, n[11] + 1, sizeof *g->inputs);
     g->outputs = df__arena_calloc(&r->g->arena, n[12] + 1, sizeof *g->outputs);
     if (!g->nodes || !g->consts || !g->inputs || !g->outputs)
-        DF_TRY(out_of_memory(r, n[1] * sizeof *g->nodes + n[5] * sizeof *g->consts));
+        DF_TRY(df__onnx_no_memory(r, n[1] * sizeof *g->nodes + n[5] * sizeof *g->consts));
     g->cap_nodes = n[1] + 1;
     g->cap_consts = n[5] + 1;
     g->cap_inputs = n[11] + 1;
@@ -555,7 +298,7 @@ static df_status read_graph(reader *r, df_wire w, df_graph *g)
             DF_TRY(read_node(r, inner, &g->nodes[g->n_nodes++]));
         else if (f.number == 5) {
             df_const *c = &g->consts[g->n_consts++];
-            DF_TRY(read_tensor(r, inner, &c->name, &c->tensor));
+            DF_TRY(df__onnx_tensor(r, inner, &c->name, &c->tensor));
         } else if (f.number == 11) {
             df_port *p = &g->inputs[g->n_inputs++];
             DF_TRY(read_port(r, inner, &p->name, &p->shape));
@@ -567,7 +310,7 @@ static df_status read_graph(reader *r, df_wire w, df_graph *g)
         }
     }
     if (w.bad)
-        DF_TRY(torn(r, "the graph"));
+        DF_TRY(df__onnx_torn(r, "the graph"));
     DF_TRY(drop_const_inputs(r, g));
     r->depth--;
 done:
@@ -576,7 +319,7 @@ done:
 
 /* ---- the model ---- */
 
-static df_status read_opset(reader *r, df_wire *w, const df_field *f)
+static df_status read_opset(df_onnx_reader *r, df_wire *w, const df_field *f)
 {
     df_wire inner;
     df_field o;
@@ -584,15 +327,15 @@ static df_status read_opset(reader *r, df_wire *w, const df_field *f)
     int64_t version = 0;
     df_status st = DF_OK;
     if (!df__wire_open(w, f, &inner))
-        return torn(r, "the list of operator sets");
+        return df__onnx_torn(r, "the list of operator sets");
     while (df__wire_next(&inner, &o)) {
         if (o.number == 1)
-            DF_TRY(text(r, &o, &domain));
+            DF_TRY(df__onnx_text(r, &o, &domain));
         if (o.number == 2)
             version = df__field_i64(&o);
     }
     if (inner.bad)
-        DF_TRY(torn(r, "the list of operator sets"));
+        DF_TRY(df__onnx_torn(r, "the list of operator sets"));
     if (domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0)
         r->g->opset = version;
 done:
@@ -606,7 +349,7 @@ df_status df__onnx_parse(df_bytes *file, const char *label, const char *dir, df_
     df_field f, graph = {0};
     df_wire inner, w = df__wire_of(file->data, file->len);
     *out = NULL;
-    reader r = {.dir = dir, .err = err};
+    df_onnx_reader r = {.dir = dir, .err = err};
     DF_TRY(df__graph_new(label, 0, &g, err));
     r.g = g;
     while (df__wire_next(&w, &f)) {

@@ -8,7 +8,7 @@
 static inline df_pixels photo_at(const char *dir, const char *name)
 {
     static const df_limits limits = {.bytes = (size_t)1 << 28, .pixels = 100000000};
-    char path[4096];
+    char path[8192];
     df_error err;
     df_bytes file;
     df_pixels px;

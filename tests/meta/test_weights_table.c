@@ -81,7 +81,7 @@ TEST(the_page_of_weights_has_every_file_with_its_hash_and_licence)
         if (strcmp(f[PLACE], "weights") != 0) continue;
         snprintf(line, sizeof line, "| %s | `%s` | %s | %s | %s | %s %s | %s | `%s` |", f[NAME], f[FILE_NAME], f[BYTES], f[LICENCE],
                  f[COMMERCIAL], f[PACKAGE], find(&packages, f[PACKAGE])[VERSION], f[GROUP], f[SHA256]);
-        CHECK_HAS(page, line);
+        if (!strstr(page, line)) fail_msg("docs/weights.md lacks the row\n%s", line);
     }
     free(page), free(files.text), free(packages.text);
 }

@@ -1,4 +1,4 @@
-"""Write the seeds of fuzz_dlib_recogniser, fuzz_dlib_shape and fuzz_caffe: tiny files in the formats of dlib and Caffe, made of nothing.
+"""Write the seeds of fuzz_dlib_recogniser, fuzz_dlib_shape, fuzz_dlib_hog and fuzz_caffe: tiny files in the formats of dlib and Caffe, made of nothing.
 
     python tools/golden/model_seeds.py tests/fuzz/corpus
 """
@@ -122,10 +122,17 @@ def classifier():
     return caffe(net, stored("ip", 8, 4))
 
 
+def detector():
+    """scan_fhog_pyramid.h: a filter of one weight on each plane, and so low a threshold that windows answer."""
+    head = b"".join(map(integer, (2, 1, 0, 0, 8, 0, 80, 80, 1000, 64, 64))) + real(9) + integer(3100) + real(0.25) + real(0.75)
+    return head + integer(1) + column([float(k % 101 == 0) for k in range(3100)] + [-1.0])
+
+
 def main(corpus):
     seeds = {
         "dlib_shape/two_points": predictor(2, 1, 2, 1, 2),
         "dlib_shape/five_points": predictor(5, 2, 2, 2, 3),
+        "dlib_hog/one_filter": detector(),
         "dlib_recogniser/head": recogniser_head(),
         "dlib_recogniser/first_layers": recogniser_start(),
         "caffe/ssd": ssd(),

@@ -24,7 +24,7 @@ for n in 5 68; do
     "$peers" $here/dlib_points.py "$data/lfw_dev/images" "$weights/shape_predictor_${n}_face_landmarks.dat" $photos >build/golden/$name.csv
     mv build/golden/$name.csv tests/golden/$name.csv
 done
-for script in dlib_embeddings retinaface_faces ssd_faces opencv_faces; do
+for script in dlib_embeddings retinaface_faces ssd_faces opencv_faces dlib_faces network_outputs; do
     "$peers" $here/$script.py --data "$data" --weights "$weights"
 done
 "$upstream" $here/upstream_stages.py --data "$data" --weights "$weights"

@@ -11,6 +11,7 @@ import zlib
 ALPHABET, END, ORDER, NODES = 257, 256, 4, 200000
 MARK_EVERY, MARK, MARKS = 20000, 1500, 8000
 MASK = 0xFFFFFFFF
+MOST = 1 << 20  # symbols; dlib's own detector has 155005
 LARGEST_TOTAL, HIT, LARGEST_COUNT = 10000, 8, 50000
 
 
@@ -149,7 +150,7 @@ class Model:
 def decompress(data):
     coder = Coder(data)
     model, out = Model(coder), bytearray()
-    for n in range(64 * len(data)):  # more than that does not come out of a stream
+    for n in range(MOST):
         if n and n % MARK_EVERY == 0:
             if coder.target(MARKS) != MARK:
                 raise ValueError("the compressed stream lacks a marker")

