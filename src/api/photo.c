@@ -1,6 +1,7 @@
 /* photo.c - opening photos for the pipeline. */
 #include "api/photo.h"
 
+#include <math.h>
 #include <string.h>
 
 df_status df__photo_open(const df_engine *e, const char *path, int want_side, df_photo *out, df_error *err)
@@ -22,7 +23,8 @@ df_status df__photo_open(const df_engine *e, const char *path, int want_side, df
         goto done;
     }
     photo.width = info.width, photo.height = info.height;
-    photo.scale = (double)info.width / photo.px.width;
+    /* 8 / M, a whole number (df__photo_decode). The sides were rounded up: only the longer one still tells it. */
+    photo.scale = info.width > info.height ? round((double)info.width / photo.px.width) : round((double)info.height / photo.px.height);
     if (photo.px.width == info.width)
         df__bytes_free(&photo.file);
     *out = photo, photo = (df_photo){0};

@@ -222,8 +222,8 @@ static void clip_face(df_face *f, int width, int height)
 {
     f->x = f->x > 0 ? f->x : 0;
     f->y = f->y > 0 ? f->y : 0;
-    f->w = fminf((float)width - f->x - 1, f->w);
-    f->h = fminf((float)height - f->y - 1, f->h);
+    f->w = fmaxf(0, fminf((float)width - f->x - 1, f->w)); /* a box beside the photo is empty, where upstream's is negative */
+    f->h = fmaxf(0, fminf((float)height - f->y - 1, f->h));
 }
 
 void df__pipeline_finish(const df_photo *photo, df_face_list *faces)
