@@ -81,9 +81,11 @@ static int save(const cli_args *args, const char *path, const df_chips *chips)
         df_error err;
         char *file = target(args->out, path, i + 1);
         df_status st = file ? df_image_save(df_chips_image(chips, i), file, &err) : DF_E_NO_MEMORY;
+        if (!file)
+            return cli_fail(CLI_FAILED, "out of memory");
         free(file);
         if (st != DF_OK)
-            return cli_fail(CLI_FAILED, "%s", file ? err.message : "out of memory");
+            return cli_fail(CLI_FAILED, "%s", err.message);
     }
     if (args->json && args->n > 1) {
         fputs("{\"path\": ", stdout);

@@ -174,7 +174,7 @@ typedef struct df_point { float x, y; } df_point;
 enum { DF_HAS_EYES = 1, DF_HAS_NOSE = 2, DF_HAS_MOUTH = 4 };
 
 typedef struct df_face {
-    float    x, y, w, h;  /* box; may reach past the photo's edge */
+    float    x, y, w, h;  /* box, clipped to the photo */
     float    confidence;  /* the detector's score 0..1; 0 for "skip" and for the whole image (enforce off) */
     unsigned has;         /* DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH: which of the points below are real */
     df_point left_eye, right_eye, nose, mouth_left, mouth_right;
@@ -183,7 +183,7 @@ typedef struct df_face {
 typedef struct df_faces df_faces;
 
 /* Find the faces of a photo. Reads detector, score, max_faces, min_face, detect_size, enforce.
- *   out  best score first; with max_faces the largest first
+ *   out  best score first; where max_faces left some out, the largest first
  * Errors: DF_E_NO_FACE (enforce), DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_ARGUMENT, DF_E_NO_MEMORY; those of df_image_load. */
 DF_API df_status df_detect(df_engine *engine, const char *path, const df_opts *opts, df_faces **out, df_error *err);
 DF_API df_status df_detect_image(df_engine *engine, const df_image *img, const df_opts *opts, df_faces **out, df_error *err);
@@ -210,7 +210,7 @@ DF_API void            df_chips_free(df_chips *chips);
 typedef struct df_embeddings df_embeddings; /* float32 [faces][dims], one row a face */
 
 /* Photo to embeddings: detect, align, normalize, run the network. Reads the fields of df_extract, normalization.
- *   out  rows in the order of df_detect; not of L2 length 1 unless docs/models.md says so
+ *   out  rows in the order of df_detect; not of L2 length 1
  * Errors: those of df_extract. Source of the steps' order: deepface 0.0.103 modules/representation.py. */
 DF_API df_status df_represent(df_engine *engine, const char *path, const df_opts *opts, df_embeddings **out, df_error *err);
 DF_API df_status df_represent_image(df_engine *engine, const df_image *img, const df_opts *opts, df_embeddings **out, df_error *err);

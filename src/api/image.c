@@ -17,9 +17,10 @@ static df_status new_image(df_pixels px, df_image **out, df_error *err)
 
 df_status df_image_decode(df_engine *engine, const void *bytes, size_t len, df_image **out, df_error *err)
 {
+    if (out)
+        *out = NULL;
     if (!engine || !bytes || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_image_decode: a NULL argument");
-    *out = NULL;
     if (len > engine->limits.bytes)
         return df__fail(err, DF_E_LIMIT, "an image of %zu bytes, the limit is %zu", len, engine->limits.bytes);
     df_pixels px;
@@ -31,9 +32,10 @@ df_status df_image_decode(df_engine *engine, const void *bytes, size_t len, df_i
 
 df_status df_image_load(df_engine *engine, const char *path, df_image **out, df_error *err)
 {
+    if (out)
+        *out = NULL;
     if (!engine || !path || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_image_load: a NULL argument");
-    *out = NULL;
     df_bytes file;
     df_status st = df__read_file(path, engine->limits.bytes, &file, err);
     if (st != DF_OK)
@@ -47,9 +49,10 @@ df_status df_image_load(df_engine *engine, const char *path, df_image **out, df_
 
 df_status df_image_from_rgb(int width, int height, size_t stride, const uint8_t *rgb, df_image **out, df_error *err)
 {
+    if (out)
+        *out = NULL;
     if (!rgb || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_image_from_rgb: a NULL argument");
-    *out = NULL;
     if (width > 0 && stride != 0 && stride < 3 * (size_t)width)
         return df__fail(err, DF_E_ARGUMENT, "a row of %d pixels needs %zu bytes, the stride is %zu", width, 3 * (size_t)width, stride);
     df_pixels px;

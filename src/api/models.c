@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "api/engine.h"
@@ -18,14 +19,19 @@ df_status df_model_check(df_engine *engine, const char *name, bool hash, df_mode
     char *full = NULL;
     df_bytes file = {0};
     const df_weights *row = name ? df__weights_find(name) : NULL;
-    if (!engine || !row || !state)
+    if (!engine || !state)
+        return df__fail(err, DF_E_ARGUMENT, "df_model_check: a NULL argument");
+    if (!row)
         return df__fail(err, DF_E_ARGUMENT, "df_model_check: no weights are named \"%s\"", name ? name : "(NULL)");
     DF_TRY(df__weights_path(&engine->loader, row->info.file, &full, err));
     if (path && path_size)
         snprintf(path, path_size, "%s", full);
     struct stat info;
-    if (stat(full, &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    if (stat(full, &info) != 0) {
+        int why = errno;
         *state = DF_MODEL_ABSENT;
+        if (why != ENOENT && why != ENOTDIR)
+            DF_TRY(df__fail(err, DF_E_IO, "cannot read %s: %s", full, strerror(why)));
     } else if (!hash) {
         *state = (size_t)info.st_size == row->info.bytes ? DF_MODEL_READY : DF_MODEL_DAMAGED;
     } else {

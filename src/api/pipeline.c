@@ -75,12 +75,16 @@ df_status df__pipeline_photo(const df_pipeline *p, const char *path, const df_im
 
 /* ---- detect ---- */
 
-static void keep_if_large(df_face_list *list, double least)
+/* Drop boxes that are too small, and those of which less than a pixel lies on the photo. */
+static void keep_if_large(df_face_list *list, double least, int width, int height)
 {
     size_t n = 0;
-    for (size_t i = 0; i < list->n; i++)
-        if (list->items[i].w >= least && list->items[i].h >= least)
-            list->items[n++] = list->items[i];
+    for (size_t i = 0; i < list->n; i++) {
+        const df_face *f = &list->items[i];
+        float inside_w = fminf((float)width, f->x + f->w) - fmaxf(0, f->x), inside_h = fminf((float)height, f->y + f->h) - fmaxf(0, f->y);
+        if (f->w >= least && f->h >= least && inside_w >= 1 && inside_h >= 1)
+            list->items[n++] = *f;
+    }
     list->n = n;
 }
 
@@ -132,7 +136,7 @@ df_status df__pipeline_detect(const df_pipeline *p, df_photo *photo, int threads
     df_status st = DF_OK;
     df_detect_params params = {.score = p->opts.score, .side = p->opts.detect_size, .threads = threads};
     DF_TRY(p->detector->detect(p->detector_self, photo->px, &params, scratch, out, err));
-    keep_if_large(out, fmax(1, p->opts.min_face / photo->scale));
+    keep_if_large(out, fmax(1, p->opts.min_face / photo->scale), photo->px.width, photo->px.height);
     if (p->opts.max_faces > 0 && out->n > (size_t)p->opts.max_faces) {
         qsort(out->items, out->n, sizeof *out->items, larger_first);
         out->n = (size_t)p->opts.max_faces;
@@ -144,7 +148,9 @@ df_status df__pipeline_detect(const df_pipeline *p, df_photo *photo, int threads
         df_face whole = {.w = (float)photo->px.width, .h = (float)photo->px.height};
         DF_TRY(df__face_list_add(out, &whole, err));
     } else if ((p->sp || p->eyes) && !(p->detector->gives & DF_HAS_EYES)) {
-        DF_TRY(add_points(p, photo, out, scratch, err));
+        st = add_points(p, photo, out, scratch, err);
+        if (st != DF_OK)
+            df__prefix(err, "%s", photo->name);
     }
 done:
     return st;
@@ -203,7 +209,11 @@ df_status df__pipeline_crops(const df_pipeline *p, df_photo *photo, df_face_list
     df_arena_mark mark = df__arena_mark(scratch);
     for (size_t i = 0; i < faces->n; i++) {
         double step;
-        DF_TRY(crop_of(p, photo, &faces->items[i], scratch, &(*crops)[i], &step, err));
+        st = crop_of(p, photo, &faces->items[i], scratch, &(*crops)[i], &step, err);
+        if (st != DF_OK) {
+            df__prefix(err, "%s", photo->name);
+            goto done;
+        }
         if (photo->scale > 1 && step < 1) {
             /* The chip would be blown up although the file holds more: once more from the whole photo. */
             double scale = photo->scale;

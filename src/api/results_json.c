@@ -36,6 +36,8 @@ static double round2(double v) { return round(v * 100) / 100; }
 
 df_status df_verify_result_json(const df_verify_result *r, char **out, df_error *err)
 {
+    if (out)
+        *out = NULL;
     if (!r || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_verify_result_json: a NULL argument");
     json_t *o = json_object(), *areas = json_object();
@@ -81,6 +83,8 @@ static df_status print_list(json_t *list, bool ok, char **out, df_error *err)
 
 df_status df_faces_json(const df_faces *faces, char **out, df_error *err)
 {
+    if (out)
+        *out = NULL;
     if (!faces || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_faces_json: a NULL argument");
     json_t *list = json_array();
@@ -92,6 +96,8 @@ df_status df_faces_json(const df_faces *faces, char **out, df_error *err)
 
 df_status df_embeddings_json(const df_embeddings *e, char **out, df_error *err)
 {
+    if (out)
+        *out = NULL;
     if (!e || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_embeddings_json: a NULL argument");
     json_t *list = json_array();

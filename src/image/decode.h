@@ -33,7 +33,7 @@ df_status df__photo_info(const uint8_t *data, size_t len, const df_limits *lim, 
 /* Decode upright. `out` owns its memory (df__pixels_free).
  *   want_side  0: full scale. Else a JPEG is decoded at M/8 of its size, M one of 1, 2, 4, 8, the smallest whose longer side is
  *              still >= want_side; other formats come at full scale. Sides are rounded up.
- * The scale that came out is out->width / info.width. */
+ * The scale that came out is 8/M: the longer sides' ratio, rounded to a whole number, since sides are rounded up. */
 df_status df__photo_decode(const uint8_t *data, size_t len, const df_limits *lim, int want_side, df_pixels *out, df_error *err);
 
 #endif

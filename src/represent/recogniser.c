@@ -84,7 +84,7 @@ df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops,
     df_status st = DF_OK;
     for (size_t i = 0; i < n; i++)
         if (crops[i].width <= 0 || crops[i].height <= 0)
-            return df__fail(err, DF_E_ARGUMENT, "face %zu lies outside the photo", i);
+            return df__fail(err, DF_E_ARGUMENT, "face %zu lies outside the photo", i + 1);
     for (size_t done = 0, batch = MAX_BATCH; st == DF_OK && done < n; done += batch) {
         while (batch > n - done)
             batch /= 2;

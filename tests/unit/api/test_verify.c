@@ -98,6 +98,27 @@ TEST(no_face_is_a_status_and_never_verified)
     df_engine_free(df);
 }
 
+TEST(a_jpeg_tall_as_a_tower_keeps_its_measures_when_it_is_decoded_smaller)
+{
+    df_error err;
+    df_image *img;
+    df_faces *faces;
+    df_engine *df = engine_or_skip(1);
+    static uint8_t grey[3 * 101 * 6400];
+    memset(grey, 127, sizeof grey);
+    CHECK_OK(df_image_from_rgb(101, 6400, 0, grey, &img, &err));
+    CHECK_OK(df_image_save(img, "/tmp/df_tower.jpg", &err));
+    df_opts o = df_opts_default();
+    o.enforce = false;
+    CHECK_OK(df_detect(df, "/tmp/df_tower.jpg", &o, &faces, &err));
+    CHECK_NEAR(6399, df_faces_at(faces, 0)->h, 0);
+    CHECK_NEAR(100, df_faces_at(faces, 0)->w, 0);
+    remove("/tmp/df_tower.jpg");
+    df_faces_free(faces);
+    df_image_free(img);
+    df_engine_free(df);
+}
+
 TEST(max_faces_and_min_face_choose)
 {
     df_error err;
