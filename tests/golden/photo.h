@@ -19,4 +19,15 @@ static inline df_pixels photo_at(const char *dir, const char *name)
     return px;
 }
 
+/* "lfw_dev/..." and "widerface_dev/..." lie in the research data, "photos/..." are the demo's. False where that
+ * folder is absent. */
+static inline bool golden_photo(const char *name, df_pixels *out)
+{
+    bool demo = strncmp(name, "photos/", 7) == 0;
+    const char *dir = demo ? test_photos_dir() : test_data_dir();
+    if (dir)
+        *out = photo_at(dir, demo ? name + 7 : name);
+    return dir != NULL;
+}
+
 #endif

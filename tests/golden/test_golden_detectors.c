@@ -23,16 +23,6 @@ static df_face *best_match(const df_face *face, df_face *items, size_t n, double
     return best;
 }
 
-/* "lfw_dev/..." and "widerface_dev/..." lie in the research data, "photos/..." are the demo's. */
-static bool golden_photo(const char *name, df_pixels *out)
-{
-    bool demo = strncmp(name, "photos/", 7) == 0;
-    const char *dir = demo ? test_photos_dir() : test_data_dir();
-    if (dir)
-        *out = photo_at(dir, demo ? name + 7 : name);
-    return dir != NULL;
-}
-
 /* Every face that scores clear of the threshold on one side is on the other side too. Returns how many photos there were. */
 static size_t compare(const char *csv, const df_detector_ops *ops, face_of_row_fn face_of_row, agree_fn agree)
 {

@@ -11,15 +11,6 @@ typedef struct models { df_hog_finder *finder; df_shape_predictor *sp; void *det
 
 enum { MOST = 256 };
 
-static bool golden_photo(const char *name, df_pixels *out)
-{
-    bool demo = strncmp(name, "photos/", 7) == 0;
-    const char *dir = demo ? test_photos_dir() : test_data_dir();
-    if (dir)
-        *out = photo_at(dir, demo ? name + 7 : name);
-    return dir != NULL;
-}
-
 static row read_row(golden *g, const char *name)
 {
     row r = {0};

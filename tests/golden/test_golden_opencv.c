@@ -10,15 +10,6 @@ typedef struct row { df_face face; float eyes[4]; bool has_eyes; } row;
 
 enum { MOST = 256 };
 
-static bool golden_photo(const char *name, df_pixels *out)
-{
-    bool demo = strncmp(name, "photos/", 7) == 0;
-    const char *dir = demo ? test_photos_dir() : test_data_dir();
-    if (dir)
-        *out = photo_at(dir, demo ? name + 7 : name);
-    return dir != NULL;
-}
-
 static row read_row(golden *g, const char *name)
 {
     row r = {0};
