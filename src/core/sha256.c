@@ -17,3 +17,12 @@ void df__sha256_hex(const void *data, size_t len, char out[65])
     }
     out[64] = '\0';
 }
+
+void df__sha256_chain(uint8_t *state, size_t n, const void *data, size_t len)
+{
+    struct sha256_ctx ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, n, state);
+    sha256_update(&ctx, len, data);
+    sha256_digest(&ctx, n, state);
+}

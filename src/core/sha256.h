@@ -3,8 +3,11 @@
 #define DF_CORE_SHA256_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* 64 lower-case hex digits and a NUL. */
 void df__sha256_hex(const void *data, size_t len, char out[65]);
+/* state = the first `n` (<= 32) bytes of the hash of state and data. */
+void df__sha256_chain(uint8_t *state, size_t n, const void *data, size_t len);
 
 #endif

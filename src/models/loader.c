@@ -118,7 +118,7 @@ df_status df__weights_net(const df_loader *loader, const char *name, df_net **ou
         DF_TRY(df__fail(err, DF_E_UNSUPPORTED, "%s: no reader for %s", name, base));
     df_graph *given = graph;
     graph = NULL; /* df__net_new takes it over in any case */
-    DF_TRY(df__net_new(given, out, err));
+    DF_TRY(df__net_new(given, NULL, out, err));
 done:
     df__graph_free(graph);
     df__bytes_free(&file);

@@ -24,7 +24,8 @@ typedef struct cached {
 struct df_net {
     df_graph       *graph;
     df_program      program;
-    df_packer       packer;
+    df_packer      *packer;
+    df_precision    precision;
     pthread_mutex_t lock;     /* of the list below */
     pthread_mutex_t compiling; /* one plan is made at a time: nobody makes the same one twice */
     cached         *plans[MAX_PLANS];
@@ -46,7 +47,7 @@ void df__net_free(df_net *net)
         return;
     for (int i = 0; i < MAX_PLANS; i++)
         cached_free(net->plans[i]);
-    df__packer_free(&net->packer);
+    df__packer_free(net->packer);
     df__program_free(&net->program);
     df__graph_free(net->graph);
     pthread_mutex_destroy(&net->lock);
@@ -67,28 +68,26 @@ static size_t weight_bytes(const df_program *p)
     return bytes;
 }
 
-df_status df__net_new(df_graph *graph, df_net **out, df_error *err)
+df_status df__net_new(df_graph *graph, const df_net_opts *opts, df_net **out, df_error *err)
 {
-    return df__net_new_limited(graph, &default_limits, out, err);
-}
-
-df_status df__net_new_limited(df_graph *graph, const df_budget *limits, df_net **out, df_error *err)
-{
+    static const df_net_opts plain = {.precision = DF_PRECISION_STRICT};
     df_status st = DF_OK;
     bool open = false;
     *out = NULL;
     df_net *net = calloc(1, sizeof *net);
-    if (!net || pthread_mutex_init(&net->lock, NULL) != 0 || pthread_mutex_init(&net->compiling, NULL) != 0 || !df__packer_init(&net->packer)) {
+    if (!net || pthread_mutex_init(&net->lock, NULL) != 0 || pthread_mutex_init(&net->compiling, NULL) != 0 || df__packer_new(&net->packer, err) != DF_OK) {
         free(net);
         st = df__no_memory(err, graph->label, sizeof *net);
         df__graph_free(graph);
         return st;
     }
     net->graph = graph;
-    DF_TRY(df__program_build(graph, limits, &net->program, err));
+    opts = opts ? opts : &plain;
+    net->precision = opts->precision;
+    DF_TRY(df__program_build(graph, opts->limits ? opts->limits : &default_limits, &net->program, err));
     DF_TRY(df__pass_fold(&net->program, false, &open, err));
     DF_TRY(df__pass_fuse(&net->program, false, err));
-    df__packer_reserve(&net->packer, weight_bytes(&net->program));
+    df__packer_reserve(net->packer, weight_bytes(&net->program));
     *out = net;
     net = NULL;
 done:
@@ -234,7 +233,7 @@ static df_status compile(df_net *net, const df_tensor *in, int threads, cached *
     DF_TRY(df__pass_fold(&program, true, &open, err));
     if (!open) {
         DF_TRY(df__pass_fuse(&program, true, err));
-        DF_TRY(df__plan_new(&program, threads, &net->packer, &c->plan, err));
+        DF_TRY(df__plan_new(&program, net->precision, threads, net->packer, &c->plan, err));
     }
     *out = c;
     c = NULL;

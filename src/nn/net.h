@@ -2,18 +2,22 @@
 #ifndef DF_NN_NET_H
 #define DF_NN_NET_H
 
-#include "nn/graph.h"
+#include "nn/op.h"
 
 typedef struct df_net df_net;
+
+typedef struct df_net_opts {
+    df_precision     precision;
+    const char      *cache;          /* file of packed weights, read if it fits and written after the first run; NULL: none */
+    uint8_t          model_hash[32]; /* of the weights' file; a cache made for another is stale */
+    const df_budget *limits;         /* on what the file may ask for; NULL: the engine's own */
+} df_net_opts; /* NULL: strict, without a cache */
 
 /* Check the graph (known operators, inputs present, no cycle), run the shape-free passes. Takes over the graph, also on failure.
  * Compilation for given input shapes happens at the first run with them; the last few shapes are kept.
  * Errors: DF_E_UNSUPPORTED names the operator and the node, DF_E_BAD_MODEL, DF_E_NO_MEMORY. */
-df_status df__net_new(df_graph *graph, df_net **out, df_error *err);
+df_status df__net_new(df_graph *graph, const df_net_opts *opts, df_net **out, df_error *err);
 void      df__net_free(df_net *net);
-/* The same with limits of one's own on what the file may ask for (op.h): memory and work of a run. */
-struct df_budget;
-df_status df__net_new_limited(df_graph *graph, const struct df_budget *limits, df_net **out, df_error *err);
 
 size_t         df__net_inputs(const df_net *net);
 size_t         df__net_outputs(const df_net *net);
@@ -23,8 +27,7 @@ const df_port *df__net_output(const df_net *net, size_t i);
 /* Run. Any number of threads at once.
  *   in       n_in tensors in the graph's order, dense; shapes must match the declared ones where those are known
  *   out      n_out tensors, filled in: shape and data in `scratch`
- *   threads  threads this one run may use, >= 1; the answer does not depend on it. More than one is OpenMP's team, which waits by
- *            spinning: fine for one large network on an idle machine, ruinous on a busy one. The stages use 1 and run photos side by side.
+ *   threads  threads this one run may use, >= 1; the answer does not depend on it
  * Errors: DF_E_ARGUMENT names the input and both shapes, DF_E_BAD_MODEL names the node, DF_E_NO_MEMORY. */
 df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *out, size_t n_out, int threads,
                       df_arena *scratch, df_error *err);

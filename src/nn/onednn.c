@@ -16,7 +16,7 @@
 int  omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
 
-enum { MAX_ARGS = 6 + 2 * DF_MAX_POSTS, MAX_RESERVE = 64 << 20 };
+enum { MAX_ARGS = 6 + 2 * DF_MAX_POSTS };
 
 /* ---- what differs between oneDNN 2.x and 3.x ---- */
 
@@ -133,51 +133,21 @@ static bool reorder(const mem_desc *from, const void *data, const mem_desc *to, 
     return ok;
 }
 
-/* ---- streams and threads ---- */
+/* ---- threads ---- */
 
-void *df__dnn_stream_new(void)
-{
-    dnnl_stream_t stream = NULL;
-    return engine_ready() && dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) == dnnl_success ? stream : NULL;
-}
-
-void df__dnn_stream_free(void *stream) { dnnl_stream_destroy(stream); }
-
-int df__dnn_threads(int threads)
+/* Kernels run on the calling thread alone; the engine splits the work itself. Returns what it was. */
+static int one_thread(void)
 {
     int before = omp_get_max_threads();
-    if (before != threads)
-        omp_set_num_threads(threads);
+    if (before != 1)
+        omp_set_num_threads(1);
     return before;
 }
 
-/* ---- packed weights ---- */
-
-struct df_packed {
-    df_packed   *next;
-    const void  *data, *scale; /* what was packed */
-    mem_desc     from, to;
-    void        *out;
-};
-
-bool df__packer_init(df_packer *packer)
+static void threads_back(int before)
 {
-    *packer = (df_packer){0};
-    return pthread_mutex_init(&packer->lock, NULL) == 0;
-}
-
-void df__packer_free(df_packer *packer)
-{
-    df__arena_free(&packer->arena);
-    pthread_mutex_destroy(&packer->lock);
-}
-
-void df__packer_reserve(df_packer *packer, size_t bytes)
-{
-    if (bytes > MAX_RESERVE)
-        bytes = MAX_RESERVE;
-    if (bytes > 0 && df__arena_alloc(&packer->arena, bytes))
-        df__arena_reset(&packer->arena); /* the chunk stays */
+    if (before != 1)
+        omp_set_num_threads(before);
 }
 
 /* A kernel and all that it needs at a run. */
@@ -193,58 +163,40 @@ typedef struct dnn_kernel {
     bool             posts_after; /* oneDNN has no kernel with them */
 } dnn_kernel;
 
-static const void *find_packed(df_packer *packer, const df_packed *like)
-{
-    const void *found = NULL;
-    pthread_mutex_lock(&packer->lock);
-    for (df_packed *p = packer->list; p && !found; p = p->next)
-        if (p->data == like->data && p->scale == like->scale && dnnl_memory_desc_equal(&p->from, &like->from) &&
-            dnnl_memory_desc_equal(&p->to, &like->to))
-            found = p->out;
-    pthread_mutex_unlock(&packer->lock);
-    return found;
-}
-
-/* Weights that outlive the plan (`shared`) are packed once for all plans. */
-static df_status pack(const df_call *call, dnn_kernel *k, const mem_desc *from, const float *scale, int64_t channels, int mask, bool shared,
+/* Weights that outlive the plan are packed once for all plans. */
+static df_status pack(const df_call *call, dnn_kernel *k, const mem_desc *from, const float *scale, int64_t channels, int mask,
                       df_packer *packer)
 {
     const void *data = call->in[1].data;
-    df_packed what = {.data = data, .scale = scale, .from = *from, .to = k->weights};
     if (!scale && dnnl_memory_desc_equal(from, &k->weights) && (uintptr_t)data % sizeof(float) == 0) {
         k->packed = data;
         return DF_OK;
     }
-    k->packed = shared ? find_packed(packer, &what) : NULL;
-    if (k->packed)
-        return DF_OK;
     size_t bytes = dnnl_memory_desc_get_size(&k->weights);
-    df_packed *entry = NULL;
-    df_pack blocks;
+    bool shared = call->weights_id >= 0;
+    df_pack_key key = df__pack_key_new("oneDNN");
     if (shared) {
-        pthread_mutex_lock(&packer->lock);
-        entry = df__arena_calloc(&packer->arena, 1, sizeof *entry);
-        what.out = entry ? df__arena_alloc(&packer->arena, bytes) : NULL;
-        pthread_mutex_unlock(&packer->lock);
-    } else {
-        what.out = k->own_weights = df__pages_alloc(bytes);
+        df__pack_key_add(&key, &call->weights_id, sizeof call->weights_id);
+        df__pack_key_add(&key, &k->weights, sizeof k->weights);
+        if (scale)
+            df__pack_key_add(&key, scale, (size_t)channels * sizeof *scale);
+        k->packed = df__packer_find(packer, &key, bytes);
+        if (k->packed)
+            return DF_OK;
     }
-    if (!what.out)
+    void *out = shared ? df__packer_room(packer, bytes) : (k->own_weights = df__pages_alloc(bytes));
+    df_pack blocks;
+    if (!out)
         return df__no_memory(call->err, "packed weights", bytes);
     if (is_blocked(from, &k->weights, mask == 3, &blocks)) {
         blocks.scale = scale;
-        df__pack_blocks(&blocks, data, what.out);
-    } else if (!reorder(from, data, &k->weights, what.out, scale, channels, mask)) {
+        df__pack_blocks(&blocks, data, out);
+    } else if (!reorder(from, data, &k->weights, out, scale, channels, mask)) {
         return df__call_fail(call, DF_E_INTERNAL, "oneDNN cannot pack the weights");
     }
-    k->packed = what.out;
-    if (!entry)
-        return DF_OK;
-    pthread_mutex_lock(&packer->lock);
-    *entry = what;
-    entry->next = packer->list;
-    packer->list = entry;
-    pthread_mutex_unlock(&packer->lock);
+    k->packed = out;
+    if (shared && !df__packer_keep(packer, &key, out, bytes))
+        return df__no_memory(call->err, "packed weights", sizeof key);
     return DF_OK;
 }
 
@@ -294,8 +246,12 @@ static df_status kernel_run(const df_kernel *base, const df_call *call, const df
             add_arg(&a, DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_WEIGHTS, &slope, post->slope);
         }
     }
-    bool ok = !a.failed && dnnl_primitive_execute(k->prim, exec->stream, a.n, a.list) == dnnl_success &&
-              dnnl_stream_wait(exec->stream) == dnnl_success;
+    dnnl_stream_t stream = NULL;
+    int before = one_thread();
+    bool ok = !a.failed && dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) == dnnl_success &&
+              dnnl_primitive_execute(k->prim, stream, a.n, a.list) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
+    threads_back(before);
+    dnnl_stream_destroy(stream);
     for (int i = 0; i < a.n; i++)
         dnnl_memory_destroy(a.list[i].memory);
     if (!ok)
@@ -397,7 +353,9 @@ static df_status build(const df_call *call, make_primitive make, conv_desc *c, c
     if (!k)
         return df__no_memory(call->err, "kernel", sizeof *k);
     k->base = (df_kernel){.run = kernel_run, .free = kernel_free, .name = "oneDNN"};
+    int before = one_thread();
     pd = choose(make, c, fused, &k->posts_after);
+    threads_back(before);
     if (!pd) /* the reference does it */
         goto done;
     const char *name = NULL;
@@ -415,7 +373,7 @@ static df_status build(const df_call *call, make_primitive make, conv_desc *c, c
     if (dnnl_primitive_create(&k->prim, pd) != dnnl_success)
         DF_TRY(df__no_memory(call->err, "oneDNN's primitive", sizeof *k));
     if (call->in[1].data)
-        DF_TRY(pack(call, k, &w->plain, fused ? fused->scale : NULL, w->channels, w->mask, call->shared_weights, packer));
+        DF_TRY(pack(call, k, &w->plain, fused ? fused->scale : NULL, w->channels, w->mask, packer));
     DF_TRY(fold_bias(call, w->bias, fused, w->channels, k));
     *out = &k->base;
     k = NULL;

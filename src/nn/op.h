@@ -3,6 +3,7 @@
 #define DF_NN_OP_H
 
 #include "nn/graph.h"
+#include "nn/packer.h"
 
 enum { DF_MAX_IN = 64 }; /* inputs of a node that is not Concat, Max, Min, Sum or Mean, which take any number */
 
@@ -11,6 +12,13 @@ typedef struct df_budget {
     size_t  bytes; /* of tensors that one plan or run holds at once */
     int64_t work;  /* multiply-adds of one node */
 } df_budget;
+
+/* How exact the kernels are. The numbers are those of precisions[] in net.c. */
+typedef enum df_precision {
+    DF_PRECISION_STRICT, /* float32: what a plain runtime computes, to 1e-4 */
+    DF_PRECISION_FAST,   /* products of bfloat16, sums of float32, where that is faster: cosine to strict at least 0.9999 */
+    DF_PRECISION_INT8    /* products of 8-bit integers, scales a channel and a photo; the rest as FAST */
+} df_precision;
 
 /* One node with its tensors, as an operator sees it. */
 typedef struct df_call {
@@ -21,7 +29,9 @@ typedef struct df_call {
     df_tensor       *out;     /* rank -1: nobody wants it */
     size_t           n_out;
     bool             nhwc;    /* tensors of rank 4 lie in memory, and say so in dims, as [n,h,w,c]; only where the operator's flags allow */
-    bool             shared_weights; /* compile(): input 1 outlives the plan */
+    int              weights_id; /* compile(): a number for input 1 that is the same at each load of the file; -1: input 1 is the plan's own */
+    df_precision     precision;  /* compile() */
+    int              threads;    /* compile(): that a run may use */
     df_arena        *scratch; /* given back after the call */
     const df_budget *limits;
     df_error        *err;
@@ -38,13 +48,11 @@ enum {
 };
 
 struct df_fused;
-struct df_packer;
 
 /* What one run lends to a kernel. */
 typedef struct df_exec {
     void *scratch; /* the kernel's scratch_bytes, aligned to 64 */
-    void *stream;  /* oneDNN's */
-    int   threads;
+    int   threads; /* what it was compiled for */
 } df_exec;
 
 /* An operator compiled for known shapes: immutable, run by any number of threads. */
@@ -64,7 +72,7 @@ typedef struct df_op {
     /* Fill out[i].data; plain C, every type that the operator claims. */
     df_status (*run)(const df_call *call);
     /* (optional) A faster kernel for these shapes; *out stays NULL where there is none. `fused` holds what the passes put into the node. */
-    df_status (*compile)(const df_call *call, const struct df_fused *fused, struct df_packer *packer, df_kernel **out);
+    df_status (*compile)(const df_call *call, const struct df_fused *fused, df_packer *packer, df_kernel **out);
 } df_op;
 
 const df_op *df__op_find(const char *domain, const char *name); /* NULL when unknown */

@@ -317,7 +317,8 @@ static df_status lower_step(lower *l, const df_step *s)
     DF_TRY(add_step(l, s->op, s->node, in, s->n_in, out, s->n_out, nhwc));
     df_plan_step *made = &l->plan->steps[l->plan->n_steps - 1];
     made->fused = s->fused;
-    made->shared_weights = s->n_in > 1 && s->in[1] >= 0 && l->p->values[df__value_root(l->p, s->in[1])].shared;
+    int weights = s->n_in > 1 && s->in[1] >= 0 ? df__value_root(l->p, s->in[1]) : -1;
+    made->weights_id = weights >= 0 && l->p->values[weights].shared ? weights : -1;
 done:
     df__arena_free(&scratch);
     return st;
@@ -366,7 +367,8 @@ static df_status compile_step(const lower *l, df_plan_step *s, df_error *err)
             tensors[i] = (df_tensor){0};
     }
     df_call call = {.node = s->node, .opset = l->p->opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
-                    .nhwc = s->nhwc, .shared_weights = s->shared_weights, .scratch = &scratch, .limits = &l->p->limits, .err = err};
+                    .nhwc = s->nhwc, .weights_id = s->weights_id, .precision = l->plan->precision,
+                    .threads = l->plan->threads, .scratch = &scratch, .limits = &l->p->limits, .err = err};
     st = s->op->compile(&call, s->fused, l->packer, &s->kernel);
 done:
     if (st != DF_OK) {
@@ -379,16 +381,14 @@ done:
 
 /* What one thread of compile_all met first. */
 typedef struct mishap { df_status st; size_t step; df_error err; } mishap;
-typedef struct crew { const lower *l; int threads; mishap met[MAX_CREW]; } crew;
+typedef struct crew { const lower *l; mishap met[MAX_CREW]; } crew;
 
 static void compile_one(void *arg, size_t i, int worker)
 {
     crew *c = arg;
     mishap *m = &c->met[worker];
     df_error err = {0};
-    int before = df__dnn_threads(c->threads); /* kernels are made for the number of threads that run them */
     df_status st = compile_step(c->l, &c->l->plan->steps[i], &err);
-    df__dnn_threads(before);
     if (st != DF_OK && (m->st == DF_OK || i < m->step))
         *m = (mishap){st, i, err};
 }
@@ -402,7 +402,6 @@ static df_status compile_all(lower *l)
     if (!c)
         return no_memory(l, sizeof *c);
     c->l = l;
-    c->threads = plan->threads;
     df__parallel_for(plan->n_steps, plan->threads < MAX_CREW ? plan->threads : MAX_CREW, compile_one, c);
     const mishap *first = NULL;
     for (int i = 0; i < MAX_CREW; i++)
@@ -448,7 +447,7 @@ done:
     return st;
 }
 
-df_status df__plan_new(df_program *program, int threads, df_packer *packer, df_plan **out, df_error *err)
+df_status df__plan_new(df_program *program, df_precision precision, int threads, df_packer *packer, df_plan **out, df_error *err)
 {
     df_status st = DF_OK;
     bool locked = false;
@@ -464,6 +463,7 @@ df_status df__plan_new(df_program *program, int threads, df_packer *packer, df_p
     *program = (df_program){0};
     l.p = &plan->program;
     plan->threads = threads;
+    plan->precision = precision;
     if (pthread_mutex_init(&plan->lock, NULL) != 0)
         DF_TRY(no_memory(&l, sizeof plan->lock));
     locked = true;

@@ -25,7 +25,8 @@ typedef struct df_plan_step {
     const df_fused *fused;
     df_kernel      *kernel; /* NULL: op->run */
     size_t          in, n_in, out, n_out; /* in df_plan.refs: numbers of slots, -1 left out */
-    bool            nhwc, shared_weights;
+    bool            nhwc;
+    int             weights_id; /* see df_call */
 } df_plan_step;
 
 typedef struct df_workspace {
@@ -33,7 +34,6 @@ typedef struct df_workspace {
     uint8_t   *memory;
     df_tensor *tensors; /* one a ref of the plan */
     df_arena   scratch;
-    void      *stream;
 } df_workspace;
 
 typedef struct df_plan {
@@ -47,14 +47,15 @@ typedef struct df_plan {
     int          *outputs; /* slots of the graph's outputs */
     bool         *copied;  /* the output lies elsewhere and is copied at the end */
     size_t        bytes, kernel_bytes; /* of a workspace; of its part for kernels */
-    int           threads;
+    int           threads; /* that one run may use; 0: the plan is not whole */
+    df_precision  precision;
     pthread_mutex_t lock;
     df_workspace *idle;
     size_t        n_idle;
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). */
-df_status df__plan_new(df_program *program, int threads, df_packer *packer, df_plan **out, df_error *err);
+df_status df__plan_new(df_program *program, df_precision precision, int threads, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_memory.c: places for all roots. */
 df_status df__plan_memory(df_plan *plan, df_error *err);

@@ -12,7 +12,6 @@ static void workspace_free(df_workspace *w)
     if (!w)
         return;
     df__arena_free(&w->scratch);
-    df__dnn_stream_free(w->stream);
     free(w->memory);
     free(w->tensors);
     free(w);
@@ -44,8 +43,7 @@ static df_workspace *workspace_new(df_plan *plan)
         return NULL;
     w->memory = df__pages_alloc(bytes);
     w->tensors = calloc(plan->n_refs + 1, sizeof *w->tensors);
-    w->stream = df__dnn_stream_new();
-    if (!w->memory || !w->tensors || !w->stream) {
+    if (!w->memory || !w->tensors) {
         workspace_free(w);
         return NULL;
     }
@@ -96,7 +94,7 @@ static df_status run_step(df_plan *plan, df_workspace *w, const df_plan_step *s,
                     .n_out = s->n_out, .nhwc = s->nhwc, .scratch = &w->scratch, .limits = &plan->program.limits, .err = err};
     if (df__call_idle(&call))
         return DF_OK;
-    df_exec exec = {.scratch = w->memory + plan->bytes, .stream = w->stream, .threads = plan->threads};
+    df_exec exec = {.scratch = w->memory + plan->bytes, .threads = plan->threads};
     df_status st = s->kernel ? s->kernel->run(s->kernel, &call, &exec) : s->op->run(&call);
     if (st == DF_OK && !s->kernel && s->fused)
         df__fused_apply(&call, s->fused, true);
@@ -130,10 +128,8 @@ df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_ar
         else if (root->place == DF_PLACE_OUTPUT)
             w->tensors[i].data = (char *)out[root->at].data + s->offset;
     }
-    int before = df__dnn_threads(plan->threads);
     for (size_t i = 0; i < plan->n_steps && st == DF_OK; i++)
         st = run_step(plan, w, &plan->steps[i], err);
-    df__dnn_threads(before);
     for (size_t i = 0; i < n && st == DF_OK; i++) {
         const df_slot *s = &plan->slots[plan->outputs[i]], *root = &plan->slots[s->root];
         size_t bytes = df__tensor_bytes(&out[i]);

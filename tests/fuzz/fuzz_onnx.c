@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!file.data)
         return 0;
     memcpy(file.data, data, size);
-    if (df__onnx_parse(&file, "fuzz", NULL, &graph, &err) != DF_OK || df__net_new_limited(graph, &budget, &net, &err) != DF_OK)
+    if (df__onnx_parse(&file, "fuzz", NULL, &graph, &err) != DF_OK || df__net_new(graph, &(df_net_opts){.limits = &budget}, &net, &err) != DF_OK)
         return 0;
     size_t n_in = df__net_inputs(net), n_out = df__net_outputs(net);
     df_tensor in[MAX_INPUTS], *out = calloc(n_out + 1, sizeof *out);

@@ -17,7 +17,7 @@ static bool open_net(df_net **out)
         return false;
     }
     CHECK_OK(df__onnx_parse(&file, "retinaface_mobilenet025.onnx", NULL, &g, &err));
-    CHECK_OK(df__net_new(g, out, &err));
+    CHECK_OK(df__net_new(g, NULL, out, &err));
     return true;
 }
 

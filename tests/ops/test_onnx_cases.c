@@ -179,7 +179,7 @@ static verdict run_case(const char *dir, df_graph *graph, char *why, size_t size
     if (v != PASSED) {
         df__graph_free(graph);
     } else {
-        df_status st = df__net_new(graph, &net, &err);
+        df_status st = df__net_new(graph, NULL, &net, &err);
         if (st == DF_OK)
             st = df__net_run(net, in, n_in, out, n_out, 1, &scratch, &err);
         if (st != DF_OK) {

@@ -8,7 +8,7 @@ static df_status load(const char *inputs, const char *text, const char *outputs,
 {
     df_graph *g;
     CHECK_OK(graph_of(inputs, text, outputs, 13, &g, &err));
-    return df__net_new(g, out, &err);
+    return df__net_new(g, NULL, out, &err);
 }
 
 /* ---- graphs that make no sense: each error names the node ---- */
@@ -87,7 +87,7 @@ TEST(too_much_work_is_refused)
     df_tensor in, out;
     static const df_budget small = {1 << 20, 1000};
     CHECK_OK(graph_of("x 1,3,8,8", "const w 4,3,3,3\nConv x,w > y", "y", 13, &g, &err));
-    CHECK_OK(df__net_new_limited(g, &small, &net, &err));
+    CHECK_OK(df__net_new(g, &(df_net_opts){.limits = &small}, &net, &err));
     in = df__net_input(net, 0)->shape;
     fill(&in);
     CHECK_STATUS(DF_E_LIMIT, df__net_run(net, &in, 1, &out, 1, 1, &scratch, &err));
@@ -194,7 +194,7 @@ TEST(half_floats_are_widened_and_narrowed_at_the_door)
     CHECK_OK(df__graph_add_node(g, "Mul", "square", (const char *[]){"x", "c", NULL}, (const char *[]){"y", NULL}, &node, &err));
     CHECK_OK(df__graph_add_output(g, "y", &err));
     g->outputs[0].shape.type = DF_F16;
-    CHECK_OK(df__net_new(g, &net, &err));
+    CHECK_OK(df__net_new(g, NULL, &net, &err));
     CHECK_OK(df__net_run(net, &in, 1, &out, 1, 1, &scratch, &err));
     assert_int_equal(out.type, DF_F16);
     float y[3];
@@ -223,7 +223,7 @@ TEST(weights_may_lie_askew)
     CHECK_OK(df__graph_add_const(g, "w", &(df_tensor){.type = DF_F32, .rank = 4, .dims = {4, 3, 3, 3}, .data = bytes + 3}, &err));
     CHECK_OK(df__graph_add_node(g, "Conv", "c", (const char *[]){"x", "w", NULL}, (const char *[]){"y", NULL}, &node, &err));
     CHECK_OK(df__graph_add_output(g, "y", &err));
-    CHECK_OK(df__net_new(g, &net, &err));
+    CHECK_OK(df__net_new(g, NULL, &net, &err));
     CHECK_OK(df__net_run(net, &in, 1, &out, 1, 1, &scratch, &err));
     CHECK_NEAR(26 * 27 / 2, ((float *)out.data)[0], 1e-4); /* 0 + 1 + ... + 26 */
     df__arena_free(&scratch);
@@ -245,7 +245,7 @@ static df_status walk(void)
                               "MaxPool r > m | kernel_shape:2,2\nConcat m,m > k | axis:1\nSplit k > k1,k2 | axis:1\nGlobalAveragePool k1 > p\nFlatten p > q\n"
                               "Gemm q,f > y\nTranspose k2 > t | perm:1,0,3,2\nSoftmax t > u";
     DF_TRY(graph_of("x 1,3,-1,-1", text, "y,u", 13, &g, &err));
-    st = df__net_new(g, &net, &err);
+    st = df__net_new(g, NULL, &net, &err);
     g = NULL;
     if (st != DF_OK)
         goto done;

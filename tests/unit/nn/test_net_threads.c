@@ -39,7 +39,7 @@ static void make(void)
     CHECK_OK(graph_of("x 1,3,-1,-1", "const w 16,3,3,3\nconst v 16,16,3,3\nconst f 16,10\nconst s 16,1,1\nConv x,w > a | pads:1,1,1,1\nMul a,s > b\nRelu b > c\n"
                                      "Conv c,v > d | pads:1,1,1,1\nAdd d,c > e\nMaxPool e > p | kernel_shape:2,2 strides:2,2\nGlobalAveragePool p > g\n"
                                      "Flatten g > h\nGemm h,f > y", "y", 13, &g, &err));
-    CHECK_OK(df__net_new(g, &net, &err));
+    CHECK_OK(df__net_new(g, NULL, &net, &err));
     for (size_t i = 0; i < sizeof pixels / sizeof *pixels; i++)
         pixels[i] = 2 * random_float() - 1;
 }

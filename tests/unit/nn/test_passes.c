@@ -51,7 +51,7 @@ static void check_opset(const char *inputs, const char *text, const char *output
     size_t left = steps_left(g, in);
     if (left != steps)
         fail_msg("%zu steps are left, expected %zu, of\n%s", left, steps, text);
-    CHECK_OK(df__net_new(g, &net, &err));
+    CHECK_OK(df__net_new(g, NULL, &net, &err));
     for (int threads = 1; threads <= 2; threads++) {
         CHECK_OK(df__net_run(net, in, n_in, actual, n_out, threads, &results, &err));
         for (size_t i = 0; i < n_out; i++)
