@@ -54,14 +54,19 @@ const char *df__dtype_name(df_dtype type)
 int64_t df__tensor_count(const df_tensor *t)
 {
     int64_t n = 1;
+    bool empty = false;
     for (int i = 0; i < t->rank; i++) {
         if (t->dims[i] < 0)
             return -1;
-        if (t->dims[i] != 0 && n > INT64_MAX / t->dims[i])
+        if (t->dims[i] == 0) { /* the others still have to be sane: operators multiply some of them */
+            empty = true;
+            continue;
+        }
+        if (n > INT64_MAX / t->dims[i])
             return -1;
         n *= t->dims[i];
     }
-    return n;
+    return empty ? 0 : n;
 }
 
 static df_status out_of_memory(const df_graph *g, size_t bytes, df_error *err)

@@ -305,11 +305,46 @@ df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *
     }
     DF_TRY(plan_for(net, wide, threads, &c, err));
     if (c->plan)
-        DF_TRY(df__plan_run(c->plan, wide, out, scratch, err));
+        DF_TRY(df__plan_run(c->plan, wide, out, scratch, NULL, err));
     else
         DF_TRY(interpret(net, wide, out, scratch, err));
     for (size_t i = 0; i < n_out; i++)
         DF_TRY(narrow(net->graph->outputs[i].shape.type, &out[i], scratch, err));
+done:
+    if (c)
+        leave(net, c);
+    return st;
+}
+
+df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int threads, int runs, df_arena *scratch, df_net_layer **layers,
+                          size_t *n, df_error *err)
+{
+    df_status st = DF_OK;
+    cached *c = NULL;
+    size_t n_out = net->graph->n_outputs;
+    df_tensor *out = df__arena_calloc(scratch, n_out, sizeof *out), *wide = df__arena_calloc(scratch, n_in, sizeof *wide);
+    double *seconds = NULL;
+    *layers = NULL;
+    *n = 0;
+    if (!out || !wide)
+        return df__no_memory(err, net->graph->label, n_out * sizeof *out);
+    DF_TRY(df__net_run(net, in, n_in, out, n_out, threads, scratch, err)); /* checks the inputs, makes the plan */
+    for (size_t i = 0; i < n_in; i++)
+        DF_TRY(widen(&in[i], &wide[i], scratch, err));
+    DF_TRY(plan_for(net, wide, threads, &c, err));
+    if (!c->plan)
+        goto done;
+    seconds = df__arena_calloc(scratch, c->plan->n_steps, sizeof *seconds);
+    *layers = df__arena_calloc(scratch, c->plan->n_steps, sizeof **layers);
+    if (!seconds || !*layers)
+        DF_TRY(df__no_memory(err, net->graph->label, c->plan->n_steps * sizeof **layers));
+    for (int i = 0; i < runs; i++)
+        DF_TRY(df__plan_run(c->plan, wide, out, scratch, seconds, err));
+    *n = c->plan->n_steps;
+    for (size_t i = 0; i < *n; i++) {
+        const df_plan_step *s = &c->plan->steps[i];
+        (*layers)[i] = (df_net_layer){s->node->name, s->op->name, s->kernel ? s->kernel->name : "plain", runs > 0 ? seconds[i] / runs : 0};
+    }
 done:
     if (c)
         leave(net, c);

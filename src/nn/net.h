@@ -32,4 +32,10 @@ const df_port *df__net_output(const df_net *net, size_t i);
 df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *out, size_t n_out, int threads,
                       df_arena *scratch, df_error *err);
 
+/* What each step of the plan for these inputs takes, the mean over `runs`. *layers lies in `scratch`, its names in the net; *n is 0 for a
+ * network whose shapes depend on data. */
+typedef struct df_net_layer { const char *name, *op, *kernel; double seconds; } df_net_layer;
+df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int threads, int runs, df_arena *scratch, df_net_layer **layers,
+                          size_t *n, df_error *err);
+
 #endif

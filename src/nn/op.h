@@ -32,6 +32,7 @@ typedef struct df_call {
     int              weights_id; /* compile(): a number for input 1 that is the same at each load of the file; -1: input 1 is the plan's own */
     df_precision     precision;  /* compile() */
     int              threads;    /* compile(): that a run may use */
+    bool             not_negative; /* compile(): no value of input 0 is below 0 */
     df_arena        *scratch; /* given back after the call */
     const df_budget *limits;
     df_error        *err;
@@ -107,6 +108,22 @@ void      df__store_i64(df_tensor *t, int64_t i, int64_t v);  /* wraps as C does
 void      df__store_f64(df_tensor *t, int64_t i, double v);
 void      df__strides(const df_tensor *t, int64_t strides[DF_MAX_RANK]); /* in elements */
 static inline bool df__is_float(df_dtype t) { return t == DF_F32 || t == DF_F64; }
+/* The next index of a box, the last dimension fastest; false behind the last, when `at` is all 0 again. */
+static inline bool df__next_index(int64_t *at, const int64_t *dims, int rank)
+{
+    for (int i = rank - 1; i >= 0; i--) {
+        if (++at[i] < dims[i])
+            return true;
+        at[i] = 0;
+    }
+    return false;
+}
+
+/* ---- op_sort.c ---- */
+
+int64_t df__sort_key(const df_tensor *t, int64_t i); /* grows with element i; NaN above all, -0 equal to 0 */
+/* `order` (n row numbers) so that rows of `width` keys rise, first column first; equal rows keep their order. spare: n entries. */
+void df__sort_rows(const int64_t *keys, int64_t width, int64_t *order, int64_t n, int64_t *spare);
 
 /* ---- op_window.c: kernels that slide over space (convolution, pooling) ---- */
 

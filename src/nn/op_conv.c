@@ -1,7 +1,7 @@
 /* op_conv.c - Conv and ConvTranspose: the reference in plain C, and their hand-over to oneDNN. */
 #include <string.h>
 
-#include "nn/onednn.h"
+#include "nn/kernel.h"
 #include "nn/op.h"
 
 static const df_dtype f32_only[] = {DF_F32, 0};
@@ -131,12 +131,12 @@ static df_status conv_run(const df_call *call)
 
 static df_status conv_compile(const df_call *call, const df_fused *fused, df_packer *packer, df_kernel **out)
 {
-    df_window w;
+    df_window w = {0};
     int64_t group;
     df_status st = conv_geometry(call, &w, &group);
     if (st != DF_OK || df__tensor_count(&call->out[0]) == 0)
         return st;
-    return df__dnn_conv(call, &w, group, false, fused, packer, out);
+    return df__conv_compile(call, &w, group, false, fused, packer, out);
 }
 
 const df_op df__op_Conv = {
@@ -273,7 +273,7 @@ static df_status deconv_compile(const df_call *call, const df_fused *fused, df_p
     df_status st = deconv_geometry(call, &w, &group);
     if (st != DF_OK || df__tensor_count(&call->out[0]) == 0 || df__tensor_count(&call->in[0]) == 0)
         return st;
-    return df__dnn_conv(call, &w, group, true, fused, packer, out);
+    return df__conv_compile(call, &w, group, true, fused, packer, out);
 }
 
 const df_op df__op_ConvTranspose = {

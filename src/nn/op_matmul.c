@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/simd.h"
-#include "nn/onednn.h"
+#include "nn/kernel.h"
 #include "nn/op.h"
 
 static const df_dtype f32_only[] = {DF_F32, 0};
@@ -139,7 +139,7 @@ static df_status matmul_compile(const df_call *call, const df_fused *fused, df_p
     if (st != DF_OK || call->in[0].type != DF_F32 || !call->in[1].data || p.b.rank != 2 || p.k == 0 || df__tensor_count(&call->out[0]) == 0)
         return st;
     df_gemm g = {.m = p.batches * p.m, .k = p.k, .n = p.n, .weights = &call->in[1], .alpha = 1};
-    return df__dnn_gemm(call, &g, fused, packer, out);
+    return df__gemm_compile(call, &g, fused, packer, out);
 }
 
 /* ---- Gemm: alpha a' b' + beta c ---- */
@@ -208,7 +208,7 @@ static df_status gemm_compile(const df_call *call, const df_fused *fused, df_pac
         return st;
     if (g.bias && (!g.bias->data || g.beta != 1 || df__tensor_count(g.bias) != g.n || g.bias->dims[g.bias->rank - 1] != g.n))
         return DF_OK;
-    return df__dnn_gemm(call, &g, fused, packer, out);
+    return df__gemm_compile(call, &g, fused, packer, out);
 }
 
 const df_op df__op_MatMul = {.name = "MatMul", .infer = matmul_infer, .run = matmul_run, .compile = matmul_compile};

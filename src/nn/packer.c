@@ -94,3 +94,9 @@ bool df__packer_keep(df_packer *packer, const df_pack_key *key, const void *data
     pthread_mutex_unlock(&packer->lock);
     return p != NULL;
 }
+
+bool df__packer_lasting(const df_packer *packer)
+{
+    (void)packer;
+    return false;
+}

@@ -25,4 +25,7 @@ void       *df__packer_room(df_packer *packer, size_t bytes);
 /* Names what was written into room(); when two threads made the same piece, both stay valid. False: no memory for the entry. */
 bool        df__packer_keep(df_packer *packer, const df_pack_key *key, const void *data, size_t bytes);
 
+/* Pieces outlive the process: worth a trial that takes a while. */
+bool        df__packer_lasting(const df_packer *packer);
+
 #endif

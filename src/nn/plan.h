@@ -27,6 +27,7 @@ typedef struct df_plan_step {
     size_t          in, n_in, out, n_out; /* in df_plan.refs: numbers of slots, -1 left out */
     bool            nhwc;
     int             weights_id; /* see df_call */
+    bool            not_negative;
 } df_plan_step;
 
 typedef struct df_workspace {
@@ -59,8 +60,8 @@ df_status df__plan_new(df_program *program, df_precision precision, int threads,
 void      df__plan_free(df_plan *plan);
 /* plan_memory.c: places for all roots. */
 df_status df__plan_memory(df_plan *plan, df_error *err);
-/* `out`: type and dims are set, data in `results` */
-df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, df_error *err);
+/* `out`: type and dims are set, data in `results`; `seconds`: what each step took is added to its entry, or NULL */
+df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err);
 
 /* layout.c: [n,c,h,w] to [n,h,w,c] and back, as operators. */
 extern const df_op df__op_to_nhwc, df__op_to_nchw;

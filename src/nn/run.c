@@ -1,6 +1,7 @@
 /* run.c - one run of a plan in a workspace of its own. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/pages.h"
 #include "nn/plan.h"
@@ -88,6 +89,13 @@ static void give_back(df_plan *plan, df_workspace *w)
         workspace_free(w);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static df_status run_step(df_plan *plan, df_workspace *w, const df_plan_step *s, df_error *err)
 {
     df_call call = {.node = s->node, .opset = plan->program.opset, .in = w->tensors + s->in, .n_in = s->n_in, .out = w->tensors + s->out,
@@ -106,7 +114,7 @@ static df_status run_step(df_plan *plan, df_workspace *w, const df_plan_step *s,
     return st;
 }
 
-df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, df_error *err)
+df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err)
 {
     df_status st = DF_OK;
     size_t n = plan->program.main.n_outputs;
@@ -128,8 +136,12 @@ df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_ar
         else if (root->place == DF_PLACE_OUTPUT)
             w->tensors[i].data = (char *)out[root->at].data + s->offset;
     }
-    for (size_t i = 0; i < plan->n_steps && st == DF_OK; i++)
+    for (size_t i = 0; i < plan->n_steps && st == DF_OK; i++) {
+        double begin = seconds ? now() : 0;
         st = run_step(plan, w, &plan->steps[i], err);
+        if (seconds)
+            seconds[i] += now() - begin;
+    }
     for (size_t i = 0; i < n && st == DF_OK; i++) {
         const df_slot *s = &plan->slots[plan->outputs[i]], *root = &plan->slots[s->root];
         size_t bytes = df__tensor_bytes(&out[i]);

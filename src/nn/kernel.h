@@ -1,0 +1,53 @@
+/* kernel.h - the ways to compute a convolution or a product, and the choice of the fastest for a shape. */
+#ifndef DF_NN_KERNEL_H
+#define DF_NN_KERNEL_H
+
+#include "nn/onednn.h"
+
+/* A convolution that is to be compiled. */
+typedef struct df_conv {
+    const df_call   *call;
+    const df_window *w;
+    int64_t          group;
+    bool             transposed;
+    const df_fused  *fused;
+    df_packer       *packer;
+    bool             trial; /* to be timed and freed: any weights will do */
+} df_conv;
+
+/* y[m, n] = a[m, k] * weights (+ bias) */
+typedef struct df_gemm {
+    int64_t          m, k, n;
+    bool             trans_a, trans_b; /* weights are [n, k] */
+    const df_tensor *weights, *bias;   /* bias: n values or NULL */
+    float            alpha, beta;
+} df_gemm;
+
+/* *out stays NULL where there is no faster way than the operator's own plain C. */
+df_status df__conv_compile(const df_call *call, const df_window *w, int64_t group, bool transposed, const df_fused *fused, df_packer *packer,
+                           df_kernel **out);
+df_status df__gemm_compile(const df_call *call, const df_gemm *g, const df_fused *fused, df_packer *packer, df_kernel **out);
+
+/* ---- the ways; *out stays NULL where one does not apply ---- */
+
+df_status df__conv_direct(const df_conv *conv, df_num num, df_kernel **out);
+/* Tiles of m x m outputs, m = 2 or 4. */
+df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **out);
+/* 8-bit products: scales a photo for the input, a channel for the weights. */
+df_status df__conv_int8(const df_conv *conv, df_kernel **out);
+
+/* ---- helpers ---- */
+
+/* Weights in a kernel's layout: the packer's, or the kernel's own. */
+typedef struct df_weights_at { const void *data; void *own; } df_weights_at;
+/* Finds them under the key, or has fill() write them. For a trial: memory that was touched. */
+df_status df__weights_place(const df_call *call, df_packer *packer, bool trial, const df_pack_key *key, size_t bytes,
+                            bool (*fill)(void *arg, void *out), void *arg, df_weights_at *at);
+/* A key that says: these weights, these scales. */
+df_pack_key df__weights_key(const df_call *call, const char *kind, const float *scale, int64_t channels);
+/* bias * scale + shift, one for each channel; *out stays NULL where there is neither bias nor shift. */
+df_status df__bias_new(const df_call *call, const df_tensor *bias, const df_fused *fused, int64_t channels, float **out);
+/* The tensors of the posts that add one. */
+void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const float **add);
+
+#endif

@@ -1,0 +1,25 @@
+/* lanes.c - the choice of the level. */
+#include "nn/lanes.h"
+
+#include "nn/onednn.h"
+
+const df_lanes *df__lanes(void)
+{
+#if defined(DF_LANES_LEVELS)
+    if (df__dnn_has(DF_NUM_BF16) && __builtin_cpu_supports("avx512bf16"))
+        return &df__lanes_v4;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &df__lanes_v3;
+#endif
+    return &df__lanes_base;
+}
+
+bool df__lanes_know(const df_fused *fused)
+{
+    bool known = true;
+    for (int i = 0; fused && i < fused->n_post; i++) {
+        df_post_kind kind = fused->post[i].kind;
+        known = known && (kind == DF_POST_ADD || kind == DF_POST_RELU || kind == DF_POST_PRELU || kind == DF_POST_CLIP);
+    }
+    return known;
+}

@@ -1,0 +1,42 @@
+/* lanes.h - the hot loops of kernels that are ours, in vectors as wide as the processor has: Winograd's transforms, conversions to the
+ * numbers of fast products, and what follows a sum. lanes_base.c, lanes_v3.c and lanes_v4.c are the same code built for one level each. */
+#ifndef DF_NN_LANES_H
+#define DF_NN_LANES_H
+
+#include "nn/winograd.h"
+
+enum { DF_LANES_MOST = 16 }; /* channels of the tiles and tails come in multiples of it */
+
+/* What comes after a sum: the bias, then those posts that df__lanes_know() says yes to. */
+typedef struct df_tail {
+    const float    *bias; /* or NULL */
+    const df_fused *fused; /* or NULL */
+    const float    *add[DF_MAX_POSTS]; /* of DF_POST_ADD: the tensor, shaped like the output, channels last */
+} df_tail;
+
+typedef struct df_lanes {
+    /* Tiles first .. first + count of photos in channels last; tiled side: [place][count][channels]. */
+    void (*in_2)(const df_wino *g, const float *x, int64_t first, int64_t count, float *v);
+    void (*in_2_bf16)(const df_wino *g, const float *x, int64_t first, int64_t count, uint16_t *v);
+    void (*in_4)(const df_wino *g, const float *x, int64_t first, int64_t count, float *v);
+    void (*out_2)(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y);
+    void (*out_4)(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y);
+    void (*to_bf16)(const float *x, uint16_t *y, int64_t n);
+    /* Least and most of the values and 0. */
+    void (*range)(const float *x, int64_t n, float *least, float *most);
+    /* Values times the factor, which brings them into range, to whole numbers. */
+    void (*to_s8)(const float *x, int8_t *y, int64_t n, float factor);
+    void (*to_u8)(const float *x, uint8_t *y, int64_t n, float factor);
+    /* y = tail(y * scale) */
+    void (*scaled_tail)(float *y, int64_t pixels, int64_t channels, float scale, const df_tail *tail);
+} df_lanes;
+
+extern const df_lanes df__lanes_base;
+#if defined(DF_LANES_LEVELS) /* by CMake, where those files are built */
+extern const df_lanes df__lanes_v3, df__lanes_v4;
+#endif
+/* The best of them for this processor. */
+const df_lanes *df__lanes(void);
+bool df__lanes_know(const df_fused *fused); /* every post of it; NULL: yes */
+
+#endif
