@@ -6,8 +6,12 @@
 
 /* Cores this process may run on, at least 1. */
 int df__cores(void);
-/* Call fn(arg, i, worker) for i in [0, n), each once, worker in [0, threads). Returns when all are done. The calling thread
- * is worker 0; where a thread cannot be started the others do its share. */
+/* Call fn(arg, i, worker) for i in [0, n), each once, worker in [0, threads) and never the same for two calls that run at one
+ * time. Returns when all are done, and all that they wrote is seen by the caller. The calling thread is worker 0 and works from
+ * the start; the others come from one pool of the process, of df__cores() - 1 threads at most (counted at the first loop), as
+ * cores are free. It may be that none comes: no call of fn may wait for another one. At most 256 take part.
+ * Any thread may call this at any time, also from within fn. With n or threads of 1 it is a plain loop.
+ * A child of fork() has a pool of its own. One that is born within fn and goes on in the loop does only what nobody had begun. */
 void df__parallel_for(size_t n, int threads, void (*fn)(void *arg, size_t i, int worker), void *arg);
 
 #endif
