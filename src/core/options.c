@@ -8,11 +8,16 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const detectors[] = {"retinaface", "ssd", "opencv", "dlib", "skip", NULL};
+static const char *const detectors[] = {"retinaface", "ssd", "opencv", "dlib", "dlib-cnn", "mtcnn", "mediapipe", "mediapipe-full",
+                                        "yunet", "centerface", "scrfd", "retinaface-resnet50",
+                                        "yolov8n", "yolov8m", "yolov8l", "yolov11n", "yolov11s", "yolov11m", "yolov11l",
+                                        "yolov12n", "yolov12s", "yolov12m", "yolov12l", "skip", NULL};
 static const char *const aligns[] = {"points", "eyes", "none", NULL};
 static const char *const models[] = {"Dlib", NULL};
 static const char *const normalizations[] = {"base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace", NULL};
 static const char *const metrics[] = {"cosine", "euclidean", "euclidean_l2", "angular", NULL};
+static const char *const landmark_sets[] = {"none", "468", "68", NULL};
+static const char *const rotations[] = {"none", "auto", NULL};
 
 typedef struct option {
     df_option_info info;
@@ -40,6 +45,9 @@ static const option options[] = {
     INTEGER(detect_size, "0", 0, 8192, "longer side in pixels that the detector looks at, 0 is the detector's own"),
     SWITCH(enforce, "on", "a photo without a face is an error; off: the whole photo is taken as the face"),
     SWITCH(flip, "on", "with points: the mean of the vectors of the face and of its mirror image, more accurate at twice the network's time"),
+    CHOICE(landmarks, "none", landmark_sets, "points of each face beside the five: 468 by MediaPipe's face mesh, 68 by dlib's predictor"),
+    SWITCH(mask, "off", "black outside the outline of the face's landmarks, the 468 unless 68 are asked for"),
+    CHOICE(rotate, "none", rotations, "auto: where no face is found, try the photo turned by 90, 180 and 270 degrees"),
 };
 
 enum { OPTIONS = sizeof options / sizeof *options };
@@ -61,7 +69,7 @@ static df_status set_choice(char *field, const df_option_info *info, const char 
             memcpy(field, &info->choices[i], sizeof info->choices[i]);
             return DF_OK;
         }
-    char list[256] = "";
+    char list[400] = "";
     for (size_t i = 0; info->choices[i]; i++) {
         size_t at = strlen(list);
         if (at + strlen(info->choices[i]) + 3 > sizeof list)

@@ -6,22 +6,10 @@
 #include "core/arena.h"
 #include "core/bytes.h"
 
-enum { DF_MAX_RANK = 8 };
-
-typedef enum df_dtype { /* the numbers of onnx.TensorProto.DataType */
-    DF_F32 = 1, DF_U8 = 2, DF_I8 = 3, DF_U16 = 4, DF_I16 = 5, DF_I32 = 6, DF_I64 = 7, DF_BOOL = 9, DF_F16 = 10, DF_F64 = 11,
-    DF_U32 = 12, DF_U64 = 13, DF_BF16 = 16
-} df_dtype;
+/* df_dtype, df_tensor (row-major, NCHW; its data are not owned) and df_port are deepface.h's. */
 
 size_t df__dtype_size(df_dtype type); /* bytes of an element, 0 for an unknown type */
 const char *df__dtype_name(df_dtype type);
-
-typedef struct df_tensor {
-    df_dtype type;
-    int      rank;              /* 0: a scalar */
-    int64_t  dims[DF_MAX_RANK]; /* -1: not known before a run */
-    void    *data;              /* dense, row-major (NCHW); not owned; NULL: shape only */
-} df_tensor;
 
 /* Elements; -1 when a dim is unknown or the product overflows int64. */
 int64_t df__tensor_count(const df_tensor *t);
@@ -53,7 +41,6 @@ typedef struct df_node {
 } df_node;
 
 typedef struct df_const { const char *name; df_tensor tensor; } df_const;
-typedef struct df_port  { const char *name; df_tensor shape; } df_port; /* input or output of the graph; data NULL */
 
 typedef struct df_graph_file { struct df_graph_file *next; const char *name; df_bytes bytes; } df_graph_file;
 

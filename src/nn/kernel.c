@@ -1,6 +1,8 @@
 /* kernel.c - which way a convolution goes. By a trial where its outcome can be kept, else by rule. */
 #include "nn/kernel.h"
 
+#include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +10,11 @@
 #include "core/pages.h"
 
 /* ---- helpers of the ways ---- */
+
+bool df__half_products(const df_call *call)
+{
+    return call->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) && call->advantage < 2;
+}
 
 df_pack_key df__weights_key(const df_call *call, const char *kind, const float *scale, int64_t channels)
 {
@@ -65,28 +72,58 @@ void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, 
 
 /* ---- the ways ---- */
 
-typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, WAYS } way;
+/* Their numbers are kept in files: new ones at the end. */
+typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, WAYS } way;
 
 static df_status make(way w, const df_conv *conv, df_kernel **out)
 {
     *out = NULL;
     switch (w) {
-    case DIRECT: return df__conv_direct(conv, DF_NUM_F32, out);
-    case DIRECT_BF16: return df__conv_direct(conv, DF_NUM_BF16, out);
+    case DIRECT: return df__conv_direct(conv, DF_NUM_F32, false, out);
+    case DIRECT_BF16: return df__conv_direct(conv, DF_NUM_BF16, false, out);
     case WINO_2: return df__conv_winograd(conv, 2, DF_NUM_F32, out);
     case WINO_4: return df__conv_winograd(conv, 4, DF_NUM_F32, out);
     case WINO_2_BF16: return df__conv_winograd(conv, 2, DF_NUM_BF16, out);
+    case WINO_4_BF16: return df__conv_winograd(conv, 4, DF_NUM_BF16, out);
     case INT8: return df__conv_int8(conv, out);
+    case TAIL: return df__conv_direct(conv, DF_NUM_F32, true, out);
+    case TAIL_BF16: return df__conv_direct(conv, DF_NUM_BF16, true, out);
+    case DOTS: return df__conv_dots(conv, out);
     case WAYS: break;
     }
     return DF_OK;
 }
 
+/* Float32 throughout. */
+static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL; }
+
 static bool allowed(way w, df_precision precision)
 {
-    if (w == DIRECT_BF16 || w == WINO_2_BF16)
+    if (w == DIRECT_BF16 || w == WINO_2_BF16 || w == TAIL_BF16)
         return precision != DF_PRECISION_STRICT;
-    return w != INT8 || precision == DF_PRECISION_INT8;
+    return (w != INT8 && w != WINO_4_BF16) || precision == DF_PRECISION_INT8;
+}
+
+static bool whole_photo(const df_conv *conv)
+{
+    const df_window *w = conv->w;
+    bool whole = w->space == 2 && conv->group == 1 && !conv->transposed && conv->call->nhwc;
+    for (int i = 0; i < 2 && whole; i++)
+        whole = w->out[i] == 1 && w->kernel[i] == w->in[i] && w->pad[i] == 0 && w->pad_end[i] == 0 && w->dilation[i] == 1;
+    return whole;
+}
+
+df_status df__conv_dots(const df_conv *conv, df_kernel **out)
+{
+    const df_call *call = conv->call;
+    const df_window *w = conv->w;
+    *out = NULL;
+    if (!whole_photo(conv) || !call->in[1].data || (df__given(call, 2) && !call->in[2].data))
+        return DF_OK;
+    int64_t taps = w->kernel[0] * w->kernel[1];
+    df_dots_job job = {.m = w->n, .k = w->c * taps, .n = call->in[1].dims[0], .step_n = w->c * taps, .dims = {w->kernel[0], w->kernel[1], w->c},
+                       .steps = {w->kernel[1], 1, taps}, .matrix = call->in[1].data, .bias = df__given(call, 2) ? &call->in[2] : NULL};
+    return df__dots(call, &job, conv->fused, conv->packer, conv->trial, out);
 }
 
 /* ---- by rule ---- */
@@ -95,12 +132,16 @@ static bool allowed(way w, df_precision precision)
  * transformed weights). */
 static way by_rule(const df_conv *conv)
 {
-    df_precision precision = conv->call->precision;
+    df_precision precision = conv->call->advantage < DF_ADVANTAGE_MOST ? conv->call->precision : DF_PRECISION_STRICT;
     const df_window *w = conv->w;
+    if (w->n <= 8 && whole_photo(conv))
+        return DOTS;
     int64_t k = conv->call->in[1].dims[0];
     bool tiles = w->c >= 32 && k >= 32 && w->kernel[0] == 3 && w->stride[0] == 1;
+    if (!df__dnn_has(precision == DF_PRECISION_INT8 ? DF_NUM_S8 : DF_NUM_BF16))
+        precision = DF_PRECISION_STRICT;
     if (precision == DF_PRECISION_INT8 && w->c >= 32 && k >= 32)
-        return INT8;
+        return tiles && w->out[0] >= 14 && df__dnn_has(DF_NUM_BF16) ? WINO_4_BF16 : INT8;
     if (precision != DF_PRECISION_STRICT)
         return tiles && w->out[0] > 4 ? WINO_2_BF16 : w->c / conv->group >= 16 ? DIRECT_BF16 : DIRECT;
     return !tiles || w->n * w->out[0] < 14 ? DIRECT : w->out[0] >= 28 && w->c <= 256 ? WINO_4 : w->c <= 256 ? WINO_2 : DIRECT;
@@ -116,7 +157,7 @@ static double seconds(void)
 }
 
 /* The call with memory behind its tensors; weights need none, the kernels have theirs. */
-static bool furnish(const df_conv *conv, df_call *call, df_arena *memory)
+static bool furnish(df_call *call, df_arena *memory)
 {
     df_tensor *in = df__arena_calloc(memory, call->n_in, sizeof *in), *out = df__arena_calloc(memory, 1, sizeof *out);
     if (!in || !out)
@@ -133,7 +174,6 @@ static bool furnish(const df_conv *conv, df_call *call, df_arena *memory)
     }
     call->in = in;
     call->out = out;
-    (void)conv;
     return true;
 }
 
@@ -148,7 +188,7 @@ static df_status time_of(const df_kernel *k, const df_call *call, double best, d
     *out = 1e9;
     if (!scratch)
         return df__no_memory(call->err, "trial", k->scratch_bytes);
-    for (int i = 0; i < RUNS && (i < 2 || *out < 1.3 * best); i++) {
+    for (int i = 0; i < RUNS && (i < 1 || *out < (i < 2 ? 2 : 1.3) * best); i++) { /* the first run touches its memory */
         double begin = seconds();
         DF_TRY(k->run(k, call, &exec));
         double took = seconds() - begin;
@@ -159,7 +199,18 @@ done:
     return st;
 }
 
-static df_status by_trial(const df_conv *conv, way *out)
+/* The likeliest first: what is far behind them is stopped early. A tail of our own cannot make up for a slow kernel. */
+static const way order[] = {WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, INT8, DIRECT_BF16, TAIL_BF16, DIRECT, TAIL};
+
+static bool hopeless(way w, const double *took, double best)
+{
+    return (w == TAIL && took[DIRECT] > 1.5 * best) || (w == TAIL_BF16 && took[DIRECT_BF16] > 1.5 * best);
+}
+
+static pthread_mutex_t one_trial = PTHREAD_MUTEX_INITIALIZER; /* two at once would measure each other */
+
+/* Seconds of each way on one thread; 0: does not apply, or was not worth trying. */
+static df_status by_trial(const df_conv *conv, double took[WAYS])
 {
     df_status st = DF_OK;
     df_arena memory = {0};
@@ -168,64 +219,97 @@ static df_status by_trial(const df_conv *conv, way *out)
     double best = 1e9;
     trial.call = &call;
     trial.trial = true;
-    *out = DIRECT;
-    if (!furnish(conv, &call, &memory))
+    call.threads = 1;
+    pthread_mutex_lock(&one_trial);
+    memset(took, 0, WAYS * sizeof *took);
+    if (!furnish(&call, &memory))
         DF_TRY(df__no_memory(call.err, "trial", df__tensor_bytes(&call.out[0])));
-    for (way w = DIRECT; w < WAYS; w++) {
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         df_kernel *k = NULL;
-        double took = 1e9;
-        if (!allowed(w, call.precision))
+        way w = order[i];
+        if (!allowed(w, call.precision) || hopeless(w, took, best))
             continue;
         DF_TRY(make(w, &trial, &k));
-        if (k) {
-            st = time_of(k, &call, best, &took);
-            k->free(k);
-        }
+        if (!k)
+            continue;
+        st = time_of(k, &call, best, &took[w]);
+        k->free(k);
         if (st != DF_OK)
             goto done;
-        if (took < 0.98 * best) {
-            best = took;
-            *out = w;
-        }
+        best = took[w] < best ? took[w] : best;
     }
 done:
+    pthread_mutex_unlock(&one_trial);
     df__arena_free(&memory);
     return st;
 }
+
+/* The fastest, where what is not exact counts as `advantage` times slower than it is. */
+static way fastest(const double took[WAYS], df_precision precision, double advantage)
+{
+    way chosen = DIRECT;
+    double least = 1e9;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        way w = order[i];
+        double cost = took[w] * (exact(w) || advantage < 1 ? 1 : advantage);
+        if (took[w] > 0 && cost < least && allowed(w, precision)) {
+            least = cost;
+            chosen = w;
+        }
+    }
+    return chosen;
+}
+
+/* Outputs of a layer, as they are where they are few, else to a factor of 1.4: photos of many sizes share one trial. */
+static int64_t size_class(int64_t n) { return n < 1024 ? n : 1024 + llround(2 * log2((double)n)); }
 
 /* One name for all layers of one shape. The number of threads is left out, so that the answer does not depend on it. */
 static df_pack_key choice_key(const df_conv *conv)
 {
     df_pack_key key = df__pack_key_new("choice");
     const df_window *w = conv->w;
-    int posts = conv->fused ? conv->fused->n_post : 0, precision = (int)conv->call->precision;
-    int64_t k = conv->call->in[1].dims[0];
-    df__pack_key_add(&key, w, sizeof *w);
-    df__pack_key_add(&key, (int64_t[]){conv->group, k, posts, precision, conv->call->nhwc, conv->transposed}, 6 * sizeof(int64_t));
+    int64_t outs = w->n, shape[4 + 5 * DF_MAX_SPACE] = {w->space, w->c, conv->group, conv->call->in[1].dims[0]};
+    for (int i = 0; i < w->space; i++) {
+        int64_t *own = shape + 4 + 5 * i;
+        outs *= w->out[i];
+        own[0] = w->kernel[i];
+        own[1] = w->stride[i];
+        own[2] = w->dilation[i];
+        own[3] = w->pad[i] < 2 ? w->pad[i] : 2;
+        own[4] = w->out[i] < 8 ? w->out[i] : 8;
+    }
+    df__pack_key_add(&key, shape, sizeof shape);
+    df__pack_key_add(&key, (int64_t[]){size_class(outs), conv->call->precision, conv->call->nhwc, conv->call->not_negative}, 4 * sizeof(int64_t));
+    for (int i = 0; conv->fused && i < conv->fused->n_post; i++)
+        df__pack_key_add(&key, &conv->fused->post[i].kind, sizeof conv->fused->post[i].kind);
     return key;
 }
 
 static df_status choose(const df_conv *conv, way *out)
 {
-    int32_t kept;
+    double took[WAYS];
     df_status st = DF_OK;
     df_pack_key key = choice_key(conv);
-    const void *found = df__packer_find(conv->packer, &key, sizeof kept);
     *out = by_rule(conv);
+    if (!df__packer_lasting(conv->packer) || *out == DOTS) /* reading such a matrix once is the least that there is to do */
+        return DF_OK;
+    const void *found = df__packer_find(conv->packer, &key, sizeof took);
     if (found) {
-        memcpy(&kept, found, sizeof kept);
-        *out = kept >= 0 && kept < WAYS && allowed((way)kept, conv->call->precision) ? (way)kept : DIRECT;
-        return DF_OK;
+        memcpy(took, found, sizeof took);
+    } else {
+        DF_TRY(by_trial(conv, took));
+        void *room = df__packer_room(conv->packer, sizeof took);
+        if (room) {
+            memcpy(room, took, sizeof took);
+            (void)df__packer_keep(conv->packer, &key, room, sizeof took);
+            /* Another thread may have timed the same shape: all go by what was kept first, as later processes will. */
+            found = df__packer_find(conv->packer, &key, sizeof took);
+            if (found)
+                memcpy(took, found, sizeof took);
+        }
     }
-    if (!df__packer_lasting(conv->packer))
-        return DF_OK;
-    st = by_trial(conv, out);
-    kept = (int32_t)*out;
-    void *room = st == DF_OK ? df__packer_room(conv->packer, sizeof kept) : NULL;
-    if (room) {
-        memcpy(room, &kept, sizeof kept);
-        (void)df__packer_keep(conv->packer, &key, room, sizeof kept);
-    }
+    *out = fastest(took, conv->call->precision, conv->call->advantage);
+done:
     return st;
 }
 
@@ -238,8 +322,12 @@ df_status df__conv_compile(const df_call *call, const df_window *w, int64_t grou
     *out = NULL;
     if (call->in[1].data && !transposed)
         st = choose(&conv, &chosen);
-    if (st == DF_OK)
+    if (transposed)
+        st = df__conv_up(&conv, out);
+    if (st == DF_OK && !*out)
         st = make(chosen, &conv, out);
+    if (st == DF_OK && !*out && chosen == INT8)
+        st = make(DIRECT_BF16, &conv, out);
     if (st == DF_OK && !*out && chosen != DIRECT)
         st = make(DIRECT, &conv, out);
     return st;

@@ -28,15 +28,31 @@ df_status df__conv_compile(const df_call *call, const df_window *w, int64_t grou
                            df_kernel **out);
 df_status df__gemm_compile(const df_call *call, const df_gemm *g, const df_fused *fused, df_packer *packer, df_kernel **out);
 
+/* y[batch][m][n] = a[batch][m][k] b[batch][k][n], both inputs dense. */
+df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64_t k, int64_t n, df_kernel **out);
+
 /* ---- the ways; *out stays NULL where one does not apply ---- */
 
-df_status df__conv_direct(const df_conv *conv, df_num num, df_kernel **out);
+/* own_tail: oneDNN computes the sum alone, bias and posts follow slice by slice; its best kernels do not take every post. */
+df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_kernel **out);
 /* Tiles of m x m outputs, m = 2 or 4. */
 df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **out);
 /* 8-bit products: scales a photo for the input, a channel for the weights. */
 df_status df__conv_int8(const df_conv *conv, df_kernel **out);
 
+/* Transposed, windows side by side. */
+df_status df__conv_up(const df_conv *conv, df_kernel **out);
+
+/* A few rows times a matrix: y[m][n] = x[m][k] . matrix; element i of column c lies at c * step_n + (i's place in dims, dims[2] fastest) * steps. */
+typedef struct df_dots_job { int64_t m, k, n, step_n, dims[3], steps[3]; const void *matrix; const df_tensor *bias; } df_dots_job;
+df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *fused, df_packer *packer, bool trial, df_kernel **out);
+/* The convolution whose window is the whole photo. */
+df_status df__conv_dots(const df_conv *conv, df_kernel **out);
+
 /* ---- helpers ---- */
+
+/* Products are twice as fast in bfloat16, and that is enough. */
+bool df__half_products(const df_call *call);
 
 /* Weights in a kernel's layout: the packer's, or the kernel's own. */
 typedef struct df_weights_at { const void *data; void *own; } df_weights_at;

@@ -1,5 +1,6 @@
 /* kernel_conv.c - convolutions by oneDNN's direct kernels, in float32, bfloat16 or 8 bits. A run is cut into parts, ranges of photos or of
  * rows, that threads take side by side; each part has a primitive of its own, all share the weights. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,28 +10,30 @@
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { MAX_PARTS = 64, LINE = 64 };
-static const int64_t least_work = 1000000; /* multiply-adds of a part: below, waking a thread costs more than it brings */
+enum { MAX_WORKERS = 64, MAX_PARTS = 4096, LINE = 64, SLICE_BYTES = 4 << 20, MAX_REACH = 1 << 30 /* oneDNN counts pixels in ints */ };
+static const double least_work = 1000000; /* multiply-adds of a part: below, waking a thread costs more than it brings */
 
 typedef struct part {
     df_prim *prim;       /* shared by parts of one shape: `owner` frees it */
     bool     owner;
-    int64_t  src, dst;   /* first element */
+    int64_t  photo, src, dst; /* first photo; first element */
     int64_t  n_src, n_dst;
 } part;
 
 typedef struct direct {
     df_kernel       base;
     df_num          num;
-    int             n_parts;
-    part            parts[MAX_PARTS];
-    size_t          scratch_each; /* of a part: converted input, then the primitive's own */
+    int             n_parts, cap_parts;
+    int64_t         whole_parts; /* as many as make the whole */
+    part           *parts;
+    int64_t         photos, photo_size; /* of the input, in elements */
+    size_t          scratch_each; /* of a worker: converted input, then the primitive's own */
     size_t          converted;
     df_weights_at   weights;
     float          *bias;
     const df_fused *fused;
     bool            posts_after; /* oneDNN has no kernel with them */
-    bool            signed_input;
+    bool            own_tail;    /* bias and posts are ours */
     float          *scales;      /* 8 bits: of the weights, by output channel */
     int64_t         channels;
 } direct;
@@ -41,6 +44,7 @@ static void direct_free(df_kernel *base)
     for (int i = 0; i < d->n_parts; i++)
         if (d->parts[i].owner)
             df__prim_free(d->parts[i].prim);
+    free(d->parts);
     free(d->weights.own);
     free(d->bias);
     free(d->scales);
@@ -49,22 +53,35 @@ static void direct_free(df_kernel *base)
 
 /* ---- runs ---- */
 
-typedef struct work { const direct *d; const df_call *call; const df_exec *exec; df_status st[MAX_PARTS]; df_error err[MAX_PARTS]; } work;
+typedef struct work {
+    const direct  *d;
+    const df_call *call;
+    char          *scratch;  /* of the workers */
+    float         *extremes; /* 8 bits: least and most of each chunk of a photo */
+    int64_t        chunks;   /* of a photo */
+    df_status      st[MAX_WORKERS];
+    df_error       err[MAX_WORKERS];
+} work;
 
-/* The part's input in 8 bits; returns what one step of them is worth. Zero stays zero. */
-static float quantise(const direct *d, const float *x, int64_t n, void *to)
+static void range_of_chunk(void *arg, size_t i, int worker)
 {
-    const df_lanes *lanes = df__lanes();
-    float least, most;
-    lanes->range(x, n, &least, &most);
-    if (d->num == DF_NUM_U8) {
-        float step = most > 0 ? most / 255 : 1;
-        lanes->to_u8(x, to, n, 1 / step);
-        return step;
+    const work *w = arg;
+    int64_t size = w->d->photo_size, photo = (int64_t)i / w->chunks, chunk = (int64_t)i % w->chunks;
+    int64_t first = size * chunk / w->chunks, end = size * (chunk + 1) / w->chunks;
+    (void)worker;
+    df__lanes()->range((const float *)w->call->in[0].data + photo * size + first, end - first, &w->extremes[2 * i], &w->extremes[2 * i + 1]);
+}
+
+/* What one step of the photo's numbers in 8 bits is worth. Zero stays zero. */
+static float step_of(const work *w, int64_t photo)
+{
+    float least = 0, most = 0;
+    for (int64_t i = photo * w->chunks; i < (photo + 1) * w->chunks; i++) {
+        least = w->extremes[2 * i] < least ? w->extremes[2 * i] : least;
+        most = w->extremes[2 * i + 1] > most ? w->extremes[2 * i + 1] : most;
     }
-    float reach = most > -least ? most : -least, step = reach > 0 ? reach / 127 : 1;
-    lanes->to_s8(x, to, n, 1 / step);
-    return step;
+    float reach = w->d->num == DF_NUM_U8 ? most / 255 : (most > -least ? most : -least) / 127;
+    return reach >= FLT_MIN ? reach : 1; /* below, its inverse is infinite: such a photo is black */
 }
 
 static void run_part(void *arg, size_t i, int worker)
@@ -72,23 +89,26 @@ static void run_part(void *arg, size_t i, int worker)
     work *w = arg;
     const direct *d = w->d;
     const part *p = &d->parts[i];
-    char *scratch = (char *)w->exec->scratch + (size_t)i * d->scratch_each;
+    char *scratch = w->scratch + (size_t)worker * d->scratch_each;
     const float *x = (const float *)w->call->in[0].data + p->src;
-    float *y = (float *)w->call->out[0].data + p->dst, step = 1;
-    (void)worker;
-    df_prim_args args = {.src = x, .weights = d->weights.data ? d->weights.data : w->call->in[1].data, .bias = d->bias, .dst = y,
+    float *y = (float *)w->call->out[0].data + p->dst, step = d->scales ? step_of(w, p->photo) : 1;
+    df_prim_args args = {.src = d->num == DF_NUM_F32 ? (const void *)x : scratch, .weights = d->weights.data, .bias = d->own_tail ? NULL : d->bias, .dst = y,
                          .scratch = scratch + d->converted};
-    if (!args.bias && df__given(w->call, 2))
+    if (!args.weights)
+        args.weights = w->call->in[1].data;
+    if (!d->own_tail && !args.bias && df__given(w->call, 2))
         args.bias = w->call->in[2].data;
-    if (d->num != DF_NUM_F32)
-        args.src = scratch;
     if (d->num == DF_NUM_BF16)
         df__lanes()->to_bf16(x, (uint16_t *)(void *)scratch, p->n_src);
-    else if (d->num != DF_NUM_F32)
-        step = quantise(d, x, p->n_src, scratch);
+    else if (d->num == DF_NUM_U8)
+        df__lanes()->to_u8(x, (uint8_t *)(void *)scratch, p->n_src, 1 / step);
+    else if (d->num == DF_NUM_S8)
+        df__lanes()->to_s8(x, (int8_t *)(void *)scratch, p->n_src, 1 / step);
     df__add_inputs(w->call, d->fused, p->dst, args.add);
-    w->st[i] = df__prim_run(p->prim, &args, &w->err[i]);
-    if (d->scales) {
+    df_status st = df__prim_run(p->prim, &args, &w->err[worker]);
+    if (st != DF_OK)
+        w->st[worker] = st;
+    if (d->own_tail) {
         df_tail tail = {.bias = d->bias, .fused = d->fused};
         memcpy(tail.add, args.add, sizeof tail.add);
         df__lanes()->scaled_tail(y, p->n_dst / d->channels, d->channels, step, &tail);
@@ -98,17 +118,32 @@ static void run_part(void *arg, size_t i, int worker)
 static df_status direct_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const direct *d = (const direct *)base;
-    work w = {.d = d, .call = call, .exec = exec};
-    if (d->n_parts == 1)
-        run_part(&w, 0, 0);
-    else
-        df__parallel_for((size_t)d->n_parts, exec->threads, run_part, &w);
-    for (int i = 0; i < d->n_parts; i++)
-        if (w.st[i] != DF_OK)
-            return df__call_fail(call, w.st[i], "%s", w.err[i].message);
-    if (d->posts_after)
+    int workers = exec->threads < MAX_WORKERS ? exec->threads : MAX_WORKERS;
+    df_arena_mark mark = df__arena_mark(call->scratch);
+    work *w = df__arena_calloc(call->scratch, 1, sizeof *w);
+    df_status st = DF_OK;
+    if (!w)
+        return df__no_memory(call->err, "kernel", sizeof *w);
+    w->d = d;
+    w->call = call;
+    w->scratch = exec->scratch;
+    if (d->scales) {
+        w->chunks = d->photos < workers ? workers : 1;
+        w->extremes = df__arena_calloc(call->scratch, (size_t)(d->photos * w->chunks), 2 * sizeof *w->extremes);
+        if (!w->extremes)
+            DF_TRY(df__no_memory(call->err, "kernel", (size_t)(d->photos * w->chunks)));
+        df__parallel_for((size_t)(d->photos * w->chunks), workers, range_of_chunk, w);
+    }
+    /* Scratch is for as many workers as there are parts. */
+    df__parallel_for((size_t)d->n_parts, d->n_parts < workers ? d->n_parts : workers, run_part, w);
+    for (int i = 0; i < workers && st == DF_OK; i++)
+        if (w->st[i] != DF_OK)
+            st = df__call_fail(call, w->st[i], "%s", w->err[i].message);
+    if (st == DF_OK && d->posts_after)
         df__fused_apply(call, d->fused, false);
-    return DF_OK;
+done:
+    df__arena_release(call->scratch, mark);
+    return st;
 }
 
 /* ---- compilation ---- */
@@ -137,7 +172,7 @@ static bool job_of(const df_conv *conv, df_num num, df_conv_job *job)
         job->pad[i] = w->pad[i];
         /* What the window really reaches: pads may be larger than the last step needs, and smaller than an output padding. */
         job->pad_end[i] = conv->transposed ? (w->in[i] - 1) * w->stride[i] + span - w->out[i] - w->pad[i] : w->pad_end[i];
-        if (w->in[i] > INT32_MAX || w->out[i] > INT32_MAX || w->kernel[i] > INT32_MAX)
+        if (w->in[i] + w->pad[i] + w->pad_end[i] + span > MAX_REACH || w->out[i] > MAX_REACH || w->stride[i] > MAX_REACH || w->dilation[i] > MAX_REACH)
             return false;
     }
     job->bias = df__given(call, 2) || (conv->fused && conv->fused->shift);
@@ -156,76 +191,122 @@ static df_conv_job rows_of(const df_conv_job *whole, int64_t first, int64_t rows
     job.in[0] = (to < job.in[0] ? to : job.in[0]) - *first_in;
     job.out[0] = rows;
     job.n = 1;
+    job.src_steps[0] = job.in[0] * job.src_steps[2];
+    job.dst_steps[0] = rows * job.dst_steps[2];
     return job;
 }
 
-static int64_t work_of(const df_conv_job *job)
+/* How many parts there is work for. */
+static int64_t worth(const df_conv_job *job)
 {
-    int64_t n = job->n * job->c_out * (job->c_in / job->group);
+    double n = (double)job->n * (double)job->c_out * (double)(job->c_in / job->group);
     for (int i = 0; i < job->space; i++)
-        n *= job->out[i] * job->kernel[i];
-    return n;
+        n *= (double)job->out[i] * (double)job->kernel[i];
+    return (int64_t)fmin(n / least_work, MAX_PARTS);
 }
 
-/* One part more; a primitive of the same shape as the last one's is used again. */
-static df_status add_part(direct *d, const df_conv_job *job, int64_t src, int64_t dst, df_error *err)
+/* Each row of outputs sees a row of the input. */
+static bool sees_input(const df_conv_job *job)
 {
-    df_status st = DF_OK;
+    int64_t span = (job->kernel[0] - 1) * job->dilation[0] + 1;
+    return job->pad[0] < span && job->pad_end[0] < span;
+}
+
+static df_status grow(direct *d, df_error *err)
+{
+    if (d->n_parts < d->cap_parts)
+        return DF_OK;
+    int cap = d->cap_parts ? 2 * d->cap_parts : 8;
+    part *parts = realloc(d->parts, (size_t)cap * sizeof *parts);
+    if (!parts)
+        return df__no_memory(err, "kernel", (size_t)cap * sizeof *parts);
+    d->parts = parts;
+    d->cap_parts = cap;
+    return DF_OK;
+}
+
+/* One part more; a primitive of a part of the same shape is used again. `like`: that part's number, or -1. */
+static df_status add_part(direct *d, const df_conv_job *job, int like, int64_t photo, int64_t src, int64_t dst, df_error *err)
+{
+    df_status st = grow(d, err);
+    bool after = false;
+    if (st != DF_OK)
+        return st;
     part *p = &d->parts[d->n_parts];
-    *p = (part){.src = src, .dst = dst, .n_src = job->n * job->src_steps[0], .n_dst = job->n * job->dst_steps[0]};
-    if (job->n == 1) { /* a range of rows: channels last, dense */
+    *p = (part){.photo = photo, .src = src, .dst = dst, .n_src = job->n * job->src_steps[0], .n_dst = job->n * job->dst_steps[0]};
+    if (job->n == 1 && job->src_steps[1] == 1) { /* a range of rows: channels last, dense */
         p->n_src = job->in[0] * job->src_steps[2];
         p->n_dst = job->out[0] * job->dst_steps[2];
     }
-    const part *last = d->n_parts > 0 ? p - 1 : NULL;
-    df_prim *like = d->n_parts > 0 ? d->parts[0].prim : NULL;
-    bool same = last && last->n_src == p->n_src && last->n_dst == p->n_dst && job->pad[0] == 0 && job->pad_end[0] == 0 && d->n_parts > 1;
-    same = same || (last && job->n > 1 && last->n_src == p->n_src);
-    if (same) {
-        p->prim = last->prim;
+    if (like >= 0) {
+        p->prim = d->parts[like].prim;
     } else {
-        bool after;
-        st = df__prim_conv(job, like, &p->prim, &after, err);
+        st = df__prim_conv(job, d->n_parts > 0 ? d->parts[0].prim : NULL, &p->prim, &after, err);
         p->owner = true;
-        d->posts_after = d->posts_after || after;
+        if (d->n_parts > 0 && after != d->posts_after) { /* some parts would get them twice */
+            df__prim_free(p->prim);
+            p->prim = NULL;
+        }
+        d->posts_after = after;
     }
     if (st == DF_OK && p->prim)
         d->n_parts++;
     return st;
 }
 
-/* As many parts as there are threads, when each has enough to do. */
-static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, bool photos_alone, df_error *err)
+static bool same_job(const df_conv_job *a, const df_conv_job *b)
+{
+    return a->n == b->n && memcmp(a->in, b->in, sizeof a->in) == 0 && memcmp(a->out, b->out, sizeof a->out) == 0 &&
+           memcmp(a->pad, b->pad, sizeof a->pad) == 0 && memcmp(a->pad_end, b->pad_end, sizeof a->pad_end) == 0;
+}
+
+/* Each photo in slices of rows. Those of the second photo and on repeat the first's. */
+static df_status cut_rows(direct *d, const df_conv_job *whole, int64_t slices, df_error *err)
 {
     df_status st = DF_OK;
-    int64_t parts = conv->call->threads < MAX_PARTS ? conv->call->threads : MAX_PARTS, each = work_of(whole) / least_work;
-    bool rows = conv->call->nhwc && !conv->transposed && whole->space > 0;
+    df_conv_job last = {0};
+    for (int64_t i = 0; i < whole->n * slices && st == DF_OK && d->n_parts == (int)i; i++) {
+        int64_t photo = i / slices, first = whole->out[0] * (i % slices) / slices, first_in = 0;
+        df_conv_job job = *whole;
+        job.n = 1;
+        if (slices > 1)
+            job = rows_of(whole, first, whole->out[0] * (i % slices + 1) / slices - first, &first_in);
+        int like = photo > 0 ? (int)(i - slices) : i > 0 && same_job(&job, &last) ? (int)(i - 1) : -1;
+        last = job;
+        st = add_part(d, &job, like, photo, photo * whole->src_steps[0] + first_in * whole->src_steps[2],
+                      photo * whole->dst_steps[0] + first * whole->dst_steps[2], err);
+    }
+    return st;
+}
+
+/* As many parts as there are threads, when each has enough to do; in 8 bits slices of photos that stay in the second cache. */
+static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, df_error *err)
+{
+    df_status st = DF_OK;
+    int64_t parts = conv->call->threads < MAX_WORKERS ? conv->call->threads : MAX_WORKERS, each = worth(whole);
+    bool rows = conv->call->nhwc && !conv->transposed && whole->space > 0 && sees_input(whole);
+    d->photos = whole->n;
+    d->photo_size = whole->src_steps[0];
     if (parts > each)
         parts = each > 1 ? each : 1;
-    if (photos_alone && whole->n > 1 && whole->n <= MAX_PARTS) /* each has a scale of its own */
-        parts = whole->n;
-    if (whole->n >= parts) {
-        for (int64_t i = 0; i < parts && st == DF_OK && d->n_parts == (int)i; i++) {
-            df_conv_job job = *whole;
-            int64_t first = whole->n * i / parts;
-            job.n = whole->n * (i + 1) / parts - first;
-            st = add_part(d, &job, first * job.src_steps[0], first * job.dst_steps[0], err);
-        }
-        return st;
+    int64_t slices = rows ? (parts + whole->n - 1) / whole->n : 1;
+    if (d->own_tail && rows) {
+        int64_t small = (whole->dst_steps[0] * 4 + whole->src_steps[0] * (int64_t)df__num_size(d->num)) / SLICE_BYTES + 1;
+        slices = small > slices ? (small + parts - 1) / parts * parts : slices;
     }
-    int64_t slices = rows && !photos_alone ? (parts + whole->n - 1) / whole->n : 1;
-    if (slices > whole->out[0])
-        slices = whole->out[0];
-    for (int64_t i = 0; i < whole->n * slices && st == DF_OK && d->n_parts == (int)i; i++) {
-        int64_t photo = i / slices, first = whole->out[0] * (i % slices) / slices, first_in;
-        df_conv_job job = rows_of(whole, first, whole->out[0] * (i % slices + 1) / slices - first, &first_in);
-        if (slices == 1) {
-            job = *whole;
-            job.n = 1;
-            first_in = 0;
-        }
-        st = add_part(d, &job, photo * whole->src_steps[0] + first_in * whole->src_steps[2],
-                      photo * whole->dst_steps[0] + first * whole->dst_steps[2], err);
+    slices = slices > whole->out[0] ? whole->out[0] : slices;
+    if (whole->n * slices > MAX_PARTS)
+        slices = 1;
+    d->whole_parts = (d->own_tail || whole->n < parts) && whole->n <= MAX_PARTS ? whole->n * slices : parts;
+    if ((d->own_tail || whole->n < parts) && whole->n <= MAX_PARTS)
+        return cut_rows(d, whole, slices, err);
+    df_conv_job last = {0};
+    for (int64_t i = 0; i < parts && st == DF_OK && d->n_parts == (int)i; i++) {
+        df_conv_job job = *whole;
+        int64_t first = whole->n * i / parts;
+        job.n = whole->n * (i + 1) / parts - first;
+        st = add_part(d, &job, i > 0 && same_job(&job, &last) ? (int)i - 1 : -1, first, first * job.src_steps[0], first * job.dst_steps[0], err);
+        last = job;
     }
     return st;
 }
@@ -261,12 +342,13 @@ static df_status finish(direct *d, const df_conv *conv, const df_conv_job *job, 
         d->converted = converted > d->converted ? converted : d->converted;
     }
     d->scratch_each = d->converted + most;
-    d->base = (df_kernel){.run = direct_run, .free = direct_free, .scratch_bytes = d->scratch_each * (size_t)d->n_parts,
+    int workers = call->threads < d->n_parts ? call->threads : d->n_parts;
+    d->base = (df_kernel){.run = direct_run, .free = direct_free, .scratch_bytes = d->scratch_each * (size_t)workers,
                           .name = df__prim_name(d->parts[0].prim)};
     d->channels = job->c_out;
     if (call->in[1].data) {
         filling f = {conv, d, scale, job->c_out};
-        df_pack_key key = df__weights_key(call, "direct", scale, job->c_out);
+        df_pack_key key = df__weights_key(call, job->transposed ? "transposed" : "direct", scale, job->c_out);
         df__prim_layout(d->parts[0].prim, &key);
         DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, df__prim_weight_bytes(d->parts[0].prim), fill, &f, &d->weights));
     }
@@ -277,21 +359,35 @@ done:
     return st;
 }
 
-df_status df__conv_direct(const df_conv *conv, df_num num, df_kernel **out)
+/* Ours are worth it for posts that oneDNN's best kernels do not take. */
+static bool takes_tail(const df_conv *conv)
+{
+    const df_call *call = conv->call;
+    return call->nhwc && !conv->transposed && call->in[1].data && (!df__given(call, 2) || call->in[2].data) && conv->fused &&
+           conv->fused->n_post > 0 && call->in[1].dims[0] % DF_LANES_MOST == 0 && df__lanes_know(conv->fused);
+}
+
+df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_kernel **out)
 {
     df_status st = DF_OK;
     df_conv_job job;
     direct *d = NULL;
     *out = NULL;
-    if (!df__dnn_has(num) || !job_of(conv, num, &job) || (num != DF_NUM_F32 && (!conv->call->nhwc || !conv->call->in[1].data)))
+    if (!df__dnn_has(num) || !job_of(conv, num, &job) || (num != DF_NUM_F32 && (!conv->call->nhwc || !conv->call->in[1].data)) ||
+        (own_tail && !takes_tail(conv)))
         return DF_OK;
     d = calloc(1, sizeof *d);
     if (!d)
         return df__no_memory(conv->call->err, "kernel", sizeof *d);
     d->num = num;
     d->fused = conv->fused;
-    DF_TRY(cut(d, conv, &job, false, conv->call->err));
-    if (d->n_parts == 0 || (d->posts_after && d->n_parts > 1 && d->parts[0].prim == NULL))
+    d->own_tail = own_tail;
+    if (own_tail) {
+        job.bias = false;
+        job.fused = NULL;
+    }
+    DF_TRY(cut(d, conv, &job, conv->call->err));
+    if (d->n_parts == 0 || d->n_parts < d->whole_parts) /* oneDNN has no kernel for one of them */
         goto done;
     DF_TRY(finish(d, conv, &job, conv->fused ? conv->fused->scale : NULL, out));
     d = NULL;
@@ -332,20 +428,21 @@ df_status df__conv_int8(const df_conv *conv, df_kernel **out)
     direct *d = NULL;
     *out = NULL;
     if (!df__dnn_has(DF_NUM_S8) || !call->nhwc || conv->transposed || !call->in[1].data || conv->group > 1 || conv->w->space != 2 ||
-        conv->w->c % DF_LANES_MOST || call->in[1].dims[0] % DF_LANES_MOST || !df__lanes_know(conv->fused) || !job_of(conv, DF_NUM_S8, &job))
+        conv->w->n > MAX_PARTS || conv->w->c % DF_LANES_MOST || call->in[1].dims[0] % DF_LANES_MOST || !df__lanes_know(conv->fused) || !job_of(conv, DF_NUM_S8, &job))
         return DF_OK;
     d = calloc(1, sizeof *d);
     if (!d)
         return df__no_memory(call->err, "kernel", sizeof *d);
     d->num = job.src = call->not_negative ? DF_NUM_U8 : DF_NUM_S8;
+    d->own_tail = true;
     d->scales = weight_steps(conv, job.c_out);
     if (!d->scales)
         DF_TRY(df__no_memory(call->err, "scales", (size_t)job.c_out * sizeof(float)));
     job.scales = d->scales;
     job.bias = false;
     job.fused = NULL;
-    DF_TRY(cut(d, conv, &job, true, call->err));
-    if (d->n_parts == 0)
+    DF_TRY(cut(d, conv, &job, call->err));
+    if (d->n_parts == 0 || d->n_parts < d->whole_parts) /* oneDNN has no kernel for one of them */
         goto done;
     d->fused = conv->fused;
     DF_TRY(finish(d, conv, &job, d->scales + job.c_out, out));

@@ -8,18 +8,18 @@
 #include "nn/lanes.h"
 
 enum { MAX_PARTS = 64, FEW_ROWS = 32, LINE = 64 };
-static const int64_t least_work = 500000; /* multiply-adds of a part */
+static const double least_work = 500000; /* multiply-adds of a part */
 
-typedef struct part { df_prim *prim; int64_t src, dst; df_weights_at weights; float *bias; } part;
+typedef struct part { df_prim *prim; int64_t src, dst, columns; df_weights_at weights; float *bias; } part;
 
 typedef struct gemm {
     df_kernel       base;
     df_num          num;
-    int64_t         rows, k;
+    int64_t         rows, k, n;
     int             n_parts;
     bool            by_columns;
     part            parts[MAX_PARTS];
-    size_t          converted, scratch_each;
+    size_t          converted, dense, scratch_each; /* a part's: its columns side by side, then oneDNN's own */
     const df_fused *fused;
     df_fused        own[MAX_PARTS]; /* posts whose slopes begin at the part's first column */
     bool            posts_after;
@@ -44,15 +44,18 @@ static void run_part(void *arg, size_t i, int worker)
     const part *p = &w->g->parts[i];
     (void)worker;
     const char *src = w->src;
+    char *scratch = (char *)w->exec->scratch + w->g->converted + i * w->g->scratch_each;
+    float *y = (float *)w->call->out[0].data + p->dst, *dense = (float *)(void *)scratch;
     df_prim_args args = {.src = src + (size_t)p->src * df__num_size(w->g->num), .weights = p->weights.data, .bias = p->bias,
-                         .dst = (float *)w->call->out[0].data + p->dst,
-                         .scratch = (char *)w->exec->scratch + w->g->converted + i * w->g->scratch_each};
+                         .dst = w->g->dense ? dense : y, .scratch = scratch + w->g->dense};
     if (!args.weights) /* rows share the first part's */
         args.weights = w->g->parts[0].weights.data;
     if (!args.bias)
         args.bias = w->g->parts[0].bias;
     df__add_inputs(w->call, w->g->fused, p->dst, args.add);
     w->st[i] = df__prim_run(p->prim, &args, &w->err[i]);
+    for (int64_t r = 0; w->g->dense && r < w->g->rows; r++)
+        memcpy(y + r * w->g->n, dense + r * p->columns, (size_t)p->columns * sizeof *y);
 }
 
 static df_status gemm_run(const df_kernel *base, const df_call *call, const df_exec *exec)
@@ -88,7 +91,7 @@ static df_status place(const df_call *call, const df_gemm *s, gemm *g, part *p, 
     const float *scale = g->fused ? g->fused->scale : NULL;
     filling f = {s, p->prim, scale, first, count};
     df_pack_key key = df__weights_key(call, "gemm", scale, s->n);
-    df__pack_key_add(&key, (int64_t[]){first, count}, 2 * sizeof(int64_t));
+    df__pack_key_add(&key, (int64_t[]){first, count, s->trans_b}, 3 * sizeof(int64_t)); /* one matrix may be read both ways */
     df__prim_layout(p->prim, &key);
     return df__weights_place(call, packer, false, &key, df__prim_weight_bytes(p->prim), fill, &f, &p->weights);
 }
@@ -114,14 +117,18 @@ static df_status add_part(const df_call *call, const df_gemm *s, gemm *g, int64_
             own->post[i].slope += first;
             own->post[i].n_slope = count;
         }
-    df_product_job job = {.m = g->by_columns ? s->m : count, .k = s->k, .n = g->by_columns ? count : s->n, .src_step = s->k, .dst_step = s->n,
+    df_product_job job = {.m = g->by_columns ? s->m : count, .k = s->k, .n = g->by_columns ? count : s->n, .src_step = s->k, .dst_step = g->by_columns ? count : s->n,
                           .src = g->num, .bias = bias, .fused = g->fused ? own : NULL};
-    *p = (part){.src = g->by_columns ? 0 : first * s->k, .dst = g->by_columns ? first : first * s->n};
+    *p = (part){.src = g->by_columns ? 0 : first * s->k, .dst = g->by_columns ? first : first * s->n, .columns = g->by_columns ? count : s->n};
     DF_TRY(df__prim_product(&job, g->by_columns || g->n_parts == 0 ? NULL : g->parts[0].prim, &p->prim, &after, call->err));
+    if (p->prim && g->n_parts > 0 && after != g->posts_after) { /* some parts would get the posts twice */
+        df__prim_free(p->prim);
+        p->prim = NULL;
+    }
     if (!p->prim)
         return DF_OK;
     g->n_parts++;
-    g->posts_after = g->posts_after || after;
+    g->posts_after = after;
     if (g->by_columns || g->n_parts == 1)
         DF_TRY(place(call, s, g, p, g->by_columns ? first : 0, g->by_columns ? count : s->n, packer));
 done:
@@ -158,16 +165,23 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
     *out = NULL;
     if (s->m > INT32_MAX || s->k > INT32_MAX || s->n > INT32_MAX)
         return DF_OK;
+    df_dots_job few = {.m = s->m, .k = s->k, .n = s->n, .step_n = s->trans_b ? s->k : 1, .dims = {1, 1, s->k},
+                       .steps = {0, 0, s->trans_b ? 1 : s->n}, .matrix = s->weights->data, .bias = s->bias};
+    st = df__dots(call, &few, fused, packer, false, out);
+    if (st != DF_OK || *out)
+        return st;
     gemm *g = calloc(1, sizeof *g);
     if (!g)
         return df__no_memory(call->err, "kernel", sizeof *g);
-    g->num = call->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) && s->k * s->n >= 1 << 14 ? DF_NUM_BF16 : DF_NUM_F32;
+    g->num = df__half_products(call) && s->k * s->n >= 1 << 14 ? DF_NUM_BF16 : DF_NUM_F32;
     g->rows = s->m;
     g->k = s->k;
+    g->n = s->n;
     g->fused = fused;
     g->by_columns = s->m <= FEW_ROWS && takes(fused);
-    int64_t along = g->by_columns ? s->n / LINE : s->m, parts = s->m * s->k * s->n / least_work, threads = call->threads;
-    parts = parts < threads ? parts : threads;
+    int64_t along = g->by_columns ? s->n / LINE : s->m, parts = call->threads;
+    double worth = (double)s->m * (double)s->k * (double)s->n / least_work;
+    parts = worth < (double)parts ? (int64_t)worth : parts;
     parts = parts < along ? parts : along;
     parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;
     for (int64_t i = 0; i < parts; i++) {
@@ -184,7 +198,11 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
     for (int i = 0; i < g->n_parts; i++) {
         size_t bytes = df__prim_scratch_bytes(g->parts[i].prim);
         g->scratch_each = bytes > g->scratch_each ? bytes : g->scratch_each;
+        /* oneDNN's best products in float32 write whole rows alone. */
+        size_t dense = g->by_columns && g->n_parts > 1 ? ((size_t)(s->m * g->parts[i].columns) * sizeof(float) + LINE - 1) & ~(size_t)(LINE - 1) : 0;
+        g->dense = dense > g->dense ? dense : g->dense;
     }
+    g->scratch_each += g->dense;
     g->converted = g->num == DF_NUM_BF16 ? ((size_t)(s->m * s->k) * 2 + LINE - 1) & ~(size_t)(LINE - 1) : 0;
     g->base = (df_kernel){.run = gemm_run, .free = gemm_free, .scratch_bytes = g->converted + g->scratch_each * (size_t)g->n_parts,
                           .name = df__prim_name(g->parts[0].prim)};

@@ -8,7 +8,7 @@
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { MAX_WORKERS = 256, LEAST_TILES = 112, MOST_TILES = 255, BLOCK_BYTES = 1200 << 10, LINE = 64 };
+enum { MAX_WORKERS = 64, LEAST_TILES = 112, MOST_TILES = 255, BLOCK_BYTES = 1200 << 10, LINE = 64 };
 
 typedef struct wino {
     df_kernel       base;
@@ -48,7 +48,9 @@ static void run_block(void *arg, size_t i, int worker)
     float *products = (float *)(void *)(scratch + w->v_bytes);
     int64_t first = (int64_t)i * w->block, count = w->tiles - first < w->block ? w->tiles - first : w->block;
     df_prim_args args = {.src = scratch, .weights = w->weights.data, .dst = products, .scratch = scratch + w->v_bytes + w->m_bytes};
-    if (w->m == 4)
+    if (w->m == 4 && w->num == DF_NUM_BF16)
+        lanes->in_4_bf16(&w->g, x, first, count, (uint16_t *)(void *)scratch);
+    else if (w->m == 4)
         lanes->in_4(&w->g, x, first, count, (float *)(void *)scratch);
     else if (w->num == DF_NUM_BF16)
         lanes->in_2_bf16(&w->g, x, first, count, (uint16_t *)(void *)scratch);
@@ -75,7 +77,7 @@ static df_status wino_run(const df_kernel *base, const df_call *call, const df_e
     job->exec = exec;
     job->tail = (df_tail){.bias = w->bias, .fused = w->fused};
     df__add_inputs(call, w->fused, 0, job->tail.add);
-    df__parallel_for((size_t)w->n_blocks, workers, run_block, job);
+    df__parallel_for((size_t)w->n_blocks, w->n_blocks < workers ? (int)w->n_blocks : workers, run_block, job);
     for (int i = 0; i < workers && st == DF_OK; i++)
         if (job->st[i] != DF_OK)
             st = df__call_fail(call, job->st[i], "%s", job->err[i].message);
@@ -103,16 +105,19 @@ static void cut(wino *w, int threads)
     w->n_blocks = (w->tiles + w->block - 1) / w->block;
 }
 
-typedef struct filling { const df_conv *conv; const wino *w; } filling;
+typedef struct filling { const df_conv *conv; const wino *w; size_t lacked; } filling;
 
 static bool fill(void *arg, void *out)
 {
-    const filling *f = arg;
+    filling *f = arg;
     const wino *w = f->w;
     int64_t places = (w->m + 2) * (w->m + 2), c = w->g.c, k = w->g.k;
-    float *plain = df__pages_alloc((size_t)(places * c * k) * sizeof *plain);
-    if (!plain)
+    size_t bytes = (size_t)(places * c * k) * sizeof(float);
+    float *plain = df__pages_alloc(bytes);
+    if (!plain) {
+        f->lacked = bytes;
         return false;
+    }
     df__wino_weights(w->m, f->conv->call->in[1].data, k, c, f->conv->fused ? f->conv->fused->scale : NULL, plain);
     bool ok = df__prim_pack(w->full, plain, (const int64_t[]){c * k, k, 1}, NULL, 0, out);
     free(plain);
@@ -150,9 +155,9 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     int64_t places = (m + 2) * (m + 2), last;
     cut(w, call->threads);
     last = w->tiles - (w->n_blocks - 1) * w->block;
-    DF_TRY(df__prim_batched(places, w->block, w->g.c, w->g.k, num, NULL, &w->full, call->err));
+    DF_TRY(df__prim_batched(&(df_batched_job){places, w->block, w->g.c, w->g.k, num, false}, NULL, &w->full, call->err));
     if (w->full && last != w->block)
-        DF_TRY(df__prim_batched(places, last, w->g.c, w->g.k, num, w->full, &w->rest, call->err));
+        DF_TRY(df__prim_batched(&(df_batched_job){places, last, w->g.c, w->g.k, num, false}, w->full, &w->rest, call->err));
     if (!w->full || (last != w->block && !w->rest))
         goto done;
     w->v_bytes = ((size_t)(places * w->block * w->g.c) * df__num_size(num) + LINE - 1) & ~(size_t)(LINE - 1);
@@ -165,8 +170,11 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);
     df__prim_layout(w->full, &key);
-    filling f = {conv, w};
-    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, df__prim_weight_bytes(w->full), fill, &f, &w->weights));
+    filling f = {conv, w, 0};
+    st = df__weights_place(call, conv->packer, conv->trial, &key, df__prim_weight_bytes(w->full), fill, &f, &w->weights);
+    if (f.lacked)
+        st = df__no_memory(call->err, "transformed weights", f.lacked);
+    DF_TRY(st);
     DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, w->g.k, &w->bias));
     *out = &w->base;
     w = NULL;

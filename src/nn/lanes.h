@@ -19,6 +19,7 @@ typedef struct df_lanes {
     void (*in_2)(const df_wino *g, const float *x, int64_t first, int64_t count, float *v);
     void (*in_2_bf16)(const df_wino *g, const float *x, int64_t first, int64_t count, uint16_t *v);
     void (*in_4)(const df_wino *g, const float *x, int64_t first, int64_t count, float *v);
+    void (*in_4_bf16)(const df_wino *g, const float *x, int64_t first, int64_t count, uint16_t *v);
     void (*out_2)(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y);
     void (*out_4)(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y);
     void (*to_bf16)(const float *x, uint16_t *y, int64_t n);
@@ -27,6 +28,9 @@ typedef struct df_lanes {
     /* Values times the factor, which brings them into range, to whole numbers. */
     void (*to_s8)(const float *x, int8_t *y, int64_t n, float factor);
     void (*to_u8)(const float *x, uint8_t *y, int64_t n, float factor);
+    /* y[i] = x . matrix[i], for up to 4 columns of n values, n a whole number of lines of 64 bytes */
+    void (*dots)(const float *matrix, const float *x, int64_t n, int64_t columns, float *y);
+    void (*dots_bf16)(const uint16_t *matrix, const uint16_t *x, int64_t n, int64_t columns, float *y);
     /* y = tail(y * scale) */
     void (*scaled_tail)(float *y, int64_t pixels, int64_t channels, float scale, const df_tail *tail);
 } df_lanes;

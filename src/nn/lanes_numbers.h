@@ -39,19 +39,113 @@ static void range(const float *x, int64_t n, float *least, float *most)
     *most = h;
 }
 
-/* Rounded half away from zero is as good as half to even here, and needs no rounding mode. */
-static void to_s8(const float *x, int8_t *y, int64_t n, float factor)
+/* Rounded half away from zero is as good as half to even here, and needs no rounding mode. What is out of range goes to its end; what is no
+ * number to the least. */
+INLINE ivec whole(vec v, float least, float most)
 {
-    for (int64_t i = 0; i < n; i++) {
-        float v = x[i] * factor;
-        y[i] = (int8_t)(int32_t)(v + (v < 0 ? -0.5f : 0.5f));
+    v = choose(v > least, v, spread(least));
+    v = choose(v < most, v, spread(most));
+    vec half = (vec)(((ivec)v & INT32_MIN) | (ivec)spread(0.5f)); /* of the value's sign */
+    return __builtin_convertvector(v + half, ivec);
+}
+
+#define TO_BYTES(name, T, least, most)                                                                      \
+    static void name(const float *x, T *y, int64_t n, float factor)                                         \
+    {                                                                                                       \
+        typedef T bytes __attribute__((vector_size(LANES)));                                                \
+        int64_t i = 0;                                                                                      \
+        for (; i + LANES <= n; i += LANES) {                                                                \
+            bytes b = __builtin_convertvector(whole(load(x + i) * factor, least, most), bytes);             \
+            memcpy(y + i, &b, sizeof b);                                                                    \
+        }                                                                                                   \
+        float rest[LANES] = {0};                                                                            \
+        for (int64_t k = i; k < n; k++)                                                                     \
+            rest[k - i] = x[k];                                                                             \
+        bytes b = __builtin_convertvector(whole(load(rest) * factor, least, most), bytes);                  \
+        memcpy(y + i, &b, (size_t)(n - i));                                                                 \
+    }
+TO_BYTES(to_s8, int8_t, -127, 127)
+TO_BYTES(to_u8, uint8_t, 0, 255)
+
+/* ---- sums ---- */
+
+INLINE float total(vec v)
+{
+    float each[LANES], sum = 0;
+    store(each, v);
+    for (int i = 0; i < LANES; i++)
+        sum += each[i];
+    return sum;
+}
+
+/* 16 sums a column at every level, so that all give the same bits. */
+INLINE void dots_of(const float *matrix, const float *x, int64_t n, int columns, float *y)
+{
+    enum { SUMS = 16 / LANES };
+    vec sums[4][SUMS] = {{{0}}};
+    for (int64_t i = 0; i < n; i += 16)
+        for (int c = 0; c < columns; c++)
+            for (int s = 0; s < SUMS; s++)
+                sums[c][s] += load(x + i + s * LANES) * load(matrix + c * n + i + s * LANES);
+    for (int c = 0; c < columns; c++) {
+        float each[16], sum = 0;
+        memcpy(each, sums[c], sizeof each);
+        for (int k = 0; k < 16; k++)
+            sum += each[k];
+        y[c] = sum;
     }
 }
 
-static void to_u8(const float *x, uint8_t *y, int64_t n, float factor)
+static void dots(const float *matrix, const float *x, int64_t n, int64_t columns, float *y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (uint8_t)(int32_t)(x[i] * factor + 0.5f);
+    if (columns == 4)
+        dots_of(matrix, x, n, 4, y);
+    else
+        for (int64_t c = 0; c < columns; c++)
+            dots_of(matrix + c * n, x, n, 1, y + c);
+}
+
+#if defined(__AVX512BF16__) && LANES == 16
+INLINE void dots_bf16_of(const uint16_t *matrix, const uint16_t *x, int64_t n, int columns, float *y)
+{
+    __m512 sums[4] = {{0}};
+    for (int64_t i = 0; i < n; i += 2 * LANES) {
+        __m512bh v = (__m512bh)_mm512_loadu_si512(x + i);
+        for (int c = 0; c < columns; c++)
+            sums[c] = _mm512_dpbf16_ps(sums[c], v, (__m512bh)_mm512_loadu_si512(matrix + c * n + i));
+    }
+    for (int c = 0; c < columns; c++)
+        y[c] = _mm512_reduce_add_ps(sums[c]);
+}
+#else
+INLINE vec wide(const uint16_t *p)
+{
+    uint32_t bits[LANES];
+    vec v;
+    for (int i = 0; i < LANES; i++)
+        bits[i] = (uint32_t)p[i] << 16;
+    memcpy(&v, bits, sizeof v);
+    return v;
+}
+
+INLINE void dots_bf16_of(const uint16_t *matrix, const uint16_t *x, int64_t n, int columns, float *y)
+{
+    vec sums[4] = {{0}};
+    for (int64_t i = 0; i < n; i += LANES)
+        for (int c = 0; c < columns; c++)
+            sums[c] += wide(x + i) * wide(matrix + c * n + i);
+    for (int c = 0; c < columns; c++)
+        y[c] = total(sums[c]);
+}
+#endif
+
+static void dots_bf16(const uint16_t *matrix, const uint16_t *x, int64_t n, int64_t columns, float *y)
+{
+    if (columns == 4)
+        dots_bf16_of(matrix, x, n, 4, y);
+    else
+        for (int64_t c = 0; c < columns; c++)
+            dots_bf16_of(matrix + c * n, x, n, 1, y + c);
 }
 
 static void scaled_tail(float *y, int64_t pixels, int64_t channels, float scale, const df_tail *tail)

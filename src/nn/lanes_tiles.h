@@ -60,31 +60,34 @@ INLINE void six_in(const vec *d, vec *o)
     o[5] = 4.0f * d[1] + d[5] - 5.0f * d[3];
 }
 
-static void in_4(const df_wino *g, const float *x, int64_t first, int64_t count, float *v)
-{
-    int64_t plane = count * g->c;
-    for (int64_t t = 0; t < count; t++) {
-        const float *at[36];
-        int64_t step[36];
-        pixels_of(g, x, first + t, 6, 4, at, step);
-        float *to = v + t * g->c;
-        for (int64_t c = 0; c < g->c; c += LANES, to += LANES) {
-            vec e[36], d[6], q[6];
-            for (int i = 0; i < 6; i++) {
-                for (int j = 0; j < 6; j++)
-                    d[j] = load(at[6 * j + i] + c * step[6 * j + i]);
-                six_in(d, q);
-                for (int j = 0; j < 6; j++)
-                    e[6 * j + i] = q[j];
-            }
-            for (int i = 0; i < 36; i += 6) {
-                six_in(e + i, q);
-                for (int j = 0; j < 6; j++)
-                    store(to + (i + j) * plane, q[j]);
-            }
-        }
+#define IN_4(name, T, STORE)                                                                                  \
+    static void name(const df_wino *g, const float *x, int64_t first, int64_t count, T *v)                    \
+    {                                                                                                         \
+        int64_t plane = count * g->c;                                                                         \
+        for (int64_t t = 0; t < count; t++) {                                                                 \
+            const float *at[36];                                                                              \
+            int64_t step[36];                                                                                 \
+            pixels_of(g, x, first + t, 6, 4, at, step);                                                       \
+            T *to = v + t * g->c;                                                                             \
+            for (int64_t c = 0; c < g->c; c += LANES, to += LANES) {                                          \
+                vec e[36], d[6], q[6];                                                                        \
+                for (int i = 0; i < 6; i++) {                                                                 \
+                    for (int j = 0; j < 6; j++)                                                               \
+                        d[j] = load(at[6 * j + i] + c * step[6 * j + i]);                                     \
+                    six_in(d, q);                                                                             \
+                    for (int j = 0; j < 6; j++)                                                               \
+                        e[6 * j + i] = q[j];                                                                  \
+                }                                                                                             \
+                for (int i = 0; i < 36; i += 6) {                                                             \
+                    six_in(e + i, q);                                                                         \
+                    for (int j = 0; j < 6; j++)                                                               \
+                        STORE(to + (i + j) * plane, q[j]);                                                    \
+                }                                                                                             \
+            }                                                                                                 \
+        }                                                                                                     \
     }
-}
+IN_4(in_4, float, store)
+IN_4(in_4_bf16, uint16_t, store_bf16)
 
 /* ---- tiles to photo ---- */
 

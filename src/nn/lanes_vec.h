@@ -20,7 +20,7 @@ INLINE vec load(const float *p)
 
 INLINE void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
 
-/* Rounded to the nearest, halves to even. */
+/* Rounded to the nearest, halves to even; what is no number stays so, what is denormal becomes 0, as the processor's instruction has it. */
 INLINE void store_bf16(uint16_t *p, vec v)
 {
 #if defined(__AVX512BF16__) && LANES == 16
@@ -29,8 +29,10 @@ INLINE void store_bf16(uint16_t *p, vec v)
 #else
     uint32_t bits[LANES];
     memcpy(bits, &v, sizeof bits);
-    for (int i = 0; i < LANES; i++)
-        p[i] = (uint16_t)((bits[i] + 0x7FFF + (bits[i] >> 16 & 1)) >> 16);
+    for (int i = 0; i < LANES; i++) {
+        uint32_t size = bits[i] & 0x7FFFFFFF, rounded = bits[i] + 0x7FFF + (bits[i] >> 16 & 1);
+        p[i] = (uint16_t)((size > 0x7F800000 ? bits[i] | 0x400000 : size < 0x800000 ? bits[i] & 0x80000000 : rounded) >> 16);
+    }
 #endif
 }
 

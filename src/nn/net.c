@@ -7,6 +7,8 @@
 
 #include "nn/half.h"
 #include "nn/plan.h"
+#include "nn/verdict.h"
+#include "nn/weight_cache.h"
 
 enum { MAX_PLANS = 8 };
 /* What a file may ask for: more than any face network of 64 photos at once, less than brings a machine down. */
@@ -26,10 +28,13 @@ struct df_net {
     df_program      program;
     df_packer      *packer;
     df_precision    precision;
+    double          least_cosine; /* of FAST */
     pthread_mutex_t lock;     /* of the list below */
     pthread_mutex_t compiling; /* one plan is made at a time: nobody makes the same one twice */
     cached         *plans[MAX_PLANS];
     uint64_t        clock;
+    size_t          made;     /* plans, ever */
+    df_log          log;
 };
 
 static void cached_free(cached *c)
@@ -41,10 +46,28 @@ static void cached_free(cached *c)
     free(c);
 }
 
+/* Packed weights reach the cache at once, small pieces with them; small ones alone after the first, second, fourth, ... plan and when the net
+ * is freed: photos of many shapes do not write a file each. */
+static void save(df_net *net, bool last)
+{
+    df_error err = {0};
+    pthread_mutex_lock(&net->lock);
+    bool due = last || (net->made & (net->made - 1)) == 0;
+    pthread_mutex_unlock(&net->lock);
+    size_t n = df__packer_unsaved(net->packer, !due);
+    if (n == 0)
+        return;
+    if (df__packer_save(net->packer, &err) == DF_OK)
+        df__log(&net->log, DF_LOG_DEBUG, "%s: %zu pieces for the cache", net->graph->label, n);
+    else
+        df__log(&net->log, DF_LOG_DEBUG, "%s: no cache: %s", net->graph->label, err.message);
+}
+
 void df__net_free(df_net *net)
 {
     if (!net)
         return;
+    save(net, true);
     for (int i = 0; i < MAX_PLANS; i++)
         cached_free(net->plans[i]);
     df__packer_free(net->packer);
@@ -84,10 +107,19 @@ df_status df__net_new(df_graph *graph, const df_net_opts *opts, df_net **out, df
     net->graph = graph;
     opts = opts ? opts : &plain;
     net->precision = opts->precision;
+    net->least_cosine = opts->least_cosine > 0 ? opts->least_cosine : 0.9999;
+    if (opts->log)
+        net->log = *opts->log;
+    if (opts->cache) {
+        uint8_t identity[32];
+        df__cache_identity(opts->model_hash, opts->precision, identity);
+        DF_TRY(df__packer_attach(net->packer, opts->cache, identity, err));
+    }
     DF_TRY(df__program_build(graph, opts->limits ? opts->limits : &default_limits, &net->program, err));
     DF_TRY(df__pass_fold(&net->program, false, &open, err));
     DF_TRY(df__pass_fuse(&net->program, false, err));
-    df__packer_reserve(net->packer, weight_bytes(&net->program));
+    if (!df__packer_filled(net->packer))
+        df__packer_reserve(net->packer, weight_bytes(&net->program));
     *out = net;
     net = NULL;
 done:
@@ -206,6 +238,7 @@ static void remember(df_net *net, cached *c)
     net->plans[at] = c;
     c->users = 1;
     c->used = ++net->clock;
+    net->made++;
     bool idle = old && old->users == 0;
     if (old)
         old->stale = true;
@@ -214,7 +247,8 @@ static void remember(df_net *net, cached *c)
         cached_free(old);
 }
 
-static df_status compile(df_net *net, const df_tensor *in, int threads, cached **out, df_error *err)
+static df_status compile(df_net *net, const df_tensor *in, int threads, df_precision precision, double advantage, df_packer *packer,
+                         cached **out, df_error *err)
 {
     df_status st = DF_OK;
     df_program program = {0};
@@ -233,7 +267,7 @@ static df_status compile(df_net *net, const df_tensor *in, int threads, cached *
     DF_TRY(df__pass_fold(&program, true, &open, err));
     if (!open) {
         DF_TRY(df__pass_fuse(&program, true, err));
-        DF_TRY(df__plan_new(&program, net->precision, threads, net->packer, &c->plan, err));
+        DF_TRY(df__plan_new(&program, precision, advantage, threads, packer, &c->plan, err));
     }
     *out = c;
     c = NULL;
@@ -243,18 +277,90 @@ done:
     return st;
 }
 
-static df_status plan_for(df_net *net, const df_tensor *in, int threads, cached **out, df_error *err)
+/* So many times faster than the exact kernels do the others have to be, one stage after another until the answers are close enough. */
+static const double advantages[] = {1.1, 1.25, 1.4, 1.55, 1.7, 1.9, DF_ADVANTAGE_MOST};
+enum { STAGES = sizeof advantages / sizeof *advantages };
+
+static double least_cosine(const df_net *net) { return net->precision == DF_PRECISION_FAST ? net->least_cosine : 0.99; }
+
+/* The stage that this network needs, kept with its weights: found at the first run, when there is a cache to keep it. */
+static int stage_kept(df_net *net, const df_pack_key *key)
+{
+    int32_t stage = -1;
+    const void *kept = df__packer_find(net->packer, key, sizeof stage);
+    if (kept)
+        memcpy(&stage, kept, sizeof stage);
+    return stage >= 0 && stage < STAGES ? (int)stage : -1;
+}
+
+static void keep_stage(df_net *net, const df_pack_key *key, int stage)
+{
+    int32_t kept = (int32_t)stage;
+    void *room = df__packer_room(net->packer, sizeof kept);
+    if (!room)
+        return;
+    memcpy(room, &kept, sizeof kept);
+    (void)df__packer_keep(net->packer, key, room, sizeof kept);
+}
+
+static df_status compile_close(df_net *net, const df_tensor *in, int threads, cached **out, df_error *err)
 {
     df_status st = DF_OK;
+    df_pack_key key = df__pack_key_new("stage");
+    int stage = net->precision == DF_PRECISION_STRICT ? 0 : stage_kept(net, &key);
+    cached *exact = NULL;
+    df_packer *own = NULL;
+    if (stage >= 0 || !df__packer_lasting(net->packer))
+        return compile(net, in, threads, net->precision, advantages[stage > 0 ? stage : 0], net->packer, out, err);
+    DF_TRY(df__packer_new(&own, err));
+    DF_TRY(compile(net, in, threads, DF_PRECISION_STRICT, 0, own, &exact, err));
+    for (stage = 0; stage < STAGES; stage++) {
+        double cosine = 1;
+        DF_TRY(compile(net, in, threads, net->precision, advantages[stage], net->packer, out, err));
+        if (exact->plan && (*out)->plan)
+            DF_TRY(df__plans_cosine(exact->plan, (*out)->plan, in, net->graph->n_inputs, &cosine, err));
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f where other kernels are %.1f times faster", net->graph->label, cosine,
+                advantages[stage]);
+        if (cosine >= least_cosine(net) || stage + 1 == STAGES)
+            break;
+        cached_free(*out);
+        *out = NULL;
+    }
+    keep_stage(net, &key, stage);
+done:
+    if (st != DF_OK) {
+        cached_free(*out);
+        *out = NULL;
+    }
+    cached_free(exact);
+    df__packer_free(own);
+    return st;
+}
+
+/* What was packed is not read again, unless for another shape: pages of the weights' files go back. */
+static void drop_files(const df_net *net)
+{
+    df__bytes_drop(&net->graph->file);
+    for (const df_graph_file *f = net->graph->files; f; f = f->next)
+        df__bytes_drop(&f->bytes);
+}
+
+static df_status plan_for(df_net *net, const df_tensor *in, int threads, cached **out, bool *made, df_error *err)
+{
+    df_status st = DF_OK;
+    *made = false;
     *out = lookup(net, in, threads);
     if (*out)
         return DF_OK;
     pthread_mutex_lock(&net->compiling);
     *out = lookup(net, in, threads); /* somebody else may have made it meanwhile */
     if (!*out) {
-        st = compile(net, in, threads, out, err);
-        if (st == DF_OK)
+        st = compile_close(net, in, threads, out, err);
+        if (st == DF_OK) {
             remember(net, *out);
+            drop_files(net);
+            *made = true;
+        }
     }
     pthread_mutex_unlock(&net->compiling);
     return st;
@@ -293,6 +399,7 @@ df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *
 {
     df_status st = DF_OK;
     cached *c = NULL;
+    bool made = false;
     if (n_in != net->graph->n_inputs || n_out != net->graph->n_outputs || threads < 1)
         return df__fail(err, DF_E_ARGUMENT, "%s: %zu inputs, %zu outputs and %d threads; the network has %zu and %zu", net->graph->label, n_in,
                         n_out, threads, net->graph->n_inputs, net->graph->n_outputs);
@@ -303,7 +410,7 @@ df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *
         DF_TRY(check_input(net, i, &in[i], err));
         DF_TRY(widen(&in[i], &wide[i], scratch, err));
     }
-    DF_TRY(plan_for(net, wide, threads, &c, err));
+    DF_TRY(plan_for(net, wide, threads, &c, &made, err));
     if (c->plan)
         DF_TRY(df__plan_run(c->plan, wide, out, scratch, NULL, err));
     else
@@ -313,10 +420,12 @@ df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *
 done:
     if (c)
         leave(net, c);
+    if (made && st == DF_OK)
+        save(net, false);
     return st;
 }
 
-df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int threads, int runs, df_arena *scratch, df_net_layer **layers,
+df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int threads, int runs, df_arena *scratch, df_layer **layers,
                           size_t *n, df_error *err)
 {
     df_status st = DF_OK;
@@ -324,6 +433,7 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
     size_t n_out = net->graph->n_outputs;
     df_tensor *out = df__arena_calloc(scratch, n_out, sizeof *out), *wide = df__arena_calloc(scratch, n_in, sizeof *wide);
     double *seconds = NULL;
+    bool made;
     *layers = NULL;
     *n = 0;
     if (!out || !wide)
@@ -331,20 +441,21 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
     DF_TRY(df__net_run(net, in, n_in, out, n_out, threads, scratch, err)); /* checks the inputs, makes the plan */
     for (size_t i = 0; i < n_in; i++)
         DF_TRY(widen(&in[i], &wide[i], scratch, err));
-    DF_TRY(plan_for(net, wide, threads, &c, err));
+    DF_TRY(plan_for(net, wide, threads, &c, &made, err));
     if (!c->plan)
         goto done;
     seconds = df__arena_calloc(scratch, c->plan->n_steps, sizeof *seconds);
     *layers = df__arena_calloc(scratch, c->plan->n_steps, sizeof **layers);
     if (!seconds || !*layers)
         DF_TRY(df__no_memory(err, net->graph->label, c->plan->n_steps * sizeof **layers));
-    for (int i = 0; i < runs; i++)
+    for (int i = 0; i < runs; i++) {
+        df_arena_mark mark = df__arena_mark(scratch);
         DF_TRY(df__plan_run(c->plan, wide, out, scratch, seconds, err));
-    *n = c->plan->n_steps;
-    for (size_t i = 0; i < *n; i++) {
-        const df_plan_step *s = &c->plan->steps[i];
-        (*layers)[i] = (df_net_layer){s->node->name, s->op->name, s->kernel ? s->kernel->name : "plain", runs > 0 ? seconds[i] / runs : 0};
+        df__arena_release(scratch, mark);
     }
+    *n = c->plan->n_steps;
+    for (size_t i = 0; i < *n; i++)
+        DF_TRY(df__step_layer(c->plan, &c->plan->steps[i], runs > 0 ? seconds[i] / runs : 0, scratch, &(*layers)[i], err));
 done:
     if (c)
         leave(net, c);

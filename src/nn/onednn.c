@@ -46,11 +46,11 @@ const char *df__dnn_identity(void)
     return identity;
 }
 
+static bool has_isa(unsigned wanted) { return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted; }
+
 bool df__dnn_has(df_num num)
 {
-    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
-    unsigned wanted = num == DF_NUM_F32 ? 0 : num == DF_NUM_BF16 ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core_vnni;
-    return (isa & wanted) == wanted;
+    return has_isa(num == DF_NUM_F32 ? 0 : num == DF_NUM_BF16 ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core_vnni);
 }
 
 size_t df__num_size(df_num num) { return num == DF_NUM_F32 ? 4 : num == DF_NUM_BF16 ? 2 : 1; }
@@ -198,7 +198,8 @@ static bool add_post(dnnl_post_ops_t ops, const df_post *post, const mem_desc *d
     dnnl_alg_kind_t kind = dnnl_alg_kind_undef;
     float a = post->a, b = post->b;
     switch (post->kind) {
-    case DF_POST_ADD: return dnnl_post_ops_append_binary(ops, dnnl_binary_add, dst) == dnnl_success;
+    case DF_POST_ADD: /* below AVX2, the products of matrices of oneDNN 2.6 add wrong numbers where channels fill no vector */
+        return (dst->dims[1] % 8 == 0 || has_isa(dnnl_cpu_isa_avx2)) && dnnl_post_ops_append_binary(ops, dnnl_binary_add, dst) == dnnl_success;
     case DF_POST_PRELU: return dnnl_post_ops_append_prelu(ops, post->n_slope > 1 ? 2 : 0) == dnnl_success;
     case DF_POST_RELU: kind = dnnl_eltwise_relu; break;
     case DF_POST_CLIP:
@@ -338,14 +339,16 @@ df_status df__prim_product(const df_product_job *job, const df_prim *like, df_pr
     return prim_new(&c, job->fused, NULL, 1, out, after, err);
 }
 
-df_status df__prim_batched(int64_t batch, int64_t m, int64_t k, int64_t n, df_num src_num, const df_prim *like, df_prim **out, df_error *err)
+df_status df__prim_batched(const df_batched_job *job, const df_prim *like, df_prim **out, df_error *err)
 {
     op_desc c = {.shape = BATCHED};
+    const int64_t batch = job->batch, m = job->m, k = job->k, n = job->n, plain[] = {k * n, n, 1};
     const int64_t src[] = {batch, m, k}, dst[] = {batch, m, n}, weights[] = {batch, k, n};
     bool after;
     *out = NULL;
-    if (!engine_ready() || !describe(&c.src, 3, src, (const int64_t[]){m * k, k, 1}, type_of(src_num)) ||
-        !describe(&c.dst, 3, dst, (const int64_t[]){m * n, n, 1}, dnnl_f32) || !describe(&c.weights, 3, weights, NULL, type_of(src_num)))
+    if (!engine_ready() || !describe(&c.src, 3, src, (const int64_t[]){m * k, k, 1}, type_of(job->src)) ||
+        !describe(&c.dst, 3, dst, (const int64_t[]){m * n, n, 1}, dnnl_f32) ||
+        !describe(&c.weights, 3, weights, job->plain_weights ? plain : NULL, type_of(job->src)))
         return DF_OK;
     if (like)
         c.weights = like->weights;
@@ -362,8 +365,12 @@ bool df__prim_pack(const df_prim *p, const void *weights, const int64_t *steps, 
         memcpy(out, weights, dnnl_memory_desc_get_size(&from));
         return true;
     }
-    if (!is_blocked(&from, &p->weights, p->channel == 3, &blocks))
-        return reorder(&from, weights, &p->weights, out, scale, channels, p->channel);
+    if (!is_blocked(&from, &p->weights, p->channel == 3, &blocks)) {
+        int before = one_thread(); /* OpenMP's own threads would spin beside ours, and do not survive a fork */
+        bool done = reorder(&from, weights, &p->weights, out, scale, channels, p->channel);
+        threads_back(before);
+        return done;
+    }
     blocks.scale = scale;
     df__pack_blocks(&blocks, weights, out);
     return true;

@@ -38,7 +38,8 @@ df_status df__prim_conv(const df_conv_job *job, const df_prim *like, df_prim **o
 typedef struct df_product_job { int64_t m, k, n, src_step, dst_step; df_num src; bool bias; const df_fused *fused; } df_product_job;
 df_status df__prim_product(const df_product_job *job, const df_prim *like, df_prim **out, bool *after, df_error *err);
 /* dst[b][m][n] = src[b][m][k] * weights[b][k][n], all dense, for each of `batch` */
-df_status df__prim_batched(int64_t batch, int64_t m, int64_t k, int64_t n, df_num src, const df_prim *like, df_prim **out, df_error *err);
+typedef struct df_batched_job { int64_t batch, m, k, n; df_num src; bool plain_weights; /* see df_conv_job */ } df_batched_job;
+df_status df__prim_batched(const df_batched_job *job, const df_prim *like, df_prim **out, df_error *err);
 void      df__prim_free(df_prim *prim);
 
 size_t      df__prim_weight_bytes(const df_prim *prim);

@@ -13,12 +13,15 @@ typedef struct df_budget {
     int64_t work;  /* multiply-adds of one node */
 } df_budget;
 
-/* How exact the kernels are. The numbers are those of precisions[] in net.c. */
+/* How exact the kernels are. Their names: precision.h. */
 typedef enum df_precision {
     DF_PRECISION_STRICT, /* float32: what a plain runtime computes, to 1e-4 */
     DF_PRECISION_FAST,   /* products of bfloat16, sums of float32, where that is faster: cosine to strict at least 0.9999 */
     DF_PRECISION_INT8    /* products of 8-bit integers, scales a channel and a photo; the rest as FAST */
 } df_precision;
+
+/* An advantage that no kernel has: all stay exact. */
+#define DF_ADVANTAGE_MOST 1e3
 
 /* One node with its tensors, as an operator sees it. */
 typedef struct df_call {
@@ -32,6 +35,7 @@ typedef struct df_call {
     int              weights_id; /* compile(): a number for input 1 that is the same at each load of the file; -1: input 1 is the plan's own */
     df_precision     precision;  /* compile() */
     int              threads;    /* compile(): that a run may use */
+    double           advantage;  /* compile(): so many times faster has a kernel to be that is not exact; 0: once is enough */
     bool             not_negative; /* compile(): no value of input 0 is below 0 */
     df_arena        *scratch; /* given back after the call */
     const df_budget *limits;
@@ -78,6 +82,17 @@ typedef struct df_op {
 
 const df_op *df__op_find(const char *domain, const char *name); /* NULL when unknown */
 const df_op *df__op_at(size_t index);                           /* NULL past the last; for docs and tests */
+
+/* What is claimed of an operator; docs/operators.md shows it. */
+typedef struct df_op_row {
+    const df_op *op;
+    int          since, until; /* operator sets; until 0: still there */
+    unsigned     types;        /* of input 0, bit 1 << df_dtype; half floats are held as float32 */
+    const char  *note;
+} df_op_row;
+const df_op_row *df__op_row_at(size_t index); /* NULL past the last */
+/* op->infer, after input 0 was found to be of a type that the row claims. */
+df_status df__op_infer(const df_op *op, df_call *call);
 
 /* ---- helpers for operators ---- */
 

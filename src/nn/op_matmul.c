@@ -131,11 +131,24 @@ static df_status matmul_run(const df_call *call)
     return DF_OK;
 }
 
+/* Each matrix of one side meets one of the other: nothing is spread. */
+static bool one_to_one(const product *p)
+{
+    int64_t a = 1, b = 1;
+    for (int i = 0; i < p->a.rank - 2; i++)
+        a *= p->a.dims[i];
+    for (int i = 0; i < p->b.rank - 2; i++)
+        b *= p->b.dims[i];
+    return a == p->batches && b == p->batches;
+}
+
 /* A constant matrix on the right: all batches of the left are rows of one matrix. */
 static df_status matmul_compile(const df_call *call, const df_fused *fused, df_packer *packer, df_kernel **out)
 {
     product p;
     df_status st = product_of(call, &p);
+    if (st == DF_OK && call->in[0].type == DF_F32 && !call->in[1].data && one_to_one(&p) && df__tensor_count(&call->out[0]) > 0 && p.k > 0)
+        return df__pairs_compile(call, p.batches, p.m, p.k, p.n, out);
     if (st != DF_OK || call->in[0].type != DF_F32 || !call->in[1].data || p.b.rank != 2 || p.k == 0 || df__tensor_count(&call->out[0]) == 0)
         return st;
     df_gemm g = {.m = p.batches * p.m, .k = p.k, .n = p.n, .weights = &call->in[1], .alpha = 1};
@@ -206,7 +219,7 @@ static df_status gemm_compile(const df_call *call, const df_fused *fused, df_pac
     df_status st = gemm_of(call, &g);
     if (st != DF_OK || !g.weights->data || g.trans_a || g.k == 0 || df__tensor_count(&call->out[0]) == 0 || g.alpha != 1)
         return st;
-    if (g.bias && (!g.bias->data || g.beta != 1 || df__tensor_count(g.bias) != g.n || g.bias->dims[g.bias->rank - 1] != g.n))
+    if (g.bias && (!g.bias->data || g.beta != 1 || g.bias->rank < 1 || df__tensor_count(g.bias) != g.n || g.bias->dims[g.bias->rank - 1] != g.n))
         return DF_OK;
     return df__gemm_compile(call, &g, fused, packer, out);
 }

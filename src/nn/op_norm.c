@@ -1,4 +1,4 @@
-/* op_norm.c - BatchNormalization, InstanceNormalization, LayerNormalization, GroupNormalization, LpNormalization, LRN. Sums
+/* op_norm.c - BatchNormalization, InstanceNormalization, LayerNormalization, GroupNormalization, LpNormalization. Sums
  * run in double precision. */
 #include <math.h>
 #include <string.h>
@@ -267,51 +267,9 @@ static df_status lp_run(const df_call *call)
     return DF_OK;
 }
 
-/* ---- LRN: over neighbouring channels ---- */
-
-static df_status lrn_infer(df_call *call)
-{
-    int axis = 0;
-    int64_t size = df__node_int(call->node, "size", 0);
-    df_status st = df__call_arity(call, 1, 1);
-    if (st == DF_OK)
-        st = channels_of(call, &axis);
-    if (st == DF_OK && (size < 1 || size > INT32_MAX))
-        st = df__call_fail(call, DF_E_BAD_MODEL, "size %lld", (long long)size);
-    if (st == DF_OK)
-        st = df__call_work(call, df__tensor_count(&call->in[0]), size);
-    if (st == DF_OK)
-        call->out[0] = df__shape_like(&call->in[0]);
-    return st;
-}
-
-static df_status lrn_run(const df_call *call)
-{
-    const df_tensor *t = &call->in[0];
-    int64_t outer, inner, size = df__node_int(call->node, "size", 1), c = t->dims[1];
-    float alpha = df__node_float(call->node, "alpha", 1e-4f), beta = df__node_float(call->node, "beta", 0.75f);
-    float bias = df__node_float(call->node, "bias", 1);
-    boxes(t, 1, &outer, &inner);
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < c; i++) {
-            int64_t first = i - (size - 1) / 2, last = i + size / 2;
-            first = first < 0 ? 0 : first;
-            last = last > c - 1 ? c - 1 : last;
-            for (int64_t k = 0; k < inner; k++) {
-                const float *x = (const float *)t->data + o * c * inner + k;
-                float sum = 0;
-                for (int64_t j = first; j <= last; j++)
-                    sum += x[j * inner] * x[j * inner];
-                ((float *)call->out[0].data)[(o * c + i) * inner + k] = x[i * inner] / powf(bias + alpha / (float)size * sum, beta);
-            }
-        }
-    return DF_OK;
-}
-
 const df_op df__op_BatchNormalization = {
     .name = "BatchNormalization", .flags = DF_OP_CHANNELS_LAST | DF_OP_INPLACE, .infer = batch_infer, .run = batch_run};
 const df_op df__op_InstanceNormalization = {.name = "InstanceNormalization", .infer = group_infer, .run = group_run};
 const df_op df__op_GroupNormalization = {.name = "GroupNormalization", .infer = group_infer, .run = group_run};
 const df_op df__op_LayerNormalization = {.name = "LayerNormalization", .infer = layer_infer, .run = layer_run};
 const df_op df__op_LpNormalization = {.name = "LpNormalization", .infer = lp_infer, .run = lp_run};
-const df_op df__op_LRN = {.name = "LRN", .infer = lrn_infer, .run = lrn_run};

@@ -77,6 +77,12 @@ static int64_t source_of(char mode, int64_t i, int64_t n)
     return at < n ? at : period - at;
 }
 
+static void fill_with(char *to, const void *value, size_t size, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++, to += size)
+        memcpy(to, value, size);
+}
+
 static df_status pad_run(const df_call *call)
 {
     pads p;
@@ -97,6 +103,7 @@ static df_status pad_run(const df_call *call)
     df__strides(x, own);
     int last = y->rank - 1;
     int64_t row = y->rank ? y->dims[last] : 1, rows = df__tensor_count(y) / row;
+    bool whole = mode == 'c' && y->rank > 0 && p.before[last] >= 0 && p.after[last] >= 0;
     char *to = y->data;
     for (int64_t r = 0; r < rows; r++) {
         int64_t from = 0;
@@ -106,7 +113,18 @@ static df_status pad_run(const df_call *call)
             outside = outside || s < 0;
             from += s * own[d];
         }
-        for (int64_t i = 0; i < row; i++, to += size) {
+        if (whole && !outside) { /* the value, the row, the value */
+            int64_t middle = x->dims[last] * (int64_t)size;
+            fill_with(to, &bits, size, p.before[last]);
+            if (middle)
+                memcpy(to + p.before[last] * (int64_t)size, (const char *)x->data + from * (int64_t)size, (size_t)middle);
+            fill_with(to + p.before[last] * (int64_t)size + middle, &bits, size, p.after[last]);
+            to += row * (int64_t)size;
+        } else if (whole) {
+            fill_with(to, &bits, size, row);
+            to += row * (int64_t)size;
+        }
+        for (int64_t i = 0; i < row && !whole; i++, to += size) {
             int64_t s = y->rank ? source_of(mode, i - p.before[last], x->dims[last]) : 0;
             memcpy(to, outside || s < 0 ? (const char *)&bits : (const char *)x->data + (size_t)(from + s) * size, size);
         }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/simd.h"
-#include "nn/op.h"
+#include "nn/kernel_pool.h"
 
 typedef enum kind { POOL_MAX, POOL_MEAN, POOL_LP } kind;
 
@@ -221,6 +221,22 @@ static df_status max_pool_run(const df_call *call)
     return DF_OK;
 }
 
-const df_op df__op_MaxPool = {.name = "MaxPool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = max_pool_run};
-const df_op df__op_AveragePool = {.name = "AveragePool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = pool_run};
+static df_status max_pool_compile(const df_call *call, const struct df_fused *fused, df_packer *packer, df_kernel **out)
+{
+    (void)fused;
+    (void)packer;
+    return df__pool_compile(call, true, out);
+}
+
+static df_status mean_pool_compile(const df_call *call, const struct df_fused *fused, df_packer *packer, df_kernel **out)
+{
+    (void)fused;
+    (void)packer;
+    return df__pool_compile(call, false, out);
+}
+
+const df_op df__op_MaxPool = {
+    .name = "MaxPool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = max_pool_run, .compile = max_pool_compile};
+const df_op df__op_AveragePool = {
+    .name = "AveragePool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = pool_run, .compile = mean_pool_compile};
 const df_op df__op_LpPool = {.name = "LpPool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = pool_run};

@@ -1,6 +1,7 @@
 /* op_shape.c - operators that speak of shapes or give the same numbers another shape: nothing is computed. */
 #include <string.h>
 
+#include "nn/half.h"
 #include "nn/op.h"
 
 /* ---- Shape, Size, ConstantOfShape, Range ---- */
@@ -38,15 +39,17 @@ static df_status size_run(const df_call *call)
     return DF_OK;
 }
 
+static bool is_half(df_dtype type) { return type == DF_F16 || type == DF_BF16; } /* held as float32 */
+
 static df_status constant_of_shape_infer(df_call *call)
 {
     size_t n = 0;
     df_status st = DF_OK;
     DF_TRY(df__call_arity(call, 1, 1));
     const df_attr *value = df__node_attr(call->node, "value");
-    if (value && (value->kind != DF_ATTR_TENSOR || df__tensor_count(&value->v.tensor) != 1))
+    if (value && (value->kind != DF_ATTR_TENSOR || df__tensor_count(&value->v.tensor) != 1 || !value->v.tensor.data))
         DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "attribute value is not a tensor of one element"));
-    call->out[0].type = value ? value->v.tensor.type : DF_F32;
+    call->out[0].type = value && !is_half(value->v.tensor.type) ? value->v.tensor.type : DF_F32;
     DF_TRY(df__call_ints(call, 0, NULL, call->out[0].dims, DF_MAX_RANK, &n));
     call->out[0].rank = (int)n;
     DF_TRY(df__call_check(call, &call->out[0]));
@@ -59,10 +62,16 @@ static df_status constant_of_shape_run(const df_call *call)
     const df_attr *value = df__node_attr(call->node, "value");
     size_t size = df__dtype_size(call->out[0].type), n = df__tensor_bytes(&call->out[0]);
     char *to = call->out[0].data;
+    float widened = 0;
+    const void *one = value ? value->v.tensor.data : NULL;
+    if (value && is_half(value->v.tensor.type)) {
+        df__halves_to_f32(value->v.tensor.type, one, &widened, 1);
+        one = &widened;
+    }
     if (!value)
         memset(to, 0, n);
     for (size_t i = 0; value && i < n; i += size)
-        memcpy(to + i, value->v.tensor.data, size);
+        memcpy(to + i, one, size);
     return DF_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/simd.h"
 #include "nn/op.h"
 
 /* Values that are normalised together: n of them, `step` apart; `outer` x `step` such groups. */
@@ -40,19 +41,111 @@ static df_status softmax_infer(df_call *call)
     return st;
 }
 
-static void softmax_group(const float *x, float *y, int64_t n, int64_t step, bool log_of)
+enum { LANES = 16, SIDE_BY_SIDE = 256 };
+
+/* y = exp(x - shift[i * step]) for numbers up to 0. Cephes' expf: x = n ln 2 + r, a polynomial of r, n into the exponent; 1 ulp or so. */
+DF_CLONES static void exp_run(const float *x, float *y, int64_t n, const float *shift, int64_t step)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float given = x[i] - shift[i * step], v = given < -87.3f ? -87.3f : given;
+        float t = v * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: its low bits are n */
+        float whole = t - 12582912.0f, r = v - whole * 0.693359375f + whole * 2.12194440e-4f;
+        float p = ((((1.9875691500e-4f * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r + 4.1665795894e-2f) * r + 1.6666665459e-1f) * r + 5.0000001201e-1f;
+        uint32_t bits;
+        float power;
+        memcpy(&bits, &t, sizeof bits);
+        bits = (bits + 127) << 23;
+        memcpy(&power, &bits, sizeof power);
+        y[i] = given < -87.3f ? 0 : (p * r * r + r + 1) * power;
+    }
+}
+
+DF_CLONES static float largest(const float *x, int64_t n)
+{
+    float lane[LANES], top;
+    for (int k = 0; k < LANES; k++)
+        lane[k] = x[0];
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
+    top = lane[0];
+    for (int k = 1; k < LANES; k++)
+        top = lane[k] > top ? lane[k] : top;
+    for (; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+    return top;
+}
+
+DF_CLONES static float sum_of(const float *x, int64_t n)
+{
+    float lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += x[i + k];
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
+    for (; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+DF_CLONES static void scale_run(float *y, int64_t n, const float *by, int64_t step)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= by[i * step];
+}
+
+static void softmax_row(const float *x, float *y, int64_t n)
+{
+    float top = largest(x, n);
+    exp_run(x, y, n, &top, 0);
+    float scale = 1 / sum_of(y, n);
+    scale_run(y, n, &scale, 0);
+}
+
+DF_CLONES static void raise_to(float *top, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        top[i] = x[i] > top[i] ? x[i] : top[i];
+}
+
+DF_CLONES static void add_to(float *sum, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        sum[i] += x[i];
+}
+
+/* Groups that lie side by side: `many` of them, the next element of each `step` further on. */
+static void softmax_beside(const float *x, float *y, int64_t n, int64_t step, int64_t many)
+{
+    float top[SIDE_BY_SIDE], sum[SIDE_BY_SIDE] = {0};
+    memcpy(top, x, (size_t)many * sizeof *top);
+    for (int64_t i = 1; i < n; i++)
+        raise_to(top, x + i * step, many);
+    for (int64_t i = 0; i < n; i++) {
+        exp_run(x + i * step, y + i * step, many, top, 1);
+        add_to(sum, y + i * step, many);
+    }
+    for (int64_t k = 0; k < many; k++)
+        sum[k] = 1 / sum[k];
+    for (int64_t i = 0; i < n; i++)
+        scale_run(y + i * step, many, sum, 1);
+}
+
+static void log_softmax_group(const float *x, float *y, int64_t n, int64_t step)
 {
     float top = x[0], sum = 0;
     for (int64_t i = 1; i < n; i++)
         top = x[i * step] > top ? x[i * step] : top;
     for (int64_t i = 0; i < n; i++) {
-        float e = expf(x[i * step] - top);
-        y[i * step] = log_of ? x[i * step] - top : e;
-        sum += e;
+        sum += expf(x[i * step] - top);
+        y[i * step] = x[i * step] - top;
     }
-    float shift = log_of ? logf(sum) : 0, scale = 1 / sum;
+    float shift = logf(sum);
     for (int64_t i = 0; i < n; i++)
-        y[i * step] = log_of ? y[i * step] - shift : y[i * step] * scale;
+        y[i * step] -= shift;
 }
 
 static void softmax_group_f64(const double *x, double *y, int64_t n, int64_t step, bool log_of)
@@ -84,13 +177,24 @@ static df_status softmax_run(const df_call *call)
     if (st != DF_OK || df__tensor_count(x) == 0)
         return st;
     bool log_of = strcmp(call->node->op, "LogSoftmax") == 0, hard = strcmp(call->node->op, "Hardmax") == 0;
-    for (int64_t o = 0; o < g.outer; o++)
+    bool fast = x->type == DF_F32 && !log_of && !hard;
+    for (int64_t o = 0; o < g.outer && fast; o++)
+        for (int64_t i = 0, many; i < g.step; i += many) {
+            const float *from = (const float *)x->data + o * g.n * g.step + i;
+            float *to = (float *)call->out[0].data + o * g.n * g.step + i;
+            many = g.step - i < SIDE_BY_SIDE ? g.step - i : SIDE_BY_SIDE;
+            if (g.step == 1)
+                softmax_row(from, to, g.n);
+            else
+                softmax_beside(from, to, g.n, g.step, many);
+        }
+    for (int64_t o = 0; o < g.outer && !fast; o++)
         for (int64_t i = 0; i < g.step; i++) {
             int64_t from = o * g.n * g.step + i;
             if (hard)
                 hardmax_group(x, &call->out[0], from, g.n, g.step);
             else if (x->type == DF_F32)
-                softmax_group((const float *)x->data + from, (float *)call->out[0].data + from, g.n, g.step, log_of);
+                log_softmax_group((const float *)x->data + from, (float *)call->out[0].data + from, g.n, g.step);
             else
                 softmax_group_f64((const double *)x->data + from, (double *)call->out[0].data + from, g.n, g.step, log_of);
         }

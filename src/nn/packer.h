@@ -22,10 +22,24 @@ void      df__packer_reserve(df_packer *packer, size_t bytes);
 const void *df__packer_find(df_packer *packer, const df_pack_key *key, size_t bytes);
 /* Memory for a new piece, aligned to 64; NULL when there is none. Unused room stays until the packer is freed. */
 void       *df__packer_room(df_packer *packer, size_t bytes);
-/* Names what was written into room(); when two threads made the same piece, both stay valid. False: no memory for the entry. */
+/* Names what was written into room(); when two threads made the same piece, both stay valid and
+ * find() gives the first. False: no memory for the entry. */
 bool        df__packer_keep(df_packer *packer, const df_pack_key *key, const void *data, size_t bytes);
 
 /* Pieces outlive the process: worth a trial that takes a while. */
 bool        df__packer_lasting(const df_packer *packer);
+
+/* ---- the cache ---- */
+
+/* From now on pieces are also found in `path` and in `path`.small, if they are of that identity, and save() writes there. Small pieces lie in
+ * a file of their own, so that a choice for a new shape does not write all weights again. Call it before any other thread has the packer. */
+df_status df__packer_attach(df_packer *packer, const char *path, const uint8_t identity[32], df_error *err);
+/* The file has packed weights. */
+bool      df__packer_filled(const df_packer *packer);
+/* Pieces that were kept and are in no file yet; those of a page and more alone, or all. */
+size_t    df__packer_unsaved(df_packer *packer, bool large);
+/* Write what the files lack, and what other processes wrote meanwhile with it. One thread writes; another one that comes meanwhile does
+ * nothing. Errors (no room, no right, ...) leave all as it was; they are told once, later calls do nothing. */
+df_status df__packer_save(df_packer *packer, df_error *err);
 
 #endif

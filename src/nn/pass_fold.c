@@ -169,7 +169,7 @@ static df_status fold_step(fold *f, const df_step *s)
     }
     df_call call = {.node = s->node, .opset = f->p->opset, .in = f->in, .n_in = s->n_in, .out = f->to, .n_out = s->n_out,
                     .scratch = &f->scratch, .limits = &f->p->limits, .err = f->err};
-    st = s->op->infer(&call);
+    st = df__op_infer(s->op, &call);
     for (size_t i = 0; i < s->n_out && st == DF_OK; i++)
         if (s->out[i] >= 0 && df__dtype_size(f->to[i].type) == 0)
             st = df__fail(f->err, DF_E_BAD_MODEL, "output %zu, which the operator does not have", i);

@@ -4,19 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/threads.h"
-
-enum { MAX_CREW = 8 }; /* threads that make kernels together */
-
 /* A value's slots: as the file has it, and channels last; -1 while there is none. */
 typedef struct homes { int plain, nhwc; } homes;
 
 typedef struct lower {
     df_plan    *plan;
     df_program *p;
-    df_packer  *packer;
     df_error   *err;
     homes      *of; /* by value */
+    bool       *not_negative; /* by value: no number below 0 */
 } lower;
 
 static const df_node layout_node = {.op = "layout", .name = "", .domain = ""};
@@ -256,6 +252,32 @@ static bool perm_is(const df_step *s, const int64_t *perm)
     return a && a->kind == DF_ATTR_INTS && a->n == 4 && memcmp(a->v.ints, perm, 4 * sizeof *perm) == 0;
 }
 
+/* Split and Slice that cut runs of the numbers: other names for them. */
+static df_status cut_only(lower *l, const df_step *s, bool *done)
+{
+    size_t offset;
+    int from = -1;
+    df_status st = DF_OK;
+    bool cuts = s->op == df__op_find("", "Split") || (s->op == df__op_find("", "Slice") && l->p->opset >= 10);
+    if (!cuts || s->n_in < 1 || s->in[0] < 0 || only_nhwc(l, s->in[0]))
+        return DF_OK;
+    for (size_t i = 0; i < s->n_out; i++)
+        if (s->out[i] < 0 || !df__leading_part(l->p, s, i, &offset))
+            return DF_OK;
+    DF_TRY(plain_of(l, s->in[0], &from));
+    for (size_t i = 0; i < s->n_out; i++) {
+        df__leading_part(l->p, s, i, &offset);
+        df_tensor t = *shape_of(l, s->out[i]);
+        t.data = NULL;
+        const df_slot whole = l->plan->slots[from];
+        DF_TRY(add_slot(l, &t, whole.root, DF_PLACE_WORK, &l->of[s->out[i]].plain));
+        l->plan->slots[l->of[s->out[i]].plain].offset = whole.offset + offset;
+    }
+    *done = true;
+done:
+    return st;
+}
+
 /* Another name for bytes that are there: views, and transposes between the two layouts. */
 static df_status rename_only(lower *l, const df_step *s, bool *done)
 {
@@ -292,8 +314,13 @@ done:
 /* An output that may take over the bytes of an input nobody reads later is not decided here but in plan_memory.c. */
 static df_status lower_step(lower *l, const df_step *s)
 {
-    bool done = false;
+    bool done = false, positive = df__step_not_negative(l->p, s, l->not_negative);
+    for (size_t i = 0; i < s->n_out; i++)
+        if (s->out[i] >= 0)
+            l->not_negative[s->out[i]] = positive;
     df_status st = rename_only(l, s, &done);
+    if (st == DF_OK && !done)
+        st = cut_only(l, s, &done);
     if (st != DF_OK || done)
         return st;
     bool nhwc = wants_nhwc(l, s);
@@ -317,109 +344,11 @@ static df_status lower_step(lower *l, const df_step *s)
     DF_TRY(add_step(l, s->op, s->node, in, s->n_in, out, s->n_out, nhwc));
     df_plan_step *made = &l->plan->steps[l->plan->n_steps - 1];
     made->fused = s->fused;
+    made->not_negative = s->n_in > 0 && s->in[0] >= 0 && l->not_negative[df__value_root(l->p, s->in[0])];
     int weights = s->n_in > 1 && s->in[1] >= 0 ? df__value_root(l->p, s->in[1]) : -1;
     made->weights_id = weights >= 0 && l->p->values[weights].shared ? weights : -1;
 done:
     df__arena_free(&scratch);
-    return st;
-}
-
-static df_tensor tensor_of(const df_plan *plan, int slot)
-{
-    if (slot < 0)
-        return (df_tensor){.rank = -1};
-    const df_slot *s = &plan->slots[slot], *root = &plan->slots[s->root];
-    df_tensor t = s->t;
-    t.data = root->place == DF_PLACE_CONST && root->t.data ? (char *)root->t.data + s->offset : NULL;
-    return t;
-}
-
-/* Kernels of plain C read constants where they lie: aligned. */
-static df_status align_constant(lower *l, int slot)
-{
-    if (slot < 0)
-        return DF_OK;
-    df_slot *root = &l->plan->slots[l->plan->slots[slot].root];
-    size_t size = df__dtype_size(root->t.type);
-    if (root->place != DF_PLACE_CONST || (uintptr_t)root->t.data % size == 0)
-        return DF_OK;
-    size_t bytes = df__tensor_bytes(&root->t);
-    void *to = df__arena_alloc(&l->p->arena, bytes);
-    if (!to)
-        return no_memory(l, bytes);
-    memcpy(to, root->t.data, bytes);
-    root->t.data = to;
-    return DF_OK;
-}
-
-static df_status compile_step(const lower *l, df_plan_step *s, df_error *err)
-{
-    df_status st = DF_OK;
-    df_arena scratch = {0};
-    if (!s->op->compile)
-        return DF_OK;
-    df_tensor *tensors = df__arena_alloc(&scratch, (s->n_in + s->n_out) * sizeof *tensors);
-    if (!tensors)
-        DF_TRY(df__no_memory(err, l->p->label, (s->n_in + s->n_out) * sizeof *tensors));
-    for (size_t i = 0; i < s->n_in + s->n_out; i++) {
-        tensors[i] = tensor_of(l->plan, l->plan->refs[s->in + i]);
-        if (i < s->n_in && tensors[i].rank < 0)
-            tensors[i] = (df_tensor){0};
-    }
-    df_call call = {.node = s->node, .opset = l->p->opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
-                    .nhwc = s->nhwc, .weights_id = s->weights_id, .precision = l->plan->precision,
-                    .threads = l->plan->threads, .scratch = &scratch, .limits = &l->p->limits, .err = err};
-    st = s->op->compile(&call, s->fused, l->packer, &s->kernel);
-done:
-    if (st != DF_OK) {
-        df_step step = {.node = s->node};
-        df__step_blame(l->p, &step, err);
-    }
-    df__arena_free(&scratch);
-    return st;
-}
-
-/* What one thread of compile_all met first. */
-typedef struct mishap { df_status st; size_t step; df_error err; } mishap;
-typedef struct crew { const lower *l; mishap met[MAX_CREW]; } crew;
-
-static void compile_one(void *arg, size_t i, int worker)
-{
-    crew *c = arg;
-    mishap *m = &c->met[worker];
-    df_error err = {0};
-    df_status st = compile_step(c->l, &c->l->plan->steps[i], &err);
-    if (st != DF_OK && (m->st == DF_OK || i < m->step))
-        *m = (mishap){st, i, err};
-}
-
-/* Making kernels takes longer than a first run: all threads that the run may use take part. */
-static df_status compile_all(lower *l)
-{
-    df_plan *plan = l->plan;
-    df_status st = DF_OK;
-    crew *c = df__arena_calloc(&l->p->arena, 1, sizeof *c);
-    if (!c)
-        return no_memory(l, sizeof *c);
-    c->l = l;
-    df__parallel_for(plan->n_steps, plan->threads < MAX_CREW ? plan->threads : MAX_CREW, compile_one, c);
-    const mishap *first = NULL;
-    for (int i = 0; i < MAX_CREW; i++)
-        if (c->met[i].st != DF_OK && (!first || c->met[i].step < first->step))
-            first = &c->met[i];
-    if (first) {
-        if (l->err)
-            *l->err = first->err;
-        return first->st;
-    }
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const df_plan_step *s = &plan->steps[i];
-        if (s->kernel && s->kernel->scratch_bytes > plan->kernel_bytes)
-            plan->kernel_bytes = s->kernel->scratch_bytes;
-        for (size_t k = 0; k < s->n_in && !s->kernel; k++)
-            DF_TRY(align_constant(l, plan->refs[s->in + k]));
-    }
-done:
     return st;
 }
 
@@ -447,13 +376,13 @@ done:
     return st;
 }
 
-df_status df__plan_new(df_program *program, df_precision precision, int threads, df_packer *packer, df_plan **out, df_error *err)
+df_status df__plan_new(df_program *program, df_precision precision, double advantage, int threads, df_packer *packer, df_plan **out, df_error *err)
 {
     df_status st = DF_OK;
     bool locked = false;
     *out = NULL;
     df_plan *plan = calloc(1, sizeof *plan);
-    lower l = {.plan = plan, .packer = packer, .err = err};
+    lower l = {.plan = plan, .err = err};
     if (!plan) {
         st = df__no_memory(err, program->label, sizeof *plan);
         df__program_free(program);
@@ -464,11 +393,13 @@ df_status df__plan_new(df_program *program, df_precision precision, int threads,
     l.p = &plan->program;
     plan->threads = threads;
     plan->precision = precision;
+    plan->advantage = advantage;
     if (pthread_mutex_init(&plan->lock, NULL) != 0)
         DF_TRY(no_memory(&l, sizeof plan->lock));
     locked = true;
     l.of = df__arena_alloc(&l.p->arena, l.p->n_values * sizeof *l.of);
-    if (!l.of)
+    l.not_negative = df__arena_calloc(&l.p->arena, l.p->n_values, sizeof *l.not_negative);
+    if (!l.of || !l.not_negative)
         DF_TRY(no_memory(&l, l.p->n_values * sizeof *l.of));
     for (size_t i = 0; i < l.p->n_values; i++)
         l.of[i] = (homes){-1, -1};
@@ -481,7 +412,7 @@ df_status df__plan_new(df_program *program, df_precision precision, int threads,
         DF_TRY(lower_step(&l, &l.p->main.steps[i]));
     DF_TRY(finish_outputs(&l));
     DF_TRY(df__plan_memory(plan, err));
-    DF_TRY(compile_all(&l));
+    DF_TRY(df__plan_compile(plan, packer, err));
     plan->kernel_bytes = (plan->kernel_bytes + 63) & ~(size_t)63;
     *out = plan;
 done:

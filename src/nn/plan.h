@@ -50,18 +50,28 @@ typedef struct df_plan {
     size_t        bytes, kernel_bytes; /* of a workspace; of its part for kernels */
     int           threads; /* that one run may use; 0: the plan is not whole */
     df_precision  precision;
+    double        advantage; /* see df_call */
     pthread_mutex_t lock;
     df_workspace *idle;
     size_t        n_idle;
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). */
-df_status df__plan_new(df_program *program, df_precision precision, int threads, df_packer *packer, df_plan **out, df_error *err);
+df_status df__plan_new(df_program *program, df_precision precision, double advantage, int threads, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
+/* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */
+bool df__leading_part(const df_program *p, const df_step *s, size_t output, size_t *offset);
+/* plan_sign.c: whether the step's outputs have no number below 0, given what is known of its inputs (by value). */
+bool df__step_not_negative(const df_program *p, const df_step *s, const bool *not_negative);
+/* plan_compile.c: kernels for the steps; places are known. */
+df_status df__plan_compile(df_plan *plan, df_packer *packer, df_error *err);
 /* plan_memory.c: places for all roots. */
 df_status df__plan_memory(df_plan *plan, df_error *err);
 /* `out`: type and dims are set, data in `results`; `seconds`: what each step took is added to its entry, or NULL */
 df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err);
+
+/* profile.c: a step as people see it; names in `scratch`. */
+df_status df__step_layer(const df_plan *plan, const df_plan_step *step, double seconds, df_arena *scratch, df_layer *out, df_error *err);
 
 /* layout.c: [n,c,h,w] to [n,h,w,c] and back, as operators. */
 extern const df_op df__op_to_nhwc, df__op_to_nchw;

@@ -98,6 +98,53 @@ static void share_in_place(df_plan *plan, size_t step)
     }
 }
 
+/* A Concat along the outermost dimension that is not 1 lays its inputs one behind the other: each is made there in the first place. */
+static void share_concat(df_plan *plan, size_t step)
+{
+    const df_plan_step *s = &plan->steps[step];
+    int64_t axis = df__node_int(s->node, "axis", 0);
+    if (s->op != df__op_find("", "Concat") || s->n_out != 1 || plan->refs[s->out] < 0 || (s->nhwc && axis != 0))
+        return;
+    df_slot *y = &plan->slots[plan->refs[s->out]];
+    axis += axis < 0 ? y->t.rank : 0;
+    if (y->root != plan->refs[s->out] || (y->place != DF_PLACE_WORK && y->place != DF_PLACE_OUTPUT) || axis < 0 || axis >= y->t.rank)
+        return;
+    for (int i = 0; i < axis; i++)
+        if (y->t.dims[i] != 1)
+            return;
+    size_t offset = 0;
+    for (size_t i = 0; i < s->n_in; i++) {
+        int in = plan->refs[s->in + i];
+        if (in < 0)
+            return;
+        size_t bytes = df__tensor_bytes(&plan->slots[in].t);
+        int root = root_of(plan, in);
+        df_slot *x = &plan->slots[root];
+        bool whole = plan->slots[in].offset == 0 && df__tensor_bytes(&x->t) == bytes;
+        for (int at = in; at != root; at = plan->slots[at].root)
+            whole = whole && plan->slots[at].offset == 0;
+        if (x->place == DF_PLACE_WORK && whole && bytes > 0 && root != y->root) {
+            x->root = y->root;
+            x->offset = offset;
+            y->first = x->first < y->first ? x->first : y->first;
+            y->last = x->last > y->last ? x->last : y->last;
+        }
+        offset += bytes;
+    }
+}
+
+/* Every slot knows its owner and its distance from it. */
+static void flatten(df_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_slots; i++) {
+        df_slot *s = &plan->slots[i];
+        while (plan->slots[s->root].root != s->root) {
+            s->offset += plan->slots[s->root].offset;
+            s->root = plan->slots[s->root].root;
+        }
+    }
+}
+
 df_status df__plan_memory(df_plan *plan, df_error *err)
 {
     heap h = {0};
@@ -111,10 +158,11 @@ df_status df__plan_memory(df_plan *plan, df_error *err)
     ends_next = df__arena_alloc(&plan->program.arena, (plan->n_slots + 1) * sizeof *ends_next);
     if (!h.gaps || !begins || !ends || !begins_next || !ends_next)
         DF_TRY(df__no_memory(err, plan->program.label, plan->n_slots * sizeof *h.gaps));
+    for (size_t i = 0; i < plan->n_steps; i++) /* first: a part that is read later keeps the whole from being written over */
+        share_concat(plan, i);
     for (size_t i = 0; i < plan->n_steps; i++)
         share_in_place(plan, i);
-    for (size_t i = 0; i < plan->n_slots; i++) /* an owner is older than those that joined it: one pass is enough */
-        plan->slots[i].root = plan->slots[plan->slots[i].root].root;
+    flatten(plan);
     for (size_t i = 0; i <= plan->n_steps; i++)
         begins[i] = ends[i] = -1;
     for (size_t i = 0; i < plan->n_slots; i++) {

@@ -54,3 +54,59 @@ write("deconv", [node("ConvTranspose", "x w", "a", strides=[2, 2], output_paddin
       [const("w", 3, 2, 3, 3), const("g", 2)])
 write("norms", [node("LRN", "x", "a", size=3), node("LpNormalization", "a", "b", axis=1), node("Clip", "b lo hi", "c"), node("Where", "m c a", "y"),
                 node("Less", "a b", "m")], [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("lo", -1), ("hi", 1))])
+
+
+def scalar(name, value, dtype):
+    return numpy_helper.from_array(np.array(value, dtype), name)
+
+
+write("einsum", [node("Einsum", "x w", "a", equation="nchw,cd->nhwd"), node("Einsum", "a", "b", equation="...d->d..."),
+                 node("Einsum", "b b", "y", equation="dnhw,dnhw")], [const("w", 3, 4)])
+write("quantised", [node("QuantizeLinear", "x s z", "a"), node("DequantizeLinear", "a s z", "b"), node("DequantizeLinear", "wq ws wz", "w", axis=0),
+                    node("Conv", "b w", "c", pads=[1, 1, 1, 1]), node("QuantizeLinear", "c ws wz", "d", axis=1), node("DequantizeLinear", "d ws wz", "y", axis=1)],
+      [scalar("s", 0.1, np.float32), scalar("z", 3, np.uint8), numpy_helper.from_array(rng.integers(-9, 9, (2, 3, 3, 3)).astype(np.int8), "wq"),
+       numpy_helper.from_array(np.array([.1, .2], np.float32), "ws"), numpy_helper.from_array(np.zeros(2, np.int8), "wz")])
+write("integers", [node("DynamicQuantizeLinear", "x", "q s z"), node("ConvInteger", "q w z", "a"), node("Cast", "a", "y", to=1),
+                   node("QLinearConv", "q s z w s u s z", "b"), node("MatMulInteger", "b v z", "c"), node("Cast", "c", "o", to=1),
+                   node("QLinearMatMul", "b s z v s t s z", "d"), node("DequantizeLinear", "d s z", "p")],
+      [numpy_helper.from_array(rng.integers(0, 9, (2, 3, 2, 2)).astype(np.uint8), "w"), numpy_helper.from_array(rng.integers(-9, 9, (5, 4)).astype(np.int8), "v"),
+       scalar("u", 1, np.uint8), scalar("t", 1, np.int8)], outputs=("y", "o", "p"))
+write("indices", [node("GatherElements", "x i", "a", axis=1), node("ScatterElements", "a i a", "b", axis=1, reduction="add"), node("GatherND", "b j", "c"),
+                  node("ScatterND", "b j c", "d", reduction="max"), node("CumSum", "d k", "y")],
+      [numpy_helper.from_array(np.zeros((1, 2, 3, 1), np.int64), "i"), ints("k", 1), numpy_helper.from_array(np.zeros((2, 2), np.int64), "j")], opset=18)
+write("select", [node("NonZero", "x", "a"), node("TopK", "x k", "b i"), node("Compress", "b m", "c", axis=2), node("Unique", "c", "d e f g"),
+                 node("OneHot", "e t v", "h", axis=0), node("ReverseSequence", "x l", "y", batch_axis=0, time_axis=1)],
+      [ints("k", 2), numpy_helper.from_array(np.array([True, False]), "m"), ints("t", 3), ints("v", 0, 1), ints("l", 2)], outputs=("y", "d", "h", "a"))
+write("boxes", [node("Reshape", "x r", "b"), node("Reshape", "x q", "s"), node("NonMaxSuppression", "b s k t t", "y"), node("Squeeze", "b o", "c"),
+                node("RoiAlign", "x c n", "z", output_height=2, output_width=2)],
+      [ints("r", 1, 27, 4), ints("q", 1, 4, 27), ints("k", 3), numpy_helper.from_array(np.array([.5], np.float32), "t"), ints("o", 0), ints("n", *([0] * 27))],
+      outputs=("y", "z"))
+write("sample", [node("AffineGrid", "t s", "g"), node("GridSample", "x g", "a", mode="cubic", padding_mode="reflection"), node("Trilu", "a k", "b", upper=0),
+                 node("CenterCropPad", "b p", "c", axes=[2, 3]), node("MeanVarianceNormalization", "c", "y")],
+      [const("t", 1, 2, 3), ints("s", 1, 3, 4, 5), ints("k", -1), ints("p", 7, 2)], opset=20)
+write("places", [node("MaxPool", "x", "a i", kernel_shape=[2, 2], strides=[2, 2]), node("MaxUnpool", "a i", "b", kernel_shape=[2, 2], strides=[2, 2]),
+                 node("DeformConv", "b w o", "c"), node("Reshape", "c r", "d"), node("Col2Im", "d e f", "g"), node("GlobalLpPool", "g", "y")],
+      [const("w", 2, 3, 2, 2), const("o", 1, 8, 5, 5), ints("r", 1, 2, 25), ints("e", 5, 5), ints("f", 1, 1)], opset=19)
+
+
+def number(name, value):
+    return numpy_helper.from_array(np.array(value, np.float32), name)
+
+
+# What the passes look for: numbers and shapes that a mutation may bend.
+write("spelled", [node("Conv", "x w", "a"), node("Add", "a three", "b"), node("Clip", "b zero six", "c"), node("Mul", "a c", "d"), node("Div", "d six", "e"),
+                  node("Neg", "e", "f"), node("Relu", "f", "g"), node("Mul", "g s", "h"), node("Relu", "e", "i"), node("Add", "i h")],
+      [const("w", 4, 3, 3, 3), const("s", 4, 1, 1), number("three", 3), number("zero", 0), number("six", 6)])
+write("unit", [node("ReduceL2", "x", "l", axes=[1]), node("Clip", "l e", "c"), node("Shape", "x", "s"), node("Expand", "c s", "t"), node("Div", "x t")], [number("e", 0.1)])
+write("turned", [node("Transpose", "x", "a", perm=[0, 2, 3, 1]), node("Mul", "a s", "b"), node("Pad", "b p", "c"), node("Concat", "c c", "d", axis=3),
+                 node("ReduceMean", "d", "e", axes=[1, 2], keepdims=1), node("Transpose", "e", perm=[0, 3, 1, 2])], [const("s", 3), ints("p", 0, 1, 0, 0, 0, 0, 1, 0)])
+write("response", [node("Mul", "x x", "q"), node("Unsqueeze", "q one", "u"), node("Pad", "u p", "v"), node("AveragePool", "v", "m", kernel_shape=[3, 1, 1]),
+                   node("Squeeze", "m one", "s"), node("Add", "s k", "t"), node("Pow", "t b", "d"), node("Div", "x d")],
+      [ints("one", 1), ints("p", 0, 0, 1, 0, 0, 0, 0, 1, 0, 0), number("k", 1), number("b", 0.75)])
+write("local", [node("Gather", "x i", "a", axis=2), node("Gather", "a i", "b", axis=4), node("Transpose", "b", "c", perm=[0, 1, 2, 4, 3, 5]), node("Reshape", "c f", "d"),
+                node("Einsum", "d w", "e", equation="npl,lfp->nfl"), node("Reshape", "e g", "h"), node("Add", "h s", "j"), node("Relu", "j")],
+      [numpy_helper.from_array(np.array([[0, 2, 4], [1, 3, 5]], np.int64), "i"), ints("f", 1, 12, 9), ints("g", 1, 2, 3, 3), const("w", 9, 2, 12), const("s", 2, 3, 3)])
+write("parts", [node("Split", "x", "a b c", axis=1), node("Exp", "a", "d"), node("Concat", "d b", "e", axis=1), node("Slice", "e s t o", "f"), node("Concat", "f c e", axis=1)],
+      [ints("s", 1), ints("t", 2), ints("o", 1)])
+write("before", [node("Sub", "x k", "a"), node("Mul", "a s", "b"), node("Conv", "b w", "c"), node("Pad", "c p", "d"), node("AveragePool", "d", kernel_shape=[2, 2])],
+      [number("k", 0.5), const("s", 3, 1, 1), const("w", 4, 3, 3, 3), ints("p", 0, 0, 1, 0, 0, 0, 0, 1)])

@@ -1,4 +1,4 @@
-"""Write the seeds of fuzz_dlib_recogniser, fuzz_dlib_shape, fuzz_dlib_hog and fuzz_caffe: tiny files in the formats of dlib and Caffe, made of nothing.
+"""Write the seeds of fuzz_dlib_recogniser, fuzz_dlib_mmod, fuzz_dlib_shape, fuzz_dlib_hog and fuzz_caffe: tiny files in the formats of dlib and Caffe, made of nothing.
 
     python tools/golden/model_seeds.py tests/fuzz/corpus
 """
@@ -65,6 +65,16 @@ def recogniser_start():
     out += b"".join(map(integer, (7, 7, 2, 2, 0, 0))) + shape * 2 + real(1) * 4 + state + integer(1)
     out += text("affine_") + tensor(64) + shape * 2 + integer(0) + state + text("relu_") + state
     return out + text("max_pool_2") + b"".join(map(integer, (3, 3, 2, 2, 0, 0))) + state
+
+
+def mmod_start():
+    """loss_mmod with its options, the input, and the first convolution with its batch norm."""
+    state, shape = b"110" + tensor(0) * 3, b"".join(map(integer, (1, 16, 3, 5, 5)))
+    out = integer(1) + text("loss_mmod_") + integer(1) + integer(80) * 2 + real(1) * 2 + b"".join(map(real, (0.5, 0.25, 0.75, 0.5, 1)))
+    out += integer(2) * 18 + integer(3) + text("input_rgb_image_pyramid") + b"".join(map(real, (122.782, 117.001, 104.298)))
+    out += text("con_4") + tensor(16 * 75 + 16) + b"".join(map(integer, (16, 5, 5, 2, 2, 0, 0))) + shape * 2 + real(1) * 4 + state + integer(1)
+    out += text("bn_con2") + tensor(32) + shape * 2 + tensor(0) * 2 + tensor(16) * 2 + integer(1000) * 2 + real(1) * 4 + real(0.0001) + state
+    return out + text("relu_") + state
 
 
 # ---- Caffe: a prototxt with its length before it, then the caffemodel ----
@@ -135,6 +145,7 @@ def main(corpus):
         "dlib_hog/one_filter": detector(),
         "dlib_recogniser/head": recogniser_head(),
         "dlib_recogniser/first_layers": recogniser_start(),
+        "dlib_mmod/first_layers": mmod_start(),
         "caffe/ssd": ssd(),
         "caffe/classifier": classifier(),
     }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Record every golden of tests/golden anew. Two virtual environments under build/golden: the two packages that bring a module named
-# retinaface exclude each other.
+# Record every golden of tests/golden anew. Four virtual environments under build/golden: the two packages that bring a module
+# named retinaface exclude each other, TensorFlow is wanted by two scripts alone, and MediaPipe by two.
 #   [DATA=../shared/data] [WEIGHTS=~/.deepface/weights] tools/golden/record.sh
 set -eu
 cd "$(dirname "$0")/../.."
@@ -19,12 +19,21 @@ venv() {  # venv NAME REQUIREMENTS: prints its Python
 mkdir -p build/golden
 peers=$(venv peers $here/requirements.txt)
 upstream=$(venv upstream $here/requirements-upstream.txt)
+mediapipe=$(venv mediapipe $here/requirements-mediapipe.txt)
+tensorflow=$(venv tensorflow $here/requirements-mtcnn.txt)
 for n in 5 68; do
     case $n in 5) name=dlib_points photos=240 ;; *) name=dlib_points_68 photos=40 ;; esac
     "$peers" $here/dlib_points.py "$data/lfw_dev/images" "$weights/shape_predictor_${n}_face_landmarks.dat" $photos >build/golden/$name.csv
     mv build/golden/$name.csv tests/golden/$name.csv
 done
-for script in dlib_embeddings retinaface_faces ssd_faces opencv_faces dlib_faces network_outputs; do
+for script in dlib_embeddings retinaface_faces ssd_faces opencv_faces dlib_faces dlib_cnn_faces network_outputs; do
     "$peers" $here/$script.py --data "$data" --weights "$weights"
 done
-"$upstream" $here/upstream_stages.py --data "$data" --weights "$weights"
+for script in upstream_stages yunet_centerface_faces heads_faces; do
+    "$upstream" $here/$script.py --data "$data" --weights "$weights"
+done
+"$tensorflow" $here/mtcnn_faces.py --data "$data" --weights "$weights"
+"$tensorflow" $here/tfjs_outputs.py
+for script in mediapipe_faces facemesh_points; do
+    "$mediapipe" $here/$script.py --data "$data" --weights "$weights"
+done

@@ -11,13 +11,15 @@ TEST(defaults_are_those_of_the_header)
     assert_string_equal(o.normalization, "base");
     assert_string_equal(o.metric, "cosine");
     CHECK(isnan(o.threshold) && isnan(o.score));
-    CHECK(o.expand == 0 && o.max_faces == 0 && o.min_face == 0 && o.detect_size == 0 && o.enforce && o.flip);
+    CHECK(o.expand == 0 && o.max_faces == 0 && o.min_face == 0 && o.detect_size == 0 && o.enforce && o.flip && !o.mask);
+    assert_string_equal(o.landmarks, "none");
+    assert_string_equal(o.rotate, "none");
 }
 
 TEST(the_table_covers_every_field_in_order)
 {
     const char *names[] = {"detector", "align", "model", "normalization", "metric", "threshold", "score", "expand",
-                           "max_faces", "min_face", "detect_size", "enforce", "flip"};
+                           "max_faces", "min_face", "detect_size", "enforce", "flip", "landmarks", "mask", "rotate"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK(df_option_at(i) != NULL);
         assert_string_equal(df_option_at(i)->name, names[i]);

@@ -3,6 +3,7 @@
  *     const char *text = "const w 8,3,3,3\n"                      random float32 in -0.5..0.5
  *                        "const v 8 positive\n"                   in 0.5..1.5
  *                        "ints s 1,-1\n"
+ *                        "number k 0.5\n"                        one float32
  *                        "Conv x,w > y | pads:1,1,1,1 group:1\n"  ints; `alpha:=0.5` a float, `mode:'linear'` a string
  *
  * Inputs and outputs are given to graph_of. */
@@ -74,6 +75,12 @@ static inline df_status text_line(df_graph *g, char *line, df_error *err)
         DF_TRY(df__graph_add_f32(g, words[1], (int)rank, dims, &data, err));
         for (int64_t i = 0, count = df__tensor_count(&g->consts[g->n_consts - 1].tensor); i < count; i++)
             data[i] = random_float() - (n > 3 ? -0.5f : 0.5f);
+        goto done;
+    }
+    if (strcmp(words[0], "number") == 0) {
+        float *data;
+        DF_TRY(df__graph_add_f32(g, words[1], 0, dims, &data, err));
+        *data = strtof(words[2], NULL);
         goto done;
     }
     if (strcmp(words[0], "ints") == 0) {

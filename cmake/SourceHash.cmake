@@ -1,0 +1,10 @@
+# cmake -DDIR=folder -DNAME=MACRO -DOUT=header.h -P SourceHash.cmake: a header with the hash of all C files of a folder.
+file(GLOB files ${DIR}/*.c ${DIR}/*.h)
+list(SORT files)
+set(all "")
+foreach(file ${files})
+  file(SHA256 ${file} hash)
+  string(APPEND all ${hash})
+endforeach()
+string(SHA256 hash "${all}")
+file(WRITE ${OUT} "#define ${NAME} \"${hash}\"\n")

@@ -1,0 +1,141 @@
+/* kernel_dots.c - a few rows times a constant matrix: the time goes into reading the matrix once, so each of its columns lies in one piece, in
+ * bfloat16 where that is allowed, and threads take ranges of columns. Also for a convolution whose window is the whole photo. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/threads.h"
+#include "nn/half.h"
+#include "nn/kernel.h"
+#include "nn/lanes.h"
+
+enum { MAX_ROWS = 8, MAX_PARTS = 64, LINE = 64, COLUMNS = 4 /* taken at once */, TILE = 16 };
+static const int64_t least_bytes = 256 << 10; /* of the matrix, to be worth a thread */
+
+typedef struct dots {
+    df_kernel       base;
+    df_num          num;
+    int64_t         m, k, n, padded; /* length of a column with zeros behind, to whole lines */
+    int             parts;
+    df_weights_at   weights;
+    float          *bias;
+    const df_fused *fused;
+} dots;
+
+static void dots_free(df_kernel *base)
+{
+    dots *d = (dots *)base;
+    free(d->weights.own);
+    free(d->bias);
+    free(d);
+}
+
+typedef struct work { const dots *d; const void *x; float *y; } work;
+
+static int64_t first_of(const dots *d, size_t part) { return d->n * (int64_t)part / d->parts / COLUMNS * COLUMNS; }
+
+static void run_part(void *arg, size_t i, int worker)
+{
+    const work *w = arg;
+    const dots *d = w->d;
+    const df_lanes *lanes = df__lanes();
+    int64_t first = first_of(d, i), end = (int)i + 1 < d->parts ? first_of(d, i + 1) : d->n;
+    size_t size = df__num_size(d->num);
+    (void)worker;
+    for (int64_t c = first; c < end; c += COLUMNS) {
+        int64_t columns = end - c < COLUMNS ? end - c : COLUMNS;
+        const char *matrix = (const char *)d->weights.data + (size_t)(c * d->padded) * size;
+        for (int64_t r = 0; r < d->m; r++) {
+            const char *x = (const char *)w->x + (size_t)(r * d->padded) * size;
+            float *y = w->y + r * d->n + c;
+            if (d->num == DF_NUM_BF16)
+                lanes->dots_bf16((const uint16_t *)(const void *)matrix, (const uint16_t *)(const void *)x, d->padded, columns, y);
+            else
+                lanes->dots((const float *)(const void *)matrix, (const float *)(const void *)x, d->padded, columns, y);
+            for (int64_t k = 0; d->bias && k < columns; k++)
+                y[k] += d->bias[c + k];
+        }
+    }
+}
+
+static df_status dots_run(const df_kernel *base, const df_call *call, const df_exec *exec)
+{
+    const dots *d = (const dots *)base;
+    const float *x = call->in[0].data;
+    size_t row = (size_t)d->padded * df__num_size(d->num), used = (size_t)d->k * df__num_size(d->num);
+    for (int64_t r = 0; r < d->m; r++) {
+        char *to = (char *)exec->scratch + (size_t)r * row;
+        if (d->num == DF_NUM_BF16)
+            df__lanes()->to_bf16(x + r * d->k, (uint16_t *)(void *)to, d->k);
+        else
+            memcpy(to, x + r * d->k, used);
+        memset(to + used, 0, row - used);
+    }
+    work w = {d, exec->scratch, call->out[0].data};
+    df__parallel_for((size_t)d->parts, exec->threads, run_part, &w);
+    if (d->fused && d->fused->n_post)
+        df__fused_apply(call, d->fused, false);
+    return DF_OK;
+}
+
+typedef struct filling { const dots *d; const df_dots_job *job; const float *scale; } filling;
+
+/* Column c of the matrix, element by element in the order of the input. Tiles of columns: they may be neighbours in the file. */
+static bool fill(void *arg, void *out)
+{
+    const filling *f = arg;
+    const df_dots_job *job = f->job;
+    const dots *d = f->d;
+    size_t size = df__num_size(d->num);
+    memset(out, 0, (size_t)(d->n * d->padded) * size);
+    for (int64_t c = 0; c < d->n; c += TILE)
+        for (int64_t i = 0; i < d->k; i++) {
+            int64_t a = i / (job->dims[1] * job->dims[2]), b = i / job->dims[2] % job->dims[1], e = i % job->dims[2];
+            int64_t from = a * job->steps[0] + b * job->steps[1] + e * job->steps[2];
+            for (int64_t t = c; t < c + TILE && t < d->n; t++) {
+                float v;
+                memcpy(&v, (const char *)job->matrix + (size_t)(from + t * job->step_n) * sizeof v, sizeof v);
+                v = f->scale ? v * f->scale[t] : v;
+                char *to = (char *)out + (size_t)(t * d->padded + i) * size;
+                if (d->num == DF_NUM_BF16)
+                    df__f32_to_halves(DF_BF16, &v, to, 1);
+                else
+                    memcpy(to, &v, sizeof v);
+            }
+        }
+    return true;
+}
+
+df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *fused, df_packer *packer, bool trial, df_kernel **out)
+{
+    df_status st = DF_OK;
+    *out = NULL;
+    if (job->m > MAX_ROWS || job->m < 1 || job->n < COLUMNS || job->k > INT32_MAX || job->n > INT32_MAX || job->k * job->n < 1 << 14)
+        return DF_OK;
+    dots *d = calloc(1, sizeof *d);
+    if (!d)
+        return df__no_memory(call->err, "kernel", sizeof *d);
+    d->num = df__half_products(call) ? DF_NUM_BF16 : DF_NUM_F32;
+    d->m = job->m;
+    d->k = job->k;
+    d->n = job->n;
+    d->fused = fused;
+    int64_t size = (int64_t)df__num_size(d->num), per_line = LINE / size;
+    d->padded = (job->k + per_line - 1) / per_line * per_line;
+    int64_t bytes = d->padded * d->n * size, parts = bytes / least_bytes < call->threads ? bytes / least_bytes : call->threads;
+    d->parts = (int)(parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts);
+    d->base = (df_kernel){.run = dots_run, .free = dots_free, .scratch_bytes = (size_t)(d->m * d->padded * size),
+                          .name = d->num == DF_NUM_BF16 ? "dots bf16" : "dots f32"};
+    const float *scale = fused ? fused->scale : NULL;
+    df_pack_key key = df__weights_key(call, d->base.name, scale, d->n);
+    df__pack_key_add(&key, (int64_t[]){job->step_n, job->steps[0], job->steps[1], job->steps[2]}, 4 * sizeof(int64_t));
+    df__pack_key_add(&key, job->dims, sizeof job->dims); /* one matrix may be read in several ways */
+    filling f = {d, job, scale};
+    DF_TRY(df__weights_place(call, packer, trial, &key, (size_t)bytes, fill, &f, &d->weights));
+    DF_TRY(df__bias_new(call, job->bias, fused, d->n, &d->bias));
+    *out = &d->base;
+    d = NULL;
+done:
+    if (d)
+        dots_free(&d->base);
+    return st;
+}

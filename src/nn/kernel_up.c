@@ -1,0 +1,227 @@
+/* kernel_up.c - a transposed convolution whose windows do not overlap (stride = kernel, no padding): each pixel becomes a patch of its own, by one
+ * product of matrices, in blocks that stay in the second cache. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/simd.h"
+#include "core/threads.h"
+#include "nn/kernel.h"
+#include "nn/lanes.h"
+
+enum { MAX_WORKERS = 64, BLOCK_BYTES = 400 << 10, LEAST = 32, LINE = 64 };
+
+typedef struct up {
+    df_kernel       base;
+    df_num          num;
+    df_window       w;
+    int64_t         outs, taps, pixels, block, n_blocks;
+    df_prim        *full, *rest;
+    size_t          src_bytes, dst_bytes, each; /* scratch of a worker: converted input, patches, oneDNN's */
+    df_weights_at   weights;
+    float          *bias;
+    const df_fused *fused;
+    bool            depthwise;   /* a channel of its own for each: no product */
+    bool            posts_after; /* the tails take whole vectors of channels alone */
+} up;
+
+static void up_free(df_kernel *base)
+{
+    up *u = (up *)base;
+    df__prim_free(u->full);
+    df__prim_free(u->rest);
+    free(u->weights.own);
+    free(u->bias);
+    free(u);
+}
+
+typedef struct work {
+    const up      *u;
+    const df_call *call;
+    char          *scratch;
+    df_status      st[MAX_WORKERS];
+    df_error       err[MAX_WORKERS];
+} work;
+
+DF_CLONES static void copy_and_add(const float *x, const float *bias, int64_t pixels, int64_t channels, float *y)
+{
+    for (int64_t p = 0; p < pixels; p++, x += channels, y += channels)
+        for (int64_t c = 0; c < channels; c++)
+            y[c] = bias ? x[c] + bias[c] : x[c];
+}
+
+/* A patch lies [row][column][channel]; its rows are runs of the output. */
+static void lay(const up *u, const float *patch, int64_t pixel, float *y, const df_call *call)
+{
+    const df_window *w = &u->w;
+    int64_t each = w->in[0] * w->in[1], photo = pixel / each, row = pixel % each / w->in[1], column = pixel % w->in[1], run = w->kernel[1] * u->outs;
+    for (int64_t a = 0; a < w->kernel[0]; a++) {
+        int64_t to = ((photo * w->out[0] + row * w->kernel[0] + a) * w->out[1] + column * w->kernel[1]) * u->outs;
+        if (u->posts_after) {
+            copy_and_add(patch + a * run, u->bias, w->kernel[1], u->outs, y + to);
+            continue;
+        }
+        memcpy(y + to, patch + a * run, (size_t)run * sizeof *y);
+        df_tail tail = {.bias = u->bias, .fused = u->fused};
+        df__add_inputs(call, u->fused, to, tail.add);
+        df__lanes()->scaled_tail(y + to, w->kernel[1], u->outs, 1, &tail);
+    }
+}
+
+DF_CLONES static void spread(const float *x, const float *weights, int64_t taps, int64_t channels, float *patch)
+{
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t c = 0; c < channels; c++)
+            patch[t * channels + c] = x[c] * weights[t * channels + c];
+}
+
+static void run_block(void *arg, size_t i, int worker)
+{
+    work *job = arg;
+    const up *u = job->u;
+    char *scratch = job->scratch + (size_t)worker * u->each;
+    int64_t first = (int64_t)i * u->block, count = u->pixels - first < u->block ? u->pixels - first : u->block;
+    const float *x = (const float *)job->call->in[0].data + first * u->w.c;
+    float *patches = (float *)(void *)(scratch + u->src_bytes);
+    df_prim_args args = {.src = x, .weights = u->weights.data, .dst = patches, .scratch = scratch + u->src_bytes + u->dst_bytes};
+    if (u->num == DF_NUM_BF16) {
+        df__lanes()->to_bf16(x, (uint16_t *)(void *)scratch, count * u->w.c);
+        args.src = scratch;
+    }
+    df_status st = DF_OK;
+    if (!u->depthwise)
+        st = df__prim_run(count == u->block ? u->full : u->rest, &args, &job->err[worker]);
+    for (int64_t p = 0; p < count && u->depthwise; p++)
+        spread(x + p * u->w.c, u->weights.data, u->taps, u->w.c, patches + p * u->taps * u->outs);
+    if (st != DF_OK)
+        job->st[worker] = st;
+    for (int64_t p = 0; p < count && st == DF_OK; p++)
+        lay(u, patches + p * u->taps * u->outs, first + p, job->call->out[0].data, job->call);
+}
+
+static df_status up_run(const df_kernel *base, const df_call *call, const df_exec *exec)
+{
+    const up *u = (const up *)base;
+    int workers = exec->threads < MAX_WORKERS ? exec->threads : MAX_WORKERS;
+    df_arena_mark mark = df__arena_mark(call->scratch);
+    work *job = df__arena_calloc(call->scratch, 1, sizeof *job);
+    df_status st = DF_OK;
+    if (!job)
+        return df__no_memory(call->err, "kernel", sizeof *job);
+    job->u = u;
+    job->call = call;
+    job->scratch = exec->scratch;
+    df__parallel_for((size_t)u->n_blocks, u->n_blocks < workers ? (int)u->n_blocks : workers, run_block, job);
+    for (int i = 0; i < workers && st == DF_OK; i++)
+        if (job->st[i] != DF_OK)
+            st = df__call_fail(call, job->st[i], "%s", job->err[i].message);
+    df__arena_release(call->scratch, mark);
+    if (st == DF_OK && u->posts_after && u->fused)
+        df__fused_apply(call, u->fused, false);
+    return st;
+}
+
+/* ---- compilation ---- */
+
+typedef struct filling { const df_conv *conv; const up *u; } filling;
+
+/* [c][out][row][column] to [c][row][column][out], each output channel times its scale, then into oneDNN's layout. */
+static bool fill(void *arg, void *out)
+{
+    const filling *f = arg;
+    const up *u = f->u;
+    const float *scale = f->conv->fused ? f->conv->fused->scale : NULL;
+    const char *from = f->conv->call->in[1].data;
+    int64_t width = u->taps * u->outs;
+    if (u->depthwise) { /* [c][1][taps] to [taps][c] */
+        for (int64_t i = 0; i < width; i++) {
+            float v;
+            memcpy(&v, from + (size_t)(i % u->outs * u->taps + i / u->outs) * sizeof v, sizeof v);
+            ((float *)out)[i] = scale ? v * scale[i % u->outs] : v;
+        }
+        return true;
+    }
+    float *plain = malloc((size_t)(u->w.c * width) * sizeof *plain);
+    if (!plain)
+        return false;
+    for (int64_t c = 0; c < u->w.c; c++)
+        for (int64_t o = 0; o < u->outs; o++)
+            for (int64_t t = 0; t < u->taps; t++) {
+                float v;
+                memcpy(&v, from + (size_t)((c * u->outs + o) * u->taps + t) * sizeof v, sizeof v);
+                plain[c * width + t * u->outs + o] = scale ? v * scale[o] : v;
+            }
+    bool ok = df__prim_pack(u->full, plain, (const int64_t[]){u->w.c * width, width, 1}, NULL, 0, out);
+    free(plain);
+    return ok;
+}
+
+static bool applies(const df_conv *conv)
+{
+    const df_call *call = conv->call;
+    const df_window *w = conv->w;
+    bool apart = conv->transposed && w->space == 2 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
+                 (conv->group == 1 || (conv->group == w->c && call->in[1].dims[1] == 1));
+    for (int i = 0; i < 2 && apart; i++)
+        apart = w->kernel[i] == w->stride[i] && w->dilation[i] == 1 && w->pad[i] == 0 && w->out[i] == w->in[i] * w->kernel[i] && w->kernel[i] <= 16;
+    return apart;
+}
+
+static df_status make(const df_conv *conv, up *u)
+{
+    df_status st = DF_OK;
+    const df_call *call = conv->call;
+    size_t size = df__num_size(u->num);
+    int64_t width = u->taps * u->outs, most = BLOCK_BYTES / (width * 4), last;
+    most = most < LEAST ? LEAST : most;
+    u->n_blocks = (u->pixels + most - 1) / most;
+    if (u->n_blocks < call->threads && u->pixels >= LEAST * call->threads)
+        u->n_blocks = call->threads;
+    u->block = (u->pixels + u->n_blocks - 1) / u->n_blocks;
+    u->n_blocks = (u->pixels + u->block - 1) / u->block;
+    last = u->pixels - (u->n_blocks - 1) * u->block;
+    if (!u->depthwise) {
+        DF_TRY(df__prim_batched(&(df_batched_job){1, u->block, u->w.c, width, u->num, false}, NULL, &u->full, call->err));
+        if (u->full && last != u->block)
+            DF_TRY(df__prim_batched(&(df_batched_job){1, last, u->w.c, width, u->num, false}, u->full, &u->rest, call->err));
+        if (!u->full || (last != u->block && !u->rest))
+            return DF_OK;
+    }
+    u->src_bytes = u->num == DF_NUM_BF16 ? ((size_t)(u->block * u->w.c) * size + LINE - 1) & ~(size_t)(LINE - 1) : 0;
+    u->dst_bytes = ((size_t)(u->block * width) * sizeof(float) + LINE - 1) & ~(size_t)(LINE - 1);
+    size_t own = u->full ? df__prim_scratch_bytes(u->full) : 0, own_rest = u->rest ? df__prim_scratch_bytes(u->rest) : 0;
+    u->each = u->src_bytes + u->dst_bytes + (own > own_rest ? own : own_rest);
+    int64_t workers = call->threads < u->n_blocks ? call->threads : u->n_blocks;
+    u->base = (df_kernel){.run = up_run, .free = up_free, .scratch_bytes = u->each * (size_t)(workers < MAX_WORKERS ? workers : MAX_WORKERS),
+                          .name = u->num == DF_NUM_BF16 ? "patches bf16" : "patches f32"};
+    const float *scale = conv->fused ? conv->fused->scale : NULL;
+    df_pack_key key = df__weights_key(call, u->base.name, scale, u->outs);
+    if (u->full)
+        df__prim_layout(u->full, &key);
+    filling f = {conv, u};
+    size_t bytes = u->full ? df__prim_weight_bytes(u->full) : (size_t)width * sizeof(float);
+    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, bytes, fill, &f, &u->weights));
+    DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, u->outs, &u->bias));
+done:
+    return st;
+}
+
+df_status df__conv_up(const df_conv *conv, df_kernel **out)
+{
+    *out = NULL;
+    if (!applies(conv))
+        return DF_OK;
+    up *u = calloc(1, sizeof *u);
+    if (!u)
+        return df__no_memory(conv->call->err, "kernel", sizeof *u);
+    bool depthwise = conv->group > 1;
+    *u = (up){.num = !depthwise && df__half_products(conv->call) ? DF_NUM_BF16 : DF_NUM_F32, .w = *conv->w, .fused = conv->fused,
+              .depthwise = depthwise, .outs = depthwise ? conv->w->c : conv->call->in[1].dims[1], .taps = conv->w->kernel[0] * conv->w->kernel[1],
+              .pixels = conv->w->n * conv->w->in[0] * conv->w->in[1]};
+    u->posts_after = u->outs % DF_LANES_MOST != 0 || !df__lanes_know(conv->fused);
+    df_status st = make(conv, u);
+    if (st == DF_OK && u->weights.data)
+        *out = &u->base;
+    else
+        up_free(&u->base);
+    return st;
+}

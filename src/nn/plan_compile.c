@@ -1,0 +1,112 @@
+/* plan_compile.c - a kernel for every step of a lowered plan that has one for its shapes. */
+#include <string.h>
+
+#include "core/threads.h"
+#include "nn/plan.h"
+
+enum { MAX_CREW = 8 }; /* threads that make kernels together */
+
+typedef struct making {
+    df_plan   *plan;
+    df_packer *packer;
+    df_error  *err;
+} making;
+
+static df_tensor tensor_of(const df_plan *plan, int slot)
+{
+    if (slot < 0)
+        return (df_tensor){.rank = -1};
+    const df_slot *s = &plan->slots[slot], *root = &plan->slots[s->root];
+    df_tensor t = s->t;
+    t.data = root->place == DF_PLACE_CONST && root->t.data ? (char *)root->t.data + s->offset : NULL;
+    return t;
+}
+
+/* Kernels of plain C read constants where they lie: aligned. */
+static df_status align_constant(making *l, int slot)
+{
+    if (slot < 0)
+        return DF_OK;
+    df_slot *root = &l->plan->slots[l->plan->slots[slot].root];
+    size_t size = df__dtype_size(root->t.type);
+    if (root->place != DF_PLACE_CONST || (uintptr_t)root->t.data % size == 0)
+        return DF_OK;
+    size_t bytes = df__tensor_bytes(&root->t);
+    void *to = df__arena_alloc(&l->plan->program.arena, bytes);
+    if (!to)
+        return df__no_memory(l->err, l->plan->program.label, bytes);
+    memcpy(to, root->t.data, bytes);
+    root->t.data = to;
+    return DF_OK;
+}
+
+static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
+{
+    df_status st = DF_OK;
+    df_arena scratch = {0};
+    if (!s->op->compile)
+        return DF_OK;
+    df_tensor *tensors = df__arena_alloc(&scratch, (s->n_in + s->n_out) * sizeof *tensors);
+    if (!tensors)
+        DF_TRY(df__no_memory(err, l->plan->program.label, (s->n_in + s->n_out) * sizeof *tensors));
+    for (size_t i = 0; i < s->n_in + s->n_out; i++) {
+        tensors[i] = tensor_of(l->plan, l->plan->refs[s->in + i]);
+        if (i < s->n_in && tensors[i].rank < 0)
+            tensors[i] = (df_tensor){0};
+    }
+    df_call call = {.node = s->node, .opset = l->plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
+                    .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = l->plan->precision, .advantage = l->plan->advantage,
+                    .threads = l->plan->threads, .scratch = &scratch, .limits = &l->plan->program.limits, .err = err};
+    st = s->op->compile(&call, s->fused, l->packer, &s->kernel);
+done:
+    if (st != DF_OK) {
+        df_step step = {.node = s->node};
+        df__step_blame(&l->plan->program, &step, err);
+    }
+    df__arena_free(&scratch);
+    return st;
+}
+
+/* What one thread of compile_all met first. */
+typedef struct mishap { df_status st; size_t step; df_error err; } mishap;
+typedef struct crew { const making *l; mishap met[MAX_CREW]; } crew;
+
+static void compile_one(void *arg, size_t i, int worker)
+{
+    crew *c = arg;
+    mishap *m = &c->met[worker];
+    df_error err = {0};
+    df_status st = compile_step(c->l, &c->l->plan->steps[i], &err);
+    if (st != DF_OK && (m->st == DF_OK || i < m->step))
+        *m = (mishap){st, i, err};
+}
+
+/* Making kernels takes longer than a first run: all threads that the run may use take part. */
+df_status df__plan_compile(df_plan *plan, df_packer *packer, df_error *err)
+{
+    making own = {plan, packer, err}, *l = &own;
+    df_status st = DF_OK;
+    crew *c = df__arena_calloc(&l->plan->program.arena, 1, sizeof *c);
+    if (!c)
+        return df__no_memory(l->err, l->plan->program.label, sizeof *c);
+    c->l = l;
+    df__parallel_for(plan->n_steps, plan->threads < MAX_CREW ? plan->threads : MAX_CREW, compile_one, c);
+    const mishap *first = NULL;
+    for (int i = 0; i < MAX_CREW; i++)
+        if (c->met[i].st != DF_OK && (!first || c->met[i].step < first->step))
+            first = &c->met[i];
+    if (first) {
+        if (l->err)
+            *l->err = first->err;
+        return first->st;
+    }
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const df_plan_step *s = &plan->steps[i];
+        if (s->kernel && s->kernel->scratch_bytes > plan->kernel_bytes)
+            plan->kernel_bytes = s->kernel->scratch_bytes;
+        for (size_t k = 0; k < s->n_in && !s->kernel; k++)
+            DF_TRY(align_constant(l, plan->refs[s->in + k]));
+    }
+done:
+    return st;
+}

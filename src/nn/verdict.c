@@ -1,0 +1,68 @@
+/* verdict.c - see verdict.h. */
+#include "nn/verdict.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LEAST = 16 };
+
+static df_status noise(const df_tensor *shapes, size_t n, df_arena *arena, df_tensor **out, df_error *err)
+{
+    uint32_t state = 1;
+    *out = df__arena_calloc(arena, n + 1, sizeof **out);
+    if (!*out)
+        return df__no_memory(err, "noise", n * sizeof **out);
+    for (size_t i = 0; i < n; i++) {
+        df_tensor *t = &(*out)[i];
+        *t = shapes[i];
+        t->data = df__arena_calloc(arena, 1, df__tensor_bytes(t));
+        if (!t->data)
+            return df__no_memory(err, "noise", df__tensor_bytes(t));
+        for (int64_t k = 0; t->type == DF_F32 && k < df__tensor_count(t); k++) {
+            state = state * 1664525 + 1013904223; /* Numerical Recipes' generator */
+            ((float *)t->data)[k] = (float)(state >> 8) / 16777216.0f;
+        }
+    }
+    return DF_OK;
+}
+
+/* Of a photo each: the first dimension counts them. */
+static double cosine_of(const df_tensor *a, const df_tensor *b)
+{
+    int64_t n = df__tensor_count(a), rows = a->rank > 1 && a->dims[0] > 0 ? a->dims[0] : 1, each = n / rows;
+    double least = 1;
+    if (a->type != DF_F32 || each < LEAST)
+        return 1;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *x = (const float *)a->data + r * each, *y = (const float *)b->data + r * each;
+        double xx = 0, yy = 0, xy = 0;
+        for (int64_t i = 0; i < each; i++) {
+            xx += (double)x[i] * (double)x[i];
+            yy += (double)y[i] * (double)y[i];
+            xy += (double)x[i] * (double)y[i];
+        }
+        double c = xy / sqrt(xx * yy);
+        if (isfinite(xx) && xx > 0 && !(c >= least)) /* not a number: the fast one broke */
+            least = isnan(c) ? -1 : c;
+    }
+    return least;
+}
+
+df_status df__plans_cosine(df_plan *exact, df_plan *fast, const df_tensor *in, size_t n_in, double *cosine, df_error *err)
+{
+    df_status st = DF_OK;
+    df_arena arena = {0};
+    size_t n = exact->program.main.n_outputs;
+    df_tensor *inputs, *a = df__arena_calloc(&arena, n + 1, sizeof *a), *b = df__arena_calloc(&arena, n + 1, sizeof *b);
+    *cosine = 1;
+    if (!a || !b)
+        DF_TRY(df__no_memory(err, "outputs", n * sizeof *a));
+    DF_TRY(noise(in, n_in, &arena, &inputs, err));
+    DF_TRY(df__plan_run(exact, inputs, a, &arena, NULL, err));
+    DF_TRY(df__plan_run(fast, inputs, b, &arena, NULL, err));
+    for (size_t i = 0; i < n; i++)
+        *cosine = fmin(*cosine, cosine_of(&a[i], &b[i]));
+done:
+    df__arena_free(&arena);
+    return st;
+}

@@ -1,0 +1,222 @@
+/* test_kernel_conv.c - each way to compute a convolution beside the operator's plain C: shapes, posts, threads. */
+#include "kernel_check.h"
+
+static const int thread_counts[] = {1, 2, 3, 8};
+
+static void check_all(const shape *s, size_t n)
+{
+    int applied[W_WAYS] = {0};
+    for (size_t i = 0; i < n; i++) {
+        layer l;
+        layer_conv(&l, &s[i]);
+        for (int w = 0; w < W_WAYS; w++)
+            for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++)
+                applied[w] += check_way(&l, (way)w, thread_counts[t]);
+        layer_free(&l);
+    }
+    CHECK(applied[W_DIRECT] > 0);
+}
+#define CHECK_ALL(table) check_all(table, sizeof table / sizeof *table)
+
+TEST(windows_of_every_kind)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 16, .k = 16, .in = {1, 1}, .kernel = {1, 1}},
+        {.n = 1, .c = 16, .k = 32, .in = {1, 1}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu"},
+        {.n = 3, .c = 32, .k = 16, .in = {2, 1}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu", .affine = true},
+        {.n = 2, .c = 48, .k = 64, .in = {17, 13}, .kernel = {1, 1}, .posts = "clip", .no_bias = true},
+        {.n = 1, .c = 32, .k = 48, .in = {29, 23}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu add"},
+        {.n = 1, .c = 32, .k = 32, .in = {9, 31}, .kernel = {3, 3}, .pad = {0, 1}, .end = {1, 0}, .posts = "add relu", .affine = true},
+        {.n = 1, .c = 64, .k = 16, .in = {31, 30}, .kernel = {3, 3}, .posts = "leaky", .no_bias = true, .affine = true},
+        {.n = 2, .c = 16, .k = 32, .in = {21, 19}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "prelu"},
+        {.n = 1, .c = 16, .k = 32, .in = {20, 22}, .kernel = {3, 3}, .pad = {0, 0}, .end = {1, 1}, .stride = {2, 2}, .posts = "relu"},
+        {.n = 1, .c = 32, .k = 32, .in = {19, 18}, .kernel = {3, 3}, .pad = {2, 2}, .end = {2, 2}, .dilation = {2, 2}, .posts = "relu"},
+        {.n = 1, .c = 16, .k = 16, .in = {15, 22}, .kernel = {5, 5}, .pad = {2, 2}, .end = {2, 2}, .posts = "relu6"},
+        {.n = 1, .c = 16, .k = 32, .in = {33, 30}, .kernel = {7, 7}, .pad = {3, 3}, .end = {3, 3}, .stride = {2, 2}, .posts = "relu"},
+        {.n = 2, .c = 32, .k = 16, .in = {12, 17}, .kernel = {1, 5}, .pad = {0, 2}, .end = {0, 2}, .posts = "relu"},
+        {.n = 2, .c = 32, .k = 16, .in = {12, 17}, .kernel = {7, 1}, .pad = {3, 0}, .end = {3, 0}, .affine = true},
+        {.n = 1, .c = 16, .k = 16, .in = {24, 11}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {1, 2}, .posts = "relu"},
+    };
+    CHECK_ALL(table);
+}
+
+TEST(channels_that_fill_no_vector)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 3, .k = 16, .in = {31, 29}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "relu"},
+        {.n = 2, .c = 1, .k = 7, .in = {30, 29}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu"},
+        {.n = 1, .c = 17, .k = 19, .in = {13, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu add"},
+        {.n = 1, .c = 24, .k = 40, .in = {14, 13}, .kernel = {1, 1}, .posts = "add"},
+        {.n = 1, .c = 16, .k = 18, .in = {14, 13}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .affine = true},
+        {.n = 1, .c = 10, .k = 16, .in = {14, 13}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu"},
+    };
+    CHECK_ALL(table);
+}
+
+TEST(groups_and_depthwise)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 32, .k = 32, .group = 32, .in = {29, 27}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu", .affine = true},
+        {.n = 3, .c = 48, .k = 48, .group = 48, .in = {15, 14}, .kernel = {5, 5}, .pad = {2, 2}, .end = {2, 2}, .stride = {2, 2}, .posts = "prelu"},
+        {.n = 1, .c = 17, .k = 17, .group = 17, .in = {15, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu", .affine = true},
+        {.n = 2, .c = 32, .k = 64, .group = 2, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu", .affine = true},
+        {.n = 1, .c = 16, .k = 32, .group = 16, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu", .affine = true},
+        {.n = 1, .c = 12, .k = 18, .group = 3, .in = {14, 15}, .kernel = {1, 1}, .posts = "relu", .affine = true},
+    };
+    CHECK_ALL(table);
+}
+
+TEST(pads_wider_than_the_window)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 16, .k = 16, .in = {40, 33}, .kernel = {1, 1}, .pad = {5, 0}, .end = {5, 0}, .posts = "relu"},
+        {.n = 1, .c = 64, .k = 64, .in = {7, 60}, .kernel = {3, 3}, .pad = {9, 1}, .end = {1, 1}, .posts = "prelu"},
+        {.n = 1, .c = 64, .k = 64, .in = {7, 60}, .kernel = {3, 3}, .pad = {1, 1}, .end = {9, 7}, .posts = "prelu"},
+        {.n = 2, .c = 32, .k = 32, .in = {1, 40}, .kernel = {3, 3}, .pad = {4, 1}, .end = {4, 1}, .stride = {2, 1}, .posts = "relu"},
+    };
+    CHECK_ALL(table);
+}
+
+TEST(batches)
+{
+    static const shape table[] = {
+        {.n = 16, .c = 32, .k = 32, .in = {14, 13}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu", .affine = true},
+        {.n = 16, .c = 16, .k = 32, .in = {7, 7}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "add"},
+        {.n = 5, .c = 64, .k = 32, .in = {9, 9}, .kernel = {1, 1}, .posts = "relu add"},
+    };
+    CHECK_ALL(table);
+}
+
+/* Slices of photos are cut when tensors are past 4 MB: the first and last of them have pads of their own. */
+TEST(slices_of_large_photos)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 16, .k = 64, .in = {150, 141}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add prelu"},
+        {.n = 2, .c = 16, .k = 64, .in = {301, 100}, .kernel = {3, 3}, .pad = {1, 1}, .end = {0, 1}, .stride = {2, 1}, .posts = "relu"},
+    };
+    CHECK_ALL(table);
+}
+
+TEST(posts_alone_and_together)
+{
+    static const char *const posts[] = {"relu", "leaky", "clip", "sigmoid", "tanh", "elu", "hswish", "swish", "mish", "gelu", "prelu", "prelu1", "add",
+                                        "relu add", "add relu", "prelu add", "add prelu", "add clip", "clip add leaky", "swish add", "add swish",
+                                        "add add", "relu add prelu clip", "prelu1 add add relu"};
+    for (size_t i = 0; i < sizeof posts / sizeof *posts; i++)
+        for (int form = 0; form < 4; form++) {
+            shape s = {.n = 2, .c = 32, .k = 32, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = posts[i], .no_bias = form & 1,
+                       .affine = form >> 1};
+            layer l;
+            layer_conv(&l, &s);
+            for (int w = 0; w < W_WAYS; w++)
+                check_way(&l, (way)w, 2);
+            layer_free(&l);
+        }
+}
+
+TEST(a_window_as_large_as_the_photo)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 512, .k = 64, .in = {7, 7}, .kernel = {7, 7}, .affine = true},
+        {.n = 3, .c = 17, .k = 131, .in = {5, 3}, .kernel = {5, 3}, .posts = "prelu"},
+        {.n = 8, .c = 40, .k = 70, .in = {3, 3}, .kernel = {3, 3}, .posts = "add relu", .no_bias = true},
+        {.n = 9, .c = 40, .k = 70, .in = {3, 3}, .kernel = {3, 3}, .posts = "swish"},
+        {.n = 2, .c = 2000, .k = 130, .in = {1, 1}, .kernel = {1, 1}, .posts = "gelu"},
+        {.n = 2, .c = 40, .k = 70, .in = {3, 3}, .kernel = {3, 3}, .stride = {2, 2}},
+    };
+    CHECK_ALL(table);
+}
+
+/* ---- through the operator: other ranks, other layouts, ConvTranspose ---- */
+
+static void check_compiled(layer *l, const df_op *op, df_precision precision, int threads, bool needed)
+{
+    df_kernel *k = NULL;
+    df_error err = {0};
+    char what[64];
+    snprintf(what, sizeof what, "%s, precision %d, %d threads", op->name, (int)precision, threads);
+    l->call.precision = precision;
+    l->call.threads = threads;
+    l->call.err = &err;
+    CHECK_OK(op->compile(&l->call, &l->fused, l->packer, &k));
+    CHECK(k || !needed);
+    if (!k)
+        return;
+    check_threads(l, what, k, threads);
+    bool exact = precision == DF_PRECISION_STRICT;
+    check_close(l, what, !exact, precision == DF_PRECISION_INT8, 1e-4);
+    k->free(k);
+}
+
+TEST(ranks_layouts_and_transposed)
+{
+    static const shape table[] = {
+        {.n = 2, .c = 16, .k = 32, .space = 1, .in = {41}, .kernel = {5}, .pad = {2}, .end = {2}, .posts = "relu", .affine = true},
+        {.n = 1, .c = 16, .k = 16, .space = 3, .in = {7, 8, 9}, .kernel = {3, 3, 3}, .pad = {1, 1, 1}, .end = {1, 1, 1}, .posts = "prelu"},
+        {.n = 2, .c = 3, .k = 16, .first = true, .in = {19, 23}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu"},
+        {.n = 1, .c = 32, .k = 32, .first = true, .in = {29, 23}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu", .affine = true},
+        {.n = 2, .c = 32, .k = 32, .first = true, .in = {1, 1}, .kernel = {1, 1}, .posts = "prelu add"},
+        {.n = 1, .c = 16, .k = 32, .transposed = true, .in = {9, 11}, .kernel = {2, 2}, .stride = {2, 2}, .posts = "relu", .affine = true},
+        {.n = 2, .c = 32, .k = 16, .transposed = true, .in = {9, 11}, .kernel = {4, 4}, .stride = {2, 2}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu"},
+        {.n = 3, .c = 32, .k = 32, .transposed = true, .group = 32, .in = {9, 11}, .kernel = {4, 4}, .stride = {2, 2}, .pad = {1, 1}, .end = {1, 1}, .affine = true},
+        {.n = 1, .c = 16, .k = 16, .transposed = true, .first = true, .in = {9, 11}, .kernel = {3, 3}, .posts = "swish add"},
+        {.n = 1, .c = 16, .k = 16, .transposed = true, .space = 1, .in = {9}, .kernel = {3}, .stride = {3}, .posts = "relu"},
+        {.n = 2, .c = 24, .k = 24, .transposed = true, .in = {41, 37}, .kernel = {2, 2}, .stride = {2, 2}, .posts = "clip add", .affine = true},
+        {.n = 1, .c = 64, .k = 64, .transposed = true, .in = {40, 40}, .kernel = {2, 2}, .stride = {2, 2}, .posts = "add prelu"},
+        {.n = 3, .c = 24, .k = 24, .transposed = true, .group = 24, .in = {20, 7}, .kernel = {2, 3}, .stride = {2, 3}, .posts = "relu", .affine = true},
+        {.n = 1, .c = 32, .k = 32, .transposed = true, .group = 32, .in = {5, 5}, .kernel = {2, 2}, .stride = {2, 2}, .posts = "swish"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        layer l;
+        layer_conv(&l, &table[i]);
+        for (int threads = 1; threads < 4; threads++)
+            for (int p = DF_PRECISION_STRICT; p <= DF_PRECISION_INT8; p++)
+                check_compiled(&l, op_of(&table[i]), (df_precision)p, threads, false);
+        layer_free(&l);
+    }
+}
+
+TEST(by_rule_for_each_precision)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 64, .k = 64, .in = {28, 28}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu"},
+        {.n = 1, .c = 64, .k = 64, .in = {14, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu"},
+        {.n = 1, .c = 64, .k = 64, .in = {28, 28}, .kernel = {1, 1}, .posts = "relu"},
+        {.n = 16, .c = 32, .k = 32, .in = {4, 4}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "swish"},
+        {.n = 1, .c = 512, .k = 64, .in = {4, 4}, .kernel = {4, 4}},
+        {.n = 1, .c = 3, .k = 64, .in = {28, 28}, .kernel = {3, 3}, .posts = "prelu"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        layer l;
+        layer_conv(&l, &table[i]);
+        for (int threads = 1; threads < 4; threads += 2)
+            for (int p = DF_PRECISION_STRICT; p <= DF_PRECISION_INT8; p++)
+                check_compiled(&l, &df__op_Conv, (df_precision)p, threads, true);
+        layer_free(&l);
+    }
+}
+
+TEST(weights_or_bias_that_come_with_the_run)
+{
+    for (int which = 1; which <= 2; which++)
+        for (int first = 0; first < 2; first++) {
+            shape s = {.n = 2, .c = 16, .k = 32, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu", .first = first};
+            layer l;
+            df_kernel *k = NULL;
+            df_error err = {0};
+            layer_conv(&l, &s);
+            void *later = l.in[which].data;
+            l.in[which].data = NULL;
+            l.call.weights_id = -1;
+            l.call.threads = 2;
+            l.call.err = &err;
+            CHECK_OK(df__op_Conv.compile(&l.call, &l.fused, l.packer, &k));
+            l.in[which].data = later;
+            if (k) {
+                check_threads(&l, "weights of the run", k, 2);
+                check_close(&l, "weights of the run", which == 2, false, 1e-5);
+                k->free(k);
+            }
+            layer_free(&l);
+        }
+}

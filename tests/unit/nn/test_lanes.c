@@ -1,0 +1,293 @@
+/* test_lanes.c - the hot loops of every level that the processor has give the same bits, and what lanes.h says. */
+#include "nn/half.h"
+#include "nn/lanes.h"
+#include "nn/onednn.h"
+#include "test.h"
+
+enum { MOST = 100, LEVELS = 3 };
+static const df_lanes *levels[LEVELS];
+static int n_levels;
+
+static void find_levels(void)
+{
+    n_levels = 0;
+    levels[n_levels++] = &df__lanes_base;
+#if defined(DF_LANES_LEVELS)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        levels[n_levels++] = &df__lanes_v3;
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+        levels[n_levels++] = &df__lanes_v4;
+#endif
+}
+
+static float dice(void)
+{
+    static uint32_t state = 5;
+    state = state * 1664525u + 1013904223u;
+    return (float)(int32_t)state * (1 / 2147483648.0f);
+}
+
+static void dice_fill(float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = dice();
+}
+
+static const float odd_values[] = {NAN, -NAN, INFINITY, -INFINITY, 3.4e38f, -3.4e38f, 1e-40f, -1e-45f, 0, -0.0f, 1.00390625f, 1.01171875f, 127.5f, -127.5f, 254.5f, 1e-38f};
+enum { ODD = sizeof odd_values / sizeof *odd_values };
+static const int64_t lengths[] = {0, 1, 2, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97};
+enum { LENGTHS = sizeof lengths / sizeof *lengths };
+
+TEST(bfloat16_of_every_length)
+{
+    find_levels();
+    float x[MOST];
+    uint16_t expected[MOST], got[MOST];
+    for (int i = 0; i < MOST; i++)
+        x[i] = i % 3 ? dice() * 1e3f : odd_values[i / 3 % ODD];
+    for (int k = 0; k < LENGTHS; k++)
+        for (int level = 0; level < n_levels; level++) {
+            int64_t n = lengths[k];
+            memset(got, 0xA5, sizeof got);
+            levels[level]->to_bf16(x, got, n);
+            for (int64_t i = 0; i < n; i++) {
+                uint32_t bits;
+                df__f32_to_halves(DF_BF16, &x[i], &expected[i], 1);
+                memcpy(&bits, &x[i], sizeof bits);
+                if (isnan(x[i])) /* any that is none, but the same one everywhere */
+                    CHECK((got[i] & 0x7FFF) > 0x7F80);
+                else if ((bits & 0x7F800000) == 0)
+                    CHECK(got[i] == (bits >> 16 & 0x8000)); /* denormals are 0 */
+                else
+                    CHECK(got[i] == expected[i]);
+            }
+            if (level == 0)
+                memcpy(expected, got, sizeof got);
+            for (int i = (int)n; i < MOST; i++)
+                CHECK(got[i] == 0xA5A5);
+        }
+}
+
+TEST(bfloat16_has_the_same_bits_at_every_level)
+{
+    find_levels();
+    for (uint32_t round = 0; round < 2000; round++) {
+        float x[MOST];
+        uint16_t first[MOST], got[MOST];
+        for (int i = 0; i < MOST; i++) {
+            uint32_t bits = (uint32_t)(int32_t)(dice() * 2147483520.0f) ^ (round << 20);
+            memcpy(&x[i], &bits, sizeof bits);
+        }
+        levels[0]->to_bf16(x, first, MOST);
+        for (int level = 1; level < n_levels; level++) {
+            levels[level]->to_bf16(x, got, MOST);
+            CHECK(memcmp(first, got, sizeof got) == 0);
+        }
+    }
+}
+
+TEST(range_holds_zero_and_skips_what_is_no_number)
+{
+    find_levels();
+    for (int level = 0; level < n_levels; level++)
+        for (int k = 0; k < LENGTHS; k++)
+            for (int64_t at = -1; at < lengths[k]; at++) {
+                float x[MOST], least = 9, most = 9;
+                for (int64_t i = 0; i < lengths[k]; i++)
+                    x[i] = i == at ? -2.5f : 1 + (float)i;
+                if (at > 0)
+                    x[at - 1] = NAN;
+                levels[level]->range(x, lengths[k], &least, &most);
+                float expected = 0;
+                for (int64_t i = 0; i < lengths[k]; i++)
+                    expected = x[i] > expected ? x[i] : expected;
+                CHECK_NEAR(at < 0 ? 0 : -2.5, least, 0);
+                CHECK_NEAR(expected, most, 0);
+            }
+}
+
+TEST(eight_bits_end_at_their_ends)
+{
+    find_levels();
+    static const float factors[] = {1, 0.5f, 0, 3e38f, INFINITY, 127 / 0.9f};
+    float x[MOST];
+    for (int i = 0; i < MOST; i++)
+        x[i] = i % 4 ? dice() * 300 : odd_values[i / 4 % ODD];
+    for (size_t f = 0; f < sizeof factors / sizeof *factors; f++)
+        for (int k = 0; k < LENGTHS; k++) {
+            int8_t s[LEVELS][MOST];
+            uint8_t u[LEVELS][MOST];
+            for (int level = 0; level < n_levels; level++) {
+                memset(s[level], 77, MOST);
+                memset(u[level], 77, MOST);
+                levels[level]->to_s8(x, s[level], lengths[k], factors[f]);
+                levels[level]->to_u8(x, u[level], lengths[k], factors[f]);
+                CHECK(memcmp(s[0], s[level], MOST) == 0 && memcmp(u[0], u[level], MOST) == 0);
+            }
+            for (int i = 0; i < MOST; i++) {
+                float v = x[i] * factors[f];
+                if (i >= lengths[k]) {
+                    CHECK(s[0][i] == 77 && u[0][i] == 77);
+                } else if (!isnan(v)) { /* half away from zero */
+                    CHECK(s[0][i] == (v > 127 ? 127 : v < -127 ? -127 : (int)lroundf(v)));
+                    CHECK(u[0][i] == (v > 255 ? 255 : v < 0 ? 0 : (int)lroundf(v)));
+                }
+            }
+        }
+}
+
+TEST(dots_of_one_to_four_columns)
+{
+    find_levels();
+    static float matrix[4 * 1024], x[1024];
+    static uint16_t half_matrix[4 * 1024], half_x[1024];
+    dice_fill(matrix, 4 * 1024);
+    dice_fill(x, 1024);
+    for (int64_t n = 0; n <= 1024; n = n ? 2 * n : 32)
+        for (int64_t columns = 0; columns <= 4; columns++) {
+            float first[4] = {9, 9, 9, 9}, half_first[4];
+            for (int level = 0; level < n_levels; level++) {
+                float y[4] = {9, 9, 9, 9}, h[4] = {9, 9, 9, 9};
+                levels[level]->to_bf16(matrix, half_matrix, 4 * n);
+                levels[level]->to_bf16(x, half_x, n);
+                levels[level]->dots(matrix, x, n, columns, y);
+                levels[level]->dots_bf16(half_matrix, half_x, n, columns, h);
+                for (int64_t c = 0; c < 4; c++) {
+                    double sum = c < columns ? 0 : 9, half_sum = sum;
+                    for (int64_t i = 0; i < n && c < columns; i++) {
+                        float a, b;
+                        df__halves_to_f32(DF_BF16, &half_matrix[c * n + i], &a, 1);
+                        df__halves_to_f32(DF_BF16, &half_x[i], &b, 1);
+                        sum += (double)matrix[c * n + i] * (double)x[i];
+                        half_sum += (double)a * (double)b;
+                    }
+                    CHECK_NEAR(sum, y[c], 1e-4); /* 1024 roundings of sums below 20 */
+                    CHECK_NEAR(half_sum, h[c], 1e-4);
+                }
+                if (level == 0) {
+                    memcpy(first, y, sizeof y);
+                    memcpy(half_first, h, sizeof h);
+                }
+                CHECK(memcmp(first, y, sizeof y) == 0);
+                /* The processor's product of pairs rounds in its own way: not the same bits. */
+                CHECK_NEAR(half_first[0], h[0], 1e-4);
+            }
+        }
+}
+
+/* ---- tails ---- */
+
+static void add_every_post(df_fused *fused, df_tail *tail, const float *slope, const float *add, int round)
+{
+    static const df_post_kind kinds[] = {DF_POST_RELU, DF_POST_ADD, DF_POST_PRELU, DF_POST_CLIP};
+    for (int i = 0; i < round % 5; i++) {
+        df_post_kind kind = kinds[(i + round / 5) % 4];
+        fused->post[fused->n_post] = (df_post){.kind = kind, .a = kind == DF_POST_CLIP ? -0.3f : 0.1f, .b = 0.6f, .slope = slope, .n_slope = round % 2 ? 32 : 1};
+        tail->add[fused->n_post++] = kind == DF_POST_ADD ? add : NULL;
+    }
+    tail->fused = fused;
+}
+
+TEST(tails_have_the_same_bits)
+{
+    find_levels();
+    enum { PIXELS = 5, CHANNELS = 32, N = PIXELS * CHANNELS };
+    float x[N], bias[CHANNELS], slope[CHANNELS], add[N], first[N], got[N];
+    for (int round = 0; round < 40; round++) {
+        df_fused fused = {0};
+        df_tail tail = {.bias = round % 3 ? bias : NULL};
+        dice_fill(x, N);
+        dice_fill(bias, CHANNELS);
+        dice_fill(slope, CHANNELS);
+        dice_fill(add, N);
+        x[7] = NAN, x[40] = INFINITY, x[41] = -INFINITY;
+        add_every_post(&fused, &tail, slope, add, round);
+        for (int level = 0; level < n_levels; level++) {
+            memcpy(got, x, sizeof x);
+            levels[level]->scaled_tail(got, PIXELS, CHANNELS, 1.5f, &tail);
+            if (level == 0)
+                memcpy(first, got, sizeof got);
+            CHECK(memcmp(first, got, sizeof got) == 0);
+        }
+        for (int i = 0; i < N; i++) {
+            float v = x[i] * 1.5f + (tail.bias ? bias[i % CHANNELS] : 0);
+            for (int p = 0; p < fused.n_post; p++) {
+                const df_post *post = &fused.post[p];
+                if (post->kind == DF_POST_ADD)
+                    v += add[i];
+                else if (post->kind == DF_POST_CLIP)
+                    v = v < post->a ? post->a : v > post->b ? post->b : v;
+                else
+                    v = v < 0 ? v * (post->kind == DF_POST_RELU ? post->a : slope[post->n_slope > 1 ? i % CHANNELS : 0]) : v;
+            }
+            CHECK(isnan(v) ? isnan(got[i]) : v == got[i]);
+        }
+        levels[0]->scaled_tail(got, 0, CHANNELS, 1, &tail);
+    }
+}
+
+/* ---- tiles ---- */
+
+static void check_tiles(const df_wino *g, int m, int64_t n)
+{
+    int64_t places = (m + 2) * (m + 2), tiles = n * g->each, size_x = n * g->h * g->w * g->c, size_v = places * tiles * g->c,
+            size_m = places * tiles * g->k, size_y = n * g->oh * g->ow * g->k;
+    float *x = malloc((size_t)size_x * 4), *v[2], *from = malloc((size_t)size_m * 4), *y[2], bias[64];
+    uint16_t *h[2];
+    for (int i = 0; i < 2; i++) {
+        v[i] = calloc((size_t)size_v, 4);
+        h[i] = calloc((size_t)size_v, 2);
+        y[i] = calloc((size_t)size_y, 4);
+    }
+    dice_fill(x, size_x);
+    dice_fill(from, size_m);
+    dice_fill(bias, 64);
+    df_tail tail = {.bias = bias};
+    for (int level = 0; level < n_levels; level++) {
+        const df_lanes *l = levels[level];
+        int at = level > 0;
+        (m == 2 ? l->in_2 : l->in_4)(g, x, 0, tiles, v[at]);
+        (m == 2 ? l->in_2_bf16 : l->in_4_bf16)(g, x, 0, tiles, h[at]);
+        for (int64_t i = 0; i < size_y; i++)
+            y[at][i] = NAN;
+        (m == 2 ? l->out_2 : l->out_4)(g, from, 0, tiles, &tail, y[at]);
+        for (int64_t i = 0; i < size_y; i++)
+            CHECK(!isnan(y[at][i])); /* each output is some tile's */
+        CHECK(memcmp(v[0], v[at], (size_t)size_v * 4) == 0 && memcmp(h[0], h[at], (size_t)size_v * 2) == 0 && memcmp(y[0], y[at], (size_t)size_y * 4) == 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        free(v[i]);
+        free(h[i]);
+        free(y[i]);
+    }
+    free(x);
+    free(from);
+}
+
+TEST(tiles_have_the_same_bits)
+{
+    find_levels();
+    for (int m = 2; m <= 4; m += 2)
+        for (int64_t h = 1; h <= 9; h++)
+            for (int64_t w = 1; w <= 9; w += 2)
+                for (int64_t pad = h > 2 && w > 2 ? 0 : 1; pad <= 1; pad++) {
+                    df_wino g = {.h = h, .w = w, .c = 16, .oh = h + 2 * pad - 2, .ow = w + 2 * pad - 2, .k = 32, .pad_y = pad, .pad_x = pad};
+                    g.across = (g.ow + m - 1) / m;
+                    g.each = g.across * ((g.oh + m - 1) / m);
+                    check_tiles(&g, m, 2);
+                }
+}
+
+TEST(the_level_chosen_is_one_of_them)
+{
+    find_levels();
+    bool found = false;
+    for (int i = 0; i < n_levels; i++)
+        found = found || df__lanes() == levels[i];
+    CHECK(found);
+    CHECK(df__lanes_know(NULL));
+    for (int kind = DF_POST_RELU; kind <= DF_POST_ADD; kind++) {
+        df_fused f = {.n_post = 1, .post = {{.kind = (df_post_kind)kind}}};
+        CHECK(df__lanes_know(&f) == (kind == DF_POST_RELU || kind == DF_POST_CLIP || kind == DF_POST_PRELU || kind == DF_POST_ADD));
+    }
+}
