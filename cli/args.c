@@ -19,6 +19,7 @@ const cli_flag cli_common_flags[] = {
     {"quiet", 'q', CLI_SWITCH, NULL, AT(quiet), 0, 0, "print errors alone; the exit code is the answer"},
     {"verbose", 'v', CLI_SWITCH, NULL, AT(verbose), 0, 0, "tell on standard error what the library does"},
     {"threads", 0, CLI_INT, "N", AT(engine.threads), 0, 1024, "threads to use, 0 is one a core"},
+    {"precision", 0, CLI_TEXT, "NAME", AT(engine.precision), 0, 0, "how exact the networks are: fast (unless told), strict, int8"},
     {"weights", 0, CLI_TEXT, "DIR", AT(engine.weights_dir), 0, 0, "folder of the weights instead of ~/.deepface/weights"},
     {"max-pixels", 0, CLI_SIZE, "N", AT(engine.max_pixels), 1, 1e12, "refuse photos of more pixels; 100000000 unless told"},
     {"help", 'h', CLI_SWITCH, NULL, AT(help), 0, 0, "the flags of the command"},

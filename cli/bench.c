@@ -1,4 +1,4 @@
-/* bench.c - `deepface bench`: milliseconds of each stage on given photos. Tools to compare with others live in bench/. */
+/* bench.c - `deepface bench`: milliseconds of each stage on given photos; of a network: bench_model.c. Tools to compare with others live in bench/. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +143,10 @@ static int run(const cli_args *given)
 {
     df_error err;
     cli_args args = *given;
+    if (strcmp(args.paths[0], "model") == 0)
+        return cli_bench_model(given);
+    if (args.batch || args.size || args.input || args.output || args.layers)
+        return cli_fail(CLI_BAD_INPUT, "--batch, --size, --layers, --input and --output belong to bench model FILE.onnx");
     if (args.runs == 0)
         args.runs = 20;
     for (size_t i = 0; i < args.n; i++)
@@ -164,8 +168,14 @@ static int run(const cli_args *given)
 }
 
 static const cli_flag flags[] = {
-    {"runs", 0, CLI_INT, "N", offsetof(cli_args, runs), 1, 100000, "rounds over the photos; 20 unless told"},
+    {"runs", 0, CLI_INT, "N", offsetof(cli_args, runs), 1, 100000, "rounds over the photos, 20 unless told; of a model, as many as two seconds hold"},
+    {"batch", 0, CLI_INT, "N", offsetof(cli_args, batch), 1, 4096, "of a model: as many photos at once, 1 unless told"},
+    {"size", 0, CLI_TEXT, "WxH", offsetof(cli_args, size), 0, 0, "of a model that takes any size: width and height of its input"},
+    {"layers", 0, CLI_SWITCH, NULL, offsetof(cli_args, layers), 0, 0, "of a model: all its layers in order, not the ten slowest"},
+    {"input", 0, CLI_TEXT, "X.npy", offsetof(cli_args, input), 0, 0, "of a model: what to feed, not random numbers; further inputs are X-1.npy, X-2.npy, ..."},
+    {"output", 0, CLI_TEXT, "Y.npy", offsetof(cli_args, output), 0, 0, "of a model: where its answer goes; further outputs to Y-1.npy, Y-2.npy, ..."},
     {0},
 };
 
-const cli_command cli_bench = {"bench", "IMG...", "milliseconds of each stage on your photos", flags, true, 1, 1000, "a photo", run};
+const cli_command cli_bench = {"bench", "IMG...|model FILE.onnx", "milliseconds of each stage on your photos, or of a network", flags, true, 1, 1000,
+                              "a photo", run};

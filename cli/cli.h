@@ -13,8 +13,9 @@ typedef struct cli_args {
     df_engine_opts engine;
     bool           json, quiet, verbose, help; /* of every command */
     bool           table, markdown;
-    int            runs;
-    const char    *out, *labels, *pairs, *root;
+    bool           layers;
+    int            runs, batch;
+    const char    *out, *labels, *pairs, *root, *size, *input, *output;
     const char   **paths; /* what is no flag */
     size_t         n;
 } cli_args;
@@ -41,13 +42,15 @@ typedef struct cli_command {
     int (*run)(const cli_args *args);
 } cli_command;
 
-extern const cli_command cli_verify, cli_extract, cli_represent, cli_draw, cli_detect, cli_models, cli_bench, cli_help;
+extern const cli_command cli_verify, cli_extract, cli_represent, cli_draw, cli_detect, cli_stages, cli_models, cli_bench, cli_help;
 /* NULL past the last. */
 const cli_command *cli_command_at(size_t index);
 const cli_command *cli_command_find(const char *name);
 
 /* `verify --pairs`. */
 int cli_pairs(const cli_args *args);
+/* `bench model FILE.onnx`. */
+int cli_bench_model(const cli_args *args);
 
 /* One line on standard error, "deepface: ...", made safe; gives `code` back. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

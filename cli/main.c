@@ -14,7 +14,7 @@
 #include "print.h"
 #include "text.h"
 
-static const cli_command *const commands[] = {&cli_verify, &cli_extract, &cli_represent, &cli_draw, &cli_detect,
+static const cli_command *const commands[] = {&cli_verify, &cli_extract, &cli_represent, &cli_draw, &cli_detect, &cli_stages,
                                               &cli_models, &cli_bench,   &cli_help};
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

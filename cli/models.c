@@ -46,7 +46,10 @@ static void add_row(cli_table *t, const look *l)
     cli_table_add(t, CLI_PLAIN, "%s", m->name);
     cli_table_add(t, CLI_PLAIN, "%s", m->task);
     cli_table_add(t, CLI_PLAIN, "%s", m->file);
-    cli_table_add(t, CLI_PLAIN, "%.1f", (double)m->bytes / 1e6);
+    if (m->bytes)
+        cli_table_add(t, CLI_PLAIN, "%.1f", (double)m->bytes / 1e6);
+    else
+        cli_table_add(t, CLI_PLAIN, "-");
     cli_table_add(t, CLI_PLAIN, "%s", m->licence);
     cli_table_add(t, CLI_PLAIN, "%s", m->commercial ? "yes" : "no");
     cli_table_add(t, colour, "%s", state_name(l->state));

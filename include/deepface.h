@@ -6,7 +6,7 @@
  *
  * A photo walks through five stages: detect, align, normalize, represent, verify (docs/pipeline.md).
  *
- * Threads: any number may use one df_engine at once; every other handle, one thread at a time.
+ * Threads: any number may use one df_engine or df_network at once; every other handle, one thread at a time.
  * Ownership: what comes through `**out` is yours, free it with its own free function (NULL is fine).
  * Pointers returned by value are borrowed and live as long as the handle they came from. Strings
  * given to the library are only read during the call. On failure *out is NULL.
@@ -84,7 +84,8 @@ typedef struct df_engine_opts {
     size_t      max_bytes;   /* bytes of an image file at most; default 256 MiB */
     df_log_fn   log;         /* NULL: silent. Called from any thread. */
     void       *log_user;
-} df_engine_opts;
+    const char *precision;   /* "fast" (default), "strict", "int8": how exact the networks are (docs/pipeline.md); NULL: the default */
+} df_engine_opts;            /* new fields at the end only */
 
 DF_API void df_engine_opts_init(df_engine_opts *opts, size_t size);
 static inline df_engine_opts df_engine_opts_default(void)
@@ -106,7 +107,7 @@ DF_API void      df_engine_free(df_engine *engine);
  * flags and docs/cli.md are made from it. */
 typedef struct df_opts {
     size_t      size;          /* set by df_opts_default */
-    const char *detector;      /* "retinaface" (default), "ssd", "opencv", "dlib", "skip" */
+    const char *detector;      /* "retinaface" (default), "mtcnn", "opencv", ..., "skip": docs/pipeline.md, or df_option_at */
     const char *align;         /* "points" (default), "eyes", "none" */
     const char *model;         /* "Dlib" (default) */
     const char *normalization; /* "base" (default), "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace" */
@@ -119,6 +120,9 @@ typedef struct df_opts {
     int         detect_size;   /* the longer side that the detector sees, 0 (default) = the detector's own */
     bool        enforce;       /* true (default): no face is DF_E_NO_FACE; false: take the whole image */
     bool        flip;          /* true (default): with "points", the mean of the face's vector and its mirror image's */
+    const char *landmarks;     /* "none" (default), "468", "68": points of each face beside the five, for df_detect */
+    bool        mask;          /* true: black outside the outline of the landmarks ("468" where `landmarks` is "none"); default false */
+    const char *rotate;        /* "none" (default); "auto": where no face is found, try the photo turned by 90, 180, 270 degrees */
 } df_opts;                     /* new fields at the end only */
 
 DF_API void df_opts_init(df_opts *opts, size_t size);
@@ -182,13 +186,16 @@ typedef struct df_face {
 
 typedef struct df_faces df_faces;
 
-/* Find the faces of a photo. Reads detector, score, max_faces, min_face, detect_size, enforce.
+/* Find the faces of a photo. Reads detector, score, max_faces, min_face, detect_size, enforce, landmarks, rotate.
  *   out  best score first; where max_faces left some out, the largest first
  * Errors: DF_E_NO_FACE (enforce), DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_ARGUMENT, DF_E_NO_MEMORY; those of df_image_load. */
 DF_API df_status df_detect(df_engine *engine, const char *path, const df_opts *opts, df_faces **out, df_error *err);
 DF_API df_status df_detect_image(df_engine *engine, const df_image *img, const df_opts *opts, df_faces **out, df_error *err);
 DF_API size_t         df_faces_count(const df_faces *faces);
 DF_API const df_face *df_faces_at(const df_faces *faces, size_t index); /* NULL past the last */
+/* The landmarks of a face, *n of them, which may lie outside the photo; NULL and 0 where none were asked for, or where `enforce` took the
+ * whole photo. 468: MediaPipe's canonical face model; 68: the numbers of iBUG 300-W. */
+DF_API const df_point *df_landmarks(const df_faces *faces, size_t index, size_t *n);
 DF_API void           df_faces_free(df_faces *faces);
 
 /* ---- extract: detect and align --------------------------------------------------------------- */
@@ -196,7 +203,7 @@ DF_API void           df_faces_free(df_faces *faces);
 typedef struct df_chips df_chips; /* the aligned crops, one a face */
 
 /* Detect, then cut each face out as the recogniser would see it, before it is resized: the model's own chip for
- * "points", the rotated box for "eyes", the plain box for "none". Reads the fields of df_detect, align, model, expand.
+ * "points", the rotated box for "eyes", the plain box for "none". Reads the fields of df_detect, align, model, expand, mask.
  * Errors: those of df_detect. */
 DF_API df_status df_extract(df_engine *engine, const char *path, const df_opts *opts, df_chips **out, df_error *err);
 DF_API df_status df_extract_image(df_engine *engine, const df_image *img, const df_opts *opts, df_chips **out, df_error *err);
@@ -258,9 +265,15 @@ DF_API df_status df_threshold(const char *model, const char *metric, const char 
 
 /* ---- draw ---------------------------------------------------------------------------------- */
 
-/* Draw boxes, points and, where labels is not NULL, labels[i] (UTF-8; what the font lacks becomes '?') on the photo.
+/* Draw boxes, points, landmarks and, where labels is not NULL, labels[i] (UTF-8; what the font lacks becomes '?') on the photo.
  * labels[i] may be NULL. */
 DF_API df_status df_draw_faces(df_image *img, const df_faces *faces, const char *const *labels, df_error *err);
+
+/* One picture of what the stages make of a photo, side by side: the photo, the faces found, the largest of them aligned, masked, and as the
+ * network sees it (what is less than 0 or more than 1 there: its least black, its greatest white). Reads the fields of df_represent; without
+ * `mask` the mask is shown, but not what the network sees of it. Errors: those of df_extract. */
+DF_API df_status df_stages(df_engine *engine, const char *path, const df_opts *opts, df_image **out, df_error *err);
+DF_API df_status df_stages_image(df_engine *engine, const df_image *img, const df_opts *opts, df_image **out, df_error *err);
 
 /* ---- models -------------------------------------------------------------------------------- */
 
@@ -270,12 +283,12 @@ typedef struct df_model_info {
     const char *name;       /* as in options: "Dlib", "retinaface" */
     const char *task;       /* "recogniser", "detector", "landmarks" */
     const char *file;       /* in the weights folder */
-    const char *sha256;     /* 64 hex digits */
+    const char *sha256;     /* 64 hex digits; "" of a file in no registry: what its first use saw counts (docs/weights.md) */
     const char *licence;    /* of the weights */
     bool        commercial; /* may be used commercially */
-    size_t      bytes;
+    size_t      bytes;      /* 0 where sha256 is "" */
     int         width, height, dims; /* network input in pixels; length of the embedding, 0 where there is none */
-    const char *get;        /* command that fetches it */
+    const char *get;        /* what fetches it: a command, or where it comes from */
 } df_model_info;
 
 /* Files of the catalogue; NULL past the last. */
@@ -283,6 +296,79 @@ DF_API const df_model_info *df_model_at(size_t index);
 /* Look at a model's file: size and, with `hash`, its sha256. `path` (may be NULL) takes the file's full name. */
 DF_API df_status df_model_check(df_engine *engine, const char *name, bool hash, df_model_state *state, char *path,
                                 size_t path_size, df_error *err);
+
+/* ---- networks of your own ------------------------------------------------------------------- */
+
+/* An ONNX file of known operators (docs/operators.md), ready to run, by what runs the models above. */
+typedef struct df_network df_network;
+
+typedef enum df_dtype { /* the numbers of onnx.TensorProto.DataType */
+    DF_F32 = 1, DF_U8 = 2, DF_I8 = 3, DF_U16 = 4, DF_I16 = 5, DF_I32 = 6, DF_I64 = 7, DF_BOOL = 9, DF_F16 = 10, DF_F64 = 11,
+    DF_U32 = 12, DF_U64 = 13, DF_BF16 = 16
+} df_dtype;
+
+enum { DF_MAX_RANK = 8 };
+
+typedef struct df_tensor {
+    df_dtype type;
+    int      rank;              /* 0: a scalar */
+    int64_t  dims[DF_MAX_RANK]; /* -1: not known before a run */
+    void    *data;              /* dense, the last dimension fastest, aligned as its type; never written where it goes in */
+} df_tensor;
+
+typedef struct df_port { const char *name; df_tensor shape; } df_port; /* data NULL; dims of -1 and a rank of -1: any */
+
+typedef struct df_network_opts {
+    size_t      size;      /* set by df_network_opts_default */
+    const char *precision; /* as in df_engine_opts; NULL (default): the engine's */
+    int         threads;   /* threads a run may use; 0 (default): the engine's */
+} df_network_opts;         /* new fields at the end only */
+
+DF_API void df_network_opts_init(df_network_opts *opts, size_t size);
+static inline df_network_opts df_network_opts_default(void)
+{
+    df_network_opts o;
+    df_network_opts_init(&o, sizeof o);
+    return o;
+}
+
+/* Open an ONNX file. Its large tensors may lie in files beside it, in its own folder. What it is compiled to, at the first run with inputs of
+ * a shape, is kept, and the packed weights for the next process too, in a cache folder (docs/weights.md).
+ * Errors: DF_E_IO, DF_E_UNSUPPORTED (names the operator and the node), DF_E_BAD_MODEL, DF_E_LIMIT, DF_E_ARGUMENT, DF_E_NO_MEMORY. */
+DF_API df_status df_network_open(df_engine *engine, const char *path, const df_network_opts *opts, df_network **out, df_error *err);
+/* Name, type and shape as the file declares them; NULL past the last. */
+DF_API const df_port *df_network_input(const df_network *net, size_t index);
+DF_API const df_port *df_network_output(const df_network *net, size_t index);
+/* What it was opened with: "fast", "strict" or "int8"; threads that a run may use. */
+DF_API const char    *df_network_precision(const df_network *net);
+DF_API int            df_network_threads(const df_network *net);
+DF_API void           df_network_free(df_network *net); /* before its engine */
+
+typedef struct df_tensors df_tensors; /* the outputs of one run */
+
+/* Run. Any number of threads at once; the answer does not depend on how many threads a run uses.
+ *   in  one tensor an input, in the network's order; shapes and types as declared, any size where a dim is -1
+ * Errors: DF_E_ARGUMENT names the input and both shapes, DF_E_BAD_MODEL names the node, DF_E_LIMIT, DF_E_NO_MEMORY. */
+DF_API df_status df_network_run(df_network *net, const df_tensor *in, size_t n, df_tensors **out, df_error *err);
+DF_API size_t           df_tensors_count(const df_tensors *tensors);
+DF_API const df_tensor *df_tensors_at(const df_tensors *tensors, size_t index); /* in the network's order; NULL past the last */
+DF_API void             df_tensors_free(df_tensors *tensors);
+
+typedef struct df_layer {
+    const char *name, *op, *kernel; /* of the node in the file; its operator; what computes it */
+    double      seconds;            /* mean over the runs */
+    double      flops;              /* two for each multiply-add of a convolution or product of matrices, as written in the file; 0: neither */
+} df_layer;
+typedef struct df_layers df_layers; /* one a step that is left after folding and fusing, in the order of a run */
+
+/* Time each step for inputs of these shapes, over `runs` runs (1 to 1,000,000). No steps for a network whose shapes depend on data. */
+DF_API df_status df_network_profile(df_network *net, const df_tensor *in, size_t n, int runs, df_layers **out, df_error *err);
+DF_API size_t          df_layers_count(const df_layers *layers);
+DF_API const df_layer *df_layers_at(const df_layers *layers, size_t index); /* NULL past the last */
+/* Floating-point operations a second of a product of two matrices of 1024 x 1024 in the same precision with as many threads: what the
+ * machine can do, to compare with. Winograd's convolutions may pass it, for they need fewer than are counted. */
+DF_API double          df_layers_peak(const df_layers *layers);
+DF_API void            df_layers_free(df_layers *layers);
 
 /* ---- results as JSON, with the keys of deepface 0.0.103 ----------------------------------------- */
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Milliseconds of each stage, and of deepface for Python where it is installed, in one run on one machine.
-#   tools/bench.sh [BUILD [PHOTOS]]    DF_PEERS_PYTHON names a Python that has bench/peers/requirements.txt
-# The rows stay as CSV in build/bench/stages.csv.
+# Milliseconds of each stage, and of deepface for Python where it is installed; of each network, beside ONNX Runtime and OpenVINO. One run, one machine.
+#   tools/bench.sh [BUILD [PHOTOS]]    DF_PEERS_PYTHON names a Python that has bench/peers/requirements.txt, DF_BENCH_GRAPHS a folder of
+#                                      .onnx files (docs/benchmarks.md); DF_BENCH_ARGS further arguments of bench/peers/onnx_runtimes.py
+# The rows stay as CSV in build/bench/stages.csv and build/bench/networks.csv.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$root/build/release}
@@ -54,3 +55,16 @@ awk -F, '
     if (peers) printf("\n")
   }' "$csv"
 printf '\n  rows: %s\n' "$csv"
+
+# ---- networks ----
+
+rows=$out/networks.csv
+graphs=${DF_BENCH_GRAPHS:-}
+if [ -z "${DF_PEERS_PYTHON:-}" ] || [ -z "$graphs" ]; then
+  echo "bench: networks are not measured: set DF_PEERS_PYTHON to a Python with bench/peers/requirements.txt and DF_BENCH_GRAPHS to a folder of .onnx files" >&2
+  exit 0
+fi
+DEEPFACE_CACHE=$out/cache "$DF_PEERS_PYTHON" "$root/bench/peers/onnx_runtimes.py" "$graphs" --cli "$build/cli/deepface" ${DF_BENCH_ARGS:-} >"$rows.part"
+mv "$rows.part" "$rows"
+"$DF_PEERS_PYTHON" "$root/bench/peers/runtimes_table.py" "$rows"
+printf '\n  rows: %s\n' "$rows"

@@ -19,6 +19,7 @@ static df_status detect(df_engine *engine, const char *path, const df_image *img
     if (!faces)
         DF_TRY(df__no_memory(err, "faces", sizeof *faces));
     DF_TRY(df__pipeline_detect(&p, &photo, engine->threads, &scratch, &faces->list, err));
+    DF_TRY(df__faces_mark(&p, &photo, faces, &scratch, err));
     df__pipeline_finish(&photo, &faces->list);
     *out = faces, faces = NULL;
 done:
@@ -47,7 +48,9 @@ const df_face *df_faces_at(const df_faces *faces, size_t index)
 
 void df_faces_free(df_faces *faces)
 {
-    if (faces)
-        df__face_list_free(&faces->list);
+    if (!faces)
+        return;
+    df__face_list_free(&faces->list);
+    free(faces->marks);
     free(faces);
 }

@@ -4,7 +4,7 @@
 #include "api/pipeline.h"
 #include "image/draw.h"
 
-static const df_colour box_colour = {64, 220, 120}, eye_colour = {255, 214, 64}, point_colour = {90, 190, 255}, text_colour = {255, 255, 255},
+static const df_colour box_colour = {64, 220, 120}, eye_colour = {255, 214, 64}, point_colour = {90, 190, 255}, text_colour = {255, 255, 255}, mark_colour = {255, 120, 200},
                        shade = {12, 40, 24};
 
 static void draw_points(df_pixels px, const df_face *f, double radius)
@@ -42,6 +42,9 @@ df_status df_draw_faces(df_image *img, const df_faces *faces, const char *const 
         const df_face *f = &faces->list.items[i];
         double thick = fmax(1.5, fmin(side / 250, f->w / 40 + 1));
         df__draw_box(img->px, f->x, f->y, f->w, f->h, thick, box_colour);
+        const double dot = faces->n_marks > 100 ? f->w / 220 : f->w / 110;
+        for (size_t k = 0; k < faces->n_marks; k++)
+            df__draw_disc(img->px, faces->marks[i * faces->n_marks + k].x, faces->marks[i * faces->n_marks + k].y, fmax(0.5, dot), mark_colour);
         draw_points(img->px, f, fmax(1.5, f->w / 45));
         if (labels && labels[i])
             draw_label(img->px, f, labels[i], height);

@@ -6,12 +6,13 @@
 
 #include "core/threads.h"
 #include "models/dlib.h"
+#include "nn/precision.h"
 
 enum { MAX_THREADS = 1024 };
 
 void df_engine_opts_init(df_engine_opts *opts, size_t size)
 {
-    df_engine_opts all = {.size = size, .max_pixels = 100000000, .max_bytes = (size_t)256 << 20};
+    df_engine_opts all = {.size = size, .max_pixels = 100000000, .max_bytes = (size_t)256 << 20, .precision = "fast"};
     memset(opts, 0, size);
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
@@ -37,10 +38,13 @@ static df_slot *slot_at(df_engine *e, size_t i)
     if (i < DF_MAX_DETECTORS)
         return &e->detectors[i].slot;
     i -= DF_MAX_DETECTORS;
-    return i < DF_MAX_RECOGNISERS ? &e->recognisers[i].slot : &e->predictor.slot;
+    if (i < DF_MAX_RECOGNISERS)
+        return &e->recognisers[i].slot;
+    i -= DF_MAX_RECOGNISERS;
+    return i < DF_PREDICTORS ? &e->predictors[i].slot : &e->mesh.slot;
 }
 
-enum { SLOTS = DF_MAX_DETECTORS + DF_MAX_RECOGNISERS + 1 };
+enum { SLOTS = DF_MAX_DETECTORS + DF_MAX_RECOGNISERS + DF_PREDICTORS + 1 };
 
 df_status df_engine_new(const df_engine_opts *opts, df_engine **out, df_error *err)
 {
@@ -64,8 +68,10 @@ df_status df_engine_new(const df_engine_opts *opts, df_engine **out, df_error *e
         DF_TRY(df__weights_dir(&e->dir, err));
     }
     e->loader = (df_loader){.dir = e->dir, .log = {o.log, o.log_user}};
+    DF_TRY(df__precision_find(o.precision ? o.precision : "fast", &e->loader.precision, err));
     e->limits = (df_limits){.bytes = o.max_bytes, .pixels = o.max_pixels};
     e->threads = o.threads ? o.threads : df__cores();
+    df__log(&e->loader.log, DF_LOG_DEBUG, "precision %s, %d threads", df__precision_name(e->loader.precision), e->threads);
     *out = e, e = NULL;
 done:
     df_engine_free(e);
@@ -82,7 +88,9 @@ void df_engine_free(df_engine *e)
     for (size_t i = 0; df__recogniser_at(i); i++)
         if (e->recognisers[i].slot.ready)
             df__recogniser_close(&e->recognisers[i].net);
-    df__shape_predictor_free(e->predictor.sp);
+    for (size_t i = 0; i < DF_PREDICTORS; i++)
+        df__shape_predictor_free(e->predictors[i].sp);
+    df__net_free(e->mesh.net);
     for (size_t i = 0; i < SLOTS; i++)
         pthread_mutex_destroy(&slot_at(e, i)->lock);
     free(e->dir);
@@ -123,20 +131,36 @@ df_status df__engine_recogniser(df_engine *e, const df_recogniser *row, const df
     return st;
 }
 
-df_status df__engine_predictor(df_engine *e, const df_shape_predictor **sp, df_error *err)
+df_status df__engine_predictor(df_engine *e, df_predictor which, const df_shape_predictor **sp, df_error *err)
 {
-    df_slot *slot = &e->predictor.slot;
+    static const char *const names[DF_PREDICTORS] = {"dlib-5-points", "dlib-68-points"};
+    df_slot *slot = &e->predictors[which].slot;
     df_status st = DF_OK;
     pthread_mutex_lock(&slot->lock);
     if (!slot->ready) {
         df_bytes file = {0};
-        st = df__weights_open(&e->loader, "dlib-5-points", &file, err);
+        st = df__weights_open(&e->loader, names[which], &file, err);
         if (st == DF_OK)
-            st = df__shape_predictor_parse(&file, "shape_predictor_5_face_landmarks.dat", &e->predictor.sp, err);
+            st = df__shape_predictor_parse(&file, df__weights_find(names[which])->info.file, &e->predictors[which].sp, err);
         df__bytes_free(&file);
         slot->ready = st == DF_OK;
     }
-    *sp = e->predictor.sp;
+    *sp = e->predictors[which].sp;
+    pthread_mutex_unlock(&slot->lock);
+    return st;
+}
+
+/* Always float32: its outputs are pixels, of which bfloat16 keeps the whole ones alone. */
+df_status df__engine_mesh(df_engine *e, df_net **net, df_error *err)
+{
+    df_slot *slot = &e->mesh.slot;
+    df_status st = DF_OK;
+    pthread_mutex_lock(&slot->lock);
+    if (!slot->ready) {
+        st = df__weights_net(&e->loader, "facemesh", DF_PRECISION_STRICT, &e->mesh.net, err);
+        slot->ready = st == DF_OK;
+    }
+    *net = e->mesh.net;
     pthread_mutex_unlock(&slot->lock);
     return st;
 }

@@ -4,12 +4,15 @@
 
 #include <pthread.h>
 
+#include "align/facemesh.h"
 #include "align/landmarks.h"
 #include "detect/detector.h"
 #include "image/decode.h"
 #include "represent/recogniser.h"
 
 enum { DF_MAX_DETECTORS = 32, DF_MAX_RECOGNISERS = 32 };
+
+typedef enum df_predictor { DF_PREDICTOR_5, DF_PREDICTOR_68, DF_PREDICTORS } df_predictor;
 
 /* A model that is loaded at most once. A failed load is tried again by the next caller: the file may be there by then. */
 typedef struct df_slot { pthread_mutex_t lock; bool ready; } df_slot;
@@ -21,12 +24,14 @@ struct df_engine {
     int       threads;
     struct { df_slot slot; void *self; } detectors[DF_MAX_DETECTORS];          /* in the order of df__detector_at */
     struct { df_slot slot; df_recogniser_net net; } recognisers[DF_MAX_RECOGNISERS]; /* in the order of df__recogniser_at */
-    struct { df_slot slot; df_shape_predictor *sp; } predictor;                /* dlib's five points */
+    struct { df_slot slot; df_shape_predictor *sp; } predictors[DF_PREDICTORS]; /* dlib's */
+    struct { df_slot slot; df_net *net; } mesh;                                /* MediaPipe's 468 points */
 };
 
 /* Load where needed; what comes back lives as long as the engine. */
 df_status df__engine_detector(df_engine *e, const df_detector_ops *ops, void **self, df_error *err);
 df_status df__engine_recogniser(df_engine *e, const df_recogniser *row, const df_recogniser_net **net, df_error *err);
-df_status df__engine_predictor(df_engine *e, const df_shape_predictor **sp, df_error *err);
+df_status df__engine_predictor(df_engine *e, df_predictor which, const df_shape_predictor **sp, df_error *err);
+df_status df__engine_mesh(df_engine *e, df_net **net, df_error *err);
 
 #endif

@@ -17,7 +17,6 @@ df_status df_model_check(df_engine *engine, const char *name, bool hash, df_mode
 {
     df_status st = DF_OK;
     char *full = NULL;
-    df_bytes file = {0};
     const df_weights *row = name ? df__weights_find(name) : NULL;
     if (!engine || !state)
         return df__fail(err, DF_E_ARGUMENT, "df_model_check: a NULL argument");
@@ -33,15 +32,14 @@ df_status df_model_check(df_engine *engine, const char *name, bool hash, df_mode
         if (why != ENOENT && why != ENOTDIR)
             DF_TRY(df__fail(err, DF_E_IO, "cannot read %s: %s", full, strerror(why)));
     } else if (!hash) {
-        *state = (size_t)info.st_size == row->info.bytes ? DF_MODEL_READY : DF_MODEL_DAMAGED;
+        *state = row->info.bytes == 0 || (size_t)info.st_size == row->info.bytes ? DF_MODEL_READY : DF_MODEL_DAMAGED;
     } else {
-        st = df__weights_open(&engine->loader, name, &file, err);
+        st = df__weights_check(&engine->loader, name, err);
         *state = st == DF_OK ? DF_MODEL_READY : DF_MODEL_DAMAGED;
         if (st == DF_E_BAD_MODEL) /* an answer, not a failure; err says what is wrong */
             st = DF_OK;
     }
 done:
-    df__bytes_free(&file);
     free(full);
     return st;
 }

@@ -42,6 +42,9 @@ df_status df__photo_of(const df_image *img, df_photo *out, df_error *err)
     return DF_OK;
 }
 
+/* EXIF's numbers for what has to be turned by 0, 1, 2, 3 quarters. */
+static const int orientations[4] = {1, 6, 3, 8};
+
 df_status df__photo_full(const df_engine *e, df_photo *photo, df_error *err)
 {
     if (!photo->file.data)
@@ -50,11 +53,44 @@ df_status df__photo_full(const df_engine *e, df_photo *photo, df_error *err)
     df_status st = df__photo_decode(photo->file.data, photo->file.len, &e->limits, 0, &full, err);
     if (st != DF_OK)
         return st;
+    st = df__pixels_orient(&full, orientations[photo->turn], err);
+    if (st != DF_OK) {
+        df__pixels_free(&full);
+        return st;
+    }
     df__pixels_free(&photo->px);
     photo->px = full;
     photo->scale = 1;
     df__bytes_free(&photo->file);
     return DF_OK;
+}
+
+df_status df__photo_turn(df_photo *photo, df_error *err)
+{
+    df_pixels own;
+    df_status st = DF_OK;
+    if (!photo->owned) {
+        st = df__pixels_new(photo->px.width, photo->px.height, &own, err);
+        if (st != DF_OK)
+            return st;
+        df__pixels_paste(own, 0, 0, photo->px);
+        photo->px = own;
+        photo->owned = true;
+    }
+    st = df__pixels_orient(&photo->px, orientations[1], err);
+    if (st != DF_OK)
+        return st;
+    int width = photo->width;
+    photo->width = photo->height, photo->height = width;
+    photo->turn = (photo->turn + 1) % 4;
+    return DF_OK;
+}
+
+df_point df__photo_point(const df_photo *photo, df_point at)
+{
+    float x = (float)(at.x * photo->scale), y = (float)(at.y * photo->scale), w = (float)photo->width, h = (float)photo->height;
+    const df_point turned[4] = {{x, y}, {y, w - x}, {w - x, h - y}, {h - y, x}};
+    return turned[photo->turn];
 }
 
 void df__photo_close(df_photo *photo)

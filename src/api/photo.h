@@ -11,6 +11,7 @@ typedef struct df_photo {
     double      scale;         /* photo pixels in one of px, >= 1 */
     df_bytes    file;          /* kept for decoding again; empty for a picture in memory */
     bool        owned;         /* px was allocated here */
+    int         turn;          /* quarters, with the clock, by which px was turned; width and height are those after it */
 } df_photo;                    /* {0} is empty */
 
 /* Read and decode. want_side: see df__photo_decode. */
@@ -19,6 +20,10 @@ df_status df__photo_open(const df_engine *e, const char *path, int want_side, df
 df_status df__photo_of(const df_image *img, df_photo *out, df_error *err);
 /* Make px full scale. */
 df_status df__photo_full(const df_engine *e, df_photo *photo, df_error *err);
+/* Turn px by a quarter, with the clock; a picture in memory is copied first. */
+df_status df__photo_turn(df_photo *photo, df_error *err);
+/* From px to the photo as it was before it was turned, at full scale. */
+df_point  df__photo_point(const df_photo *photo, df_point at);
 void      df__photo_close(df_photo *photo);
 
 #endif

@@ -8,26 +8,43 @@
 #include "core/options.h"
 #include "core/threads.h"
 #include "detect/opencv.h"
+#include "normalize/mask.h"
 
 /* ---- loading ---- */
 
-typedef struct load { df_pipeline *p; bool network; df_status st[3]; df_error err[3]; } load;
+enum { LOADS = 4 };
+typedef struct load { df_pipeline *p; bool network; df_status st[LOADS]; df_error err[LOADS]; } load;
 
-/* Detector, network and predictor are independent files: on a cold start they load side by side. */
+/* Landmarks that are asked for, and those that the mask needs. */
+static df_status load_landmarks(df_pipeline *p, df_error *err)
+{
+    df_status st = DF_OK;
+    if (p->marks == DF_MESH_POINTS || p->outline == DF_MESH_POINTS)
+        DF_TRY(df__engine_mesh(p->engine, &p->mesh, err));
+    if (p->marks == 68 || p->outline == 68)
+        DF_TRY(df__engine_predictor(p->engine, DF_PREDICTOR_68, &p->sp68, err));
+done:
+    return st;
+}
+
+/* Detector, network, predictor and landmarks are independent files: on a cold start they load side by side. */
 static void load_one(void *arg, size_t i, int worker)
 {
     load *l = arg;
     df_pipeline *p = l->p;
     (void)worker;
-    bool lacks_points = !(p->detector->gives & DF_HAS_EYES) && p->detector != &df__detector_skip;
+    const unsigned all = DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH, gives = p->detector == &df__detector_skip ? all : p->detector->gives;
+    bool lacks_eyes = !(gives & DF_HAS_EYES), lacks_points = lacks_eyes || (p->align == DF_ALIGN_POINTS && (gives & all) != all);
     if (i == 0 && l->network)
         l->st[i] = df__engine_recogniser(p->engine, p->row, &p->net, &l->err[i]);
     if (i == 1)
         l->st[i] = df__engine_detector(p->engine, p->detector, &p->detector_self, &l->err[i]);
-    if (i == 2 && lacks_points && p->align == DF_ALIGN_EYES && !p->detector->of_dlib)
+    if (i == 2 && lacks_eyes && p->align == DF_ALIGN_EYES && !p->detector->of_dlib)
         l->st[i] = df__engine_detector(p->engine, &df__detector_opencv, &p->eyes, &l->err[i]);
     else if (i == 2 && lacks_points)
-        l->st[i] = df__engine_predictor(p->engine, &p->sp, &l->err[i]);
+        l->st[i] = df__engine_predictor(p->engine, DF_PREDICTOR_5, &p->sp, &l->err[i]);
+    if (i == 3)
+        l->st[i] = load_landmarks(p, &l->err[i]);
 }
 
 df_status df__pipeline_open(df_engine *engine, const df_opts *opts, bool network, df_pipeline *out, df_error *err)
@@ -46,9 +63,11 @@ df_status df__pipeline_open(df_engine *engine, const df_opts *opts, bool network
                         p.opts.detector, p.opts.model, p.opts.align, p.opts.metric, p.opts.normalization);
     p.align = (df_align)align, p.metric = (df_metric)metric, p.range = (df_range)range;
     p.flip = p.opts.flip && p.align == DF_ALIGN_POINTS;
+    p.marks = atoi(p.opts.landmarks); /* "none" is 0 */
+    p.outline = !p.opts.mask ? 0 : p.marks ? p.marks : DF_MESH_POINTS;
     load l = {.p = &p, .network = network};
-    df__parallel_for(3, engine->threads, load_one, &l);
-    for (size_t i = 0; i < 3; i++)
+    df__parallel_for(LOADS, engine->threads, load_one, &l);
+    for (size_t i = 0; i < LOADS; i++)
         if (l.st[i] != DF_OK) {
             if (err)
                 *err = l.err[i];
@@ -63,8 +82,8 @@ done:
 
 int df__pipeline_side(const df_pipeline *p)
 {
-    if (p->align != DF_ALIGN_POINTS || p->detector->side == 0)
-        return 0; /* upstream's crops come from the photo at full scale */
+    if (p->align != DF_ALIGN_POINTS || p->detector->side == 0 || p->marks || p->outline)
+        return 0; /* upstream's crops and all landmarks come from the photo at full scale */
     return p->opts.detect_size > p->detector->side ? p->opts.detect_size : p->detector->side;
 }
 
@@ -96,7 +115,7 @@ static int larger_first(const void *a, const void *b)
 }
 
 /* A closed box has one column and one row more than its right - left and bottom - top. */
-static df_face predictor_box(const df_pipeline *p, const df_face *f)
+df_face df__pipeline_box(const df_pipeline *p, const df_face *f)
 {
     df_face box = *f;
     if (p->detector->of_dlib)
@@ -117,7 +136,7 @@ static df_status add_points(const df_pipeline *p, const df_photo *photo, df_face
             DF_TRY(df__opencv_eyes(p->eyes, photo->px, p->detector == &df__detector_opencv ? 0 : p->opts.expand, f, scratch, err));
             continue;
         }
-        df_face box = predictor_box(p, f);
+        df_face box = df__pipeline_box(p, f);
         DF_TRY(df__dlib_points(photo->px, &box, &p->detector->dlib, p->sp, scratch, at, err));
         /* whole pixels, as upstream's models/face_detection/Dlib.py */
         f->left_eye = (df_point){floorf((at[0].x + at[1].x) / 2), floorf((at[0].y + at[1].y) / 2)};
@@ -131,19 +150,62 @@ done:
 
 static bool takes_whole_photo(const df_face *f) { return f->confidence == 0 && f->has == 0; }
 
+bool df__pipeline_no_face(const df_pipeline *p, const df_face *f) { return takes_whole_photo(f) && p->detector != &df__detector_skip; }
+
+static df_status find(const df_pipeline *p, const df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err)
+{
+    df_detect_params params = {.score = p->opts.score, .side = p->opts.detect_size, .threads = threads};
+    df_status st = p->detector->detect(p->detector_self, photo->px, &params, scratch, out, err);
+    if (st == DF_OK)
+        keep_if_large(out, fmax(1, p->opts.min_face / photo->scale), photo->px.width, photo->px.height);
+    return st;
+}
+
+static float best_score(const df_face_list *list)
+{
+    float best = 0;
+    for (size_t i = 0; i < list->n; i++)
+        best = fmaxf(best, list->items[i].confidence);
+    return best;
+}
+
+/* Some detectors find a face that stands on its head, with less of a score: the turn with the best face counts, not the first with one. The
+ * photo stays turned that way for what follows, and df__pipeline_finish brings places back; without a face it ends as it was. */
+static df_status find_turned(const df_pipeline *p, df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_face_list found[4] = {{0}};
+    int best = 0;
+    for (int quarter = 1; quarter < 4; quarter++) {
+        DF_TRY(df__photo_turn(photo, err));
+        DF_TRY(find(p, photo, threads, scratch, &found[quarter], err));
+        if (found[quarter].n > 0 && (best == 0 || best_score(&found[quarter]) > best_score(&found[best])))
+            best = quarter;
+    }
+    while (photo->turn != best)
+        DF_TRY(df__photo_turn(photo, err));
+    df__face_list_free(out);
+    *out = found[best], found[best] = (df_face_list){0};
+done:
+    for (int i = 0; i < 4; i++)
+        df__face_list_free(&found[i]);
+    return st;
+}
+
 df_status df__pipeline_detect(const df_pipeline *p, df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err)
 {
     df_status st = DF_OK;
-    df_detect_params params = {.score = p->opts.score, .side = p->opts.detect_size, .threads = threads};
-    DF_TRY(p->detector->detect(p->detector_self, photo->px, &params, scratch, out, err));
-    keep_if_large(out, fmax(1, p->opts.min_face / photo->scale), photo->px.width, photo->px.height);
+    bool turns = strcmp(p->opts.rotate, "auto") == 0;
+    DF_TRY(find(p, photo, threads, scratch, out, err));
+    if (turns && out->n == 0)
+        DF_TRY(find_turned(p, photo, threads, scratch, out, err));
     if (p->opts.max_faces > 0 && out->n > (size_t)p->opts.max_faces) {
         qsort(out->items, out->n, sizeof *out->items, larger_first);
         out->n = (size_t)p->opts.max_faces;
     }
     if (out->n == 0 && p->opts.enforce)
-        return df__fail(err, DF_E_NO_FACE, "%s: %s found no face in %d x %d pixels", photo->name, p->detector->name, photo->width,
-                        photo->height);
+        return df__fail(err, DF_E_NO_FACE, "%s: %s found no face in %d x %d pixels%s", photo->name, p->detector->name, photo->width,
+                        photo->height, turns ? ", nor in them turned" : "");
     if (out->n == 0) {
         df_face whole = {.w = (float)photo->px.width, .h = (float)photo->px.height};
         DF_TRY(df__face_list_add(out, &whole, err));
@@ -171,13 +233,16 @@ static void scale_faces(df_face_list *list, double by)
     }
 }
 
-static df_status crop_of(const df_pipeline *p, const df_photo *photo, const df_face *f, df_arena *scratch, df_pixels *crop, double *step,
+/* `map`: from the crop's pixels to the photo's. */
+static df_status crop_of(const df_pipeline *p, const df_photo *photo, const df_face *f, df_arena *scratch, df_pixels *crop, double map[6],
                          df_error *err)
 {
+    static const double as_it_is[6] = {1, 0, 0, 0, 1, 0};
     df_status st = DF_OK;
     double m[6];
-    const df_face box = predictor_box(p, f);
-    *step = 1;
+    const df_face box = df__pipeline_box(p, f);
+    const int width = photo->px.width, height = photo->px.height;
+    memcpy(map, as_it_is, sizeof as_it_is);
     if (takes_whole_photo(f)) {
         *crop = photo->px;
         return DF_OK;
@@ -186,16 +251,45 @@ static df_status crop_of(const df_pipeline *p, const df_photo *photo, const df_f
     case DF_ALIGN_POINTS:
         DF_TRY(df__points_transform(photo->px, &box, p->chip, &p->detector->dlib, p->sp, scratch, m, err));
         DF_TRY(df__align_points(photo->px, p->chip, m, p->opts.expand, scratch, crop, err));
-        *step = hypot(m[0], m[3]); /* pixels of the photo in one of the chip */
+        df__align_points_map(p->chip, m, p->opts.expand, map);
         break;
     case DF_ALIGN_EYES:
         DF_TRY(df__align_eyes(photo->px, f, p->opts.expand, scratch, crop, err));
+        df__align_eyes_map(width, height, f, p->opts.expand, map);
         break;
     case DF_ALIGN_NONE:
     case DF_ALIGNS:
         DF_TRY(df__align_none(photo->px, f, p->opts.expand, scratch, crop, err));
+        df__align_none_map(width, height, f, p->opts.expand, map);
         break;
     }
+done:
+    return st;
+}
+
+/* ---- normalize ---- */
+
+/* Black outside the outline of the face's landmarks. */
+static df_status mask_crop(const df_pipeline *p, const df_photo *photo, const df_face *f, const double map[6], df_arena *scratch, df_pixels *crop,
+                           df_error *err)
+{
+    df_status st = DF_OK;
+    df_point marks[DF_MESH_POINTS];
+    double whole = map[0] * map[4] - map[1] * map[3];
+    if (crop->width == 0 || df__pipeline_no_face(p, f) || whole == 0)
+        return DF_OK;
+    if (crop->data == photo->px.data) { /* the photo itself stays whole */
+        df_pixels own;
+        DF_TRY(df__pixels_in(scratch, crop->width, crop->height, &own, err));
+        df__pixels_paste(own, 0, 0, *crop);
+        *crop = own;
+    }
+    DF_TRY(df__pipeline_landmarks(p, photo, f, p->outline, marks, scratch, err));
+    for (int i = 0; i < p->outline; i++) {
+        double x = (double)marks[i].x - map[2], y = (double)marks[i].y - map[5];
+        marks[i] = (df_point){(float)((map[4] * x - map[1] * y) / whole), (float)((map[0] * y - map[3] * x) / whole)};
+    }
+    DF_TRY(df__mask(*crop, marks, (size_t)p->outline, scratch, err));
 done:
     return st;
 }
@@ -208,13 +302,16 @@ df_status df__pipeline_crops(const df_pipeline *p, df_photo *photo, df_face_list
         return df__no_memory(err, "crops", faces->n * sizeof **crops);
     df_arena_mark mark = df__arena_mark(scratch);
     for (size_t i = 0; i < faces->n; i++) {
-        double step;
-        st = crop_of(p, photo, &faces->items[i], scratch, &(*crops)[i], &step, err);
+        double map[6];
+        st = crop_of(p, photo, &faces->items[i], scratch, &(*crops)[i], map, err);
+        if (st == DF_OK && p->outline)
+            st = mask_crop(p, photo, &faces->items[i], map, scratch, &(*crops)[i], err);
         if (st != DF_OK) {
             df__prefix(err, "%s", photo->name);
             goto done;
         }
-        if (photo->scale > 1 && step < 1) {
+        double step = hypot(map[0], map[3]); /* pixels of the photo in one of the crop */
+        if (p->align == DF_ALIGN_POINTS && photo->scale > 1 && step < 1 && !takes_whole_photo(&faces->items[i])) {
             /* The chip would be blown up although the file holds more: once more from the whole photo. */
             double scale = photo->scale;
             DF_TRY(df__photo_full(p->engine, photo, err));
@@ -236,10 +333,26 @@ static void clip_face(df_face *f, int width, int height)
     f->h = fmaxf(0, fminf((float)height - f->y - 1, f->h));
 }
 
+/* A box keeps its sides along those of the photo when it is turned back. */
+static void turn_back(const df_photo *photo, df_face *f)
+{
+    df_photo at_full_scale = *photo; /* the faces are already */
+    at_full_scale.scale = 1;
+    const df_point a = df__photo_point(&at_full_scale, (df_point){f->x, f->y});
+    const df_point b = df__photo_point(&at_full_scale, (df_point){f->x + f->w, f->y + f->h});
+    f->x = fminf(a.x, b.x), f->y = fminf(a.y, b.y), f->w = fabsf(b.x - a.x), f->h = fabsf(b.y - a.y);
+    df_point *points[] = {&f->left_eye, &f->right_eye, &f->nose, &f->mouth_left, &f->mouth_right};
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        *points[i] = df__photo_point(&at_full_scale, *points[i]);
+}
+
 void df__pipeline_finish(const df_photo *photo, df_face_list *faces)
 {
     if (photo->scale != 1)
         scale_faces(faces, photo->scale);
-    for (size_t i = 0; i < faces->n; i++)
+    for (size_t i = 0; i < faces->n; i++) {
         clip_face(&faces->items[i], photo->width, photo->height);
+        if (photo->turn)
+            turn_back(photo, &faces->items[i]);
+    }
 }

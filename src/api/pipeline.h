@@ -15,6 +15,9 @@ typedef struct df_pipeline {
     const df_template        *chip;
     const df_shape_predictor *sp; /* NULL where nothing needs it */
     void                     *eyes; /* the detector opencv, where its cascade of eyes is needed, else NULL */
+    const df_shape_predictor *sp68; /* as far as `marks` or `outline` is 68 */
+    df_net                   *mesh; /* as far as one of them is 468 */
+    int                       marks, outline; /* landmarks asked for, and those of the mask: 0, 68 or 468 */
     df_align                  align;
     df_metric                 metric;
     df_range                  range;
@@ -32,10 +35,24 @@ df_status df__pipeline_photo(const df_pipeline *p, const char *path, const df_im
 df_status df__pipeline_detect(const df_pipeline *p, df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err);
 /* A crop for each face, in `scratch` or views of the photo. May decode the photo at full scale: `faces` follow. */
 df_status df__pipeline_crops(const df_pipeline *p, df_photo *photo, df_face_list *faces, df_arena *scratch, df_pixels **crops, df_error *err);
+/* n landmarks of a face, 68 or 468, in pixels of photo->px. */
+df_status df__pipeline_landmarks(const df_pipeline *p, const df_photo *photo, const df_face *f, int n, df_point *out, df_arena *scratch,
+                                 df_error *err);
+/* No face of a photo: what `enforce` off takes instead. */
+bool df__pipeline_no_face(const df_pipeline *p, const df_face *f);
+/* The face's box for dlib's predictor and what lies behind it: df_box_map's box. */
+df_face df__pipeline_box(const df_pipeline *p, const df_face *f);
 /* Faces as callers see them: in pixels of the whole photo, clipped to it. */
 void df__pipeline_finish(const df_photo *photo, df_face_list *faces);
 
-struct df_faces { df_face_list list; };
+struct df_faces {
+    df_face_list list;
+    df_point    *marks;   /* [list.n][n_marks], malloc */
+    size_t       n_marks;
+};
+
+/* Fill in the marks that the options ask for, before df__pipeline_finish. */
+df_status df__faces_mark(const df_pipeline *p, const df_photo *photo, df_faces *faces, df_arena *scratch, df_error *err);
 
 struct df_embeddings {
     size_t               n, dims;
@@ -45,6 +62,7 @@ struct df_embeddings {
     df_align             align;
     df_range             range;
     bool                 flip;
+    int                  outline; /* of the mask */
     const char          *detector;
 };
 

@@ -19,7 +19,7 @@ static df_status new_embeddings(const df_pipeline *p, size_t n, df_embeddings **
         return df__no_memory(err, "embeddings", n * dims * sizeof(float));
     }
     e->n = n, e->dims = dims;
-    e->row = p->row, e->align = p->align, e->range = p->range, e->flip = p->flip, e->detector = p->detector->name;
+    e->row = p->row, e->align = p->align, e->range = p->range, e->flip = p->flip, e->outline = p->outline, e->detector = p->detector->name;
     *out = e;
     return DF_OK;
 }

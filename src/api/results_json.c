@@ -55,6 +55,23 @@ df_status df_verify_result_json(const df_verify_result *r, char **out, df_error 
     return df__json_print(o, out, err);
 }
 
+/* [[x, y], ...] to a hundredth of a pixel. */
+static json_t *marks_of(const df_point *marks, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < n; i++) {
+        json_t *at = json_array();
+        bool ok = at && json_array_append_new(at, df__json_number(round2((double)marks[i].x))) == 0 &&
+                  json_array_append_new(at, df__json_number(round2((double)marks[i].y))) == 0;
+        if (!ok || json_array_append(list, at) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+        json_decref(at);
+    }
+    return list;
+}
+
 /* One object of a list of faces; `row` NULL: without an embedding. */
 static json_t *face_of(const df_face *f, const float *row, size_t dims)
 {
@@ -89,8 +106,12 @@ df_status df_faces_json(const df_faces *faces, char **out, df_error *err)
         return df__fail(err, DF_E_ARGUMENT, "df_faces_json: a NULL argument");
     json_t *list = json_array();
     bool ok = list != NULL;
-    for (size_t i = 0; ok && i < faces->list.n; i++)
-        ok = json_array_append_new(list, face_of(&faces->list.items[i], NULL, 0)) == 0;
+    for (size_t i = 0; ok && i < faces->list.n; i++) {
+        json_t *o = face_of(&faces->list.items[i], NULL, 0);
+        ok = o && (!faces->n_marks || df__json_set(o, "landmarks", marks_of(faces->marks + i * faces->n_marks, faces->n_marks)));
+        ok = ok && json_array_append(list, o) == 0;
+        json_decref(o);
+    }
     return print_list(list, ok, out, err);
 }
 

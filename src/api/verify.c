@@ -19,10 +19,10 @@ static double now(void)
 df_status df__pipeline_closest(const df_pipeline *p, const df_embeddings *e1, const df_embeddings *e2, df_verify_result *out, df_error *err)
 {
     const df_recogniser *row = e1->row;
-    if (e2->row != row || e1->align != e2->align || e1->range != e2->range || e1->flip != e2->flip)
-        return df__fail(err, DF_E_ARGUMENT, "embeddings of %s (align %s, flip %s) and %s (align %s, flip %s) do not compare", row->name,
-                        df__align_name(e1->align), e1->flip ? "on" : "off", e2->row->name, df__align_name(e2->align),
-                        e2->flip ? "on" : "off");
+    if (e2->row != row || e1->align != e2->align || e1->range != e2->range || e1->flip != e2->flip || e1->outline != e2->outline)
+        return df__fail(err, DF_E_ARGUMENT, "embeddings of %s (align %s, flip %s, mask %d) and %s (align %s, flip %s, mask %d) do not compare", row->name,
+                        df__align_name(e1->align), e1->flip ? "on" : "off", e1->outline, e2->row->name, df__align_name(e2->align),
+                        e2->flip ? "on" : "off", e2->outline);
     *out = (df_verify_result){.distance = (double)INFINITY};
     for (size_t i = 0; i < e1->n; i++)
         for (size_t j = 0; j < e2->n; j++) {

@@ -4,6 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
+#define YOLO(id, base)                                                                                                        \
+    {.info = {.name = id, .task = "detector", .file = base ".onnx", .sha256 = "", .licence = "AGPL-3.0", .commercial = false, \
+              .get = "yolo export model=" base ".pt format=onnx dynamic=True, and copy " base ".onnx there (docs/weights.md)"}}
+
 static const df_weights weights[] = {
     /* RetinaFace, Deng et al. 2019, with a MobileNet 0.25 trunk. Any size whose sides are multiples of 32. */
     {.info = {.name = "retinaface", .task = "detector", .file = "retinaface_mobilenet025.onnx",
@@ -28,6 +32,40 @@ static const df_weights weights[] = {
     {.info = {.name = "dlib-hog", .task = "detector", .file = "dlib_frontal_face_detector.dat",
               .sha256 = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426", .bytes = 155005,
               .licence = "BSL-1.0", .commercial = true, .get = "make weights-test"}},
+    /* Max-margin network of D. King ("Max-Margin Object Detection", 2015), dlib's dnn_mmod_face_detection_ex.cpp. */
+    {.info = {.name = "dlib-mmod", .task = "detector", .file = "mmod_human_face_detector.dat",
+              .sha256 = "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6", .bytes = 729940,
+              .licence = "CC0-1.0", .commercial = true, .get = "make weights-test"}},
+    /* MTCNN, Zhang et al. 2016; the arrays of the package mtcnn 1.0.0 as ONNX (tools/weights/mtcnn.py). */
+    {.info = {.name = "mtcnn-pnet", .task = "detector", .file = "mtcnn_pnet.onnx",
+              .sha256 = "85073baa5500092be4ab9c4d9432148bfdc1a80216f0611e8dc476dab30f2c01", .bytes = 27709,
+              .licence = "MIT", .commercial = true, .get = "make weights-test"}},
+    {.info = {.name = "mtcnn-rnet", .task = "detector", .file = "mtcnn_rnet.onnx",
+              .sha256 = "ce58753c84ca0495fe971fe7a543f30c0fc4f2d99fc39072f0fb4e94b28c29e6", .bytes = 402141,
+              .licence = "MIT", .commercial = true, .width = 24, .height = 24, .get = "make weights-test"}},
+    {.info = {.name = "mtcnn-onet", .task = "detector", .file = "mtcnn_onet.onnx",
+              .sha256 = "11166cda4e41a27d7bad80449d40305efca1a17d09013effcd05a92022320395", .bytes = 1558034,
+              .licence = "MIT", .commercial = true, .width = 48, .height = 48, .get = "make weights-test"}},
+    /* YuNet, Wu et al. 2023, of OpenCV Zoo: upstream's very file. */
+    {.info = {.name = "yunet", .task = "detector", .file = "face_detection_yunet_2023mar.onnx",
+              .sha256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4", .bytes = 232589,
+              .licence = "MIT", .commercial = true, .get = "make weights-test"}, .any_size = true},
+    /* CenterFace, Xu et al. 2019, as its authors exported it. */
+    {.info = {.name = "centerface", .task = "detector", .file = "centerface.onnx",
+              .sha256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", .bytes = 7304518,
+              .licence = "MIT", .commercial = true, .get = "make weights-test"}, .any_size = true},
+    /* In no package registry: bytes and sha256 could not be read here. SCRFD, Guo et al. 2021. */
+    {.info = {.name = "scrfd", .task = "detector", .file = "det_10g.onnx", .sha256 = "",
+              .licence = "InsightFace, research only", .commercial = false,
+              .get = "copy det_10g.onnx of InsightFace's buffalo_l there (docs/weights.md)"}},
+    /* RetinaFace on ResNet-50, the ONNX file of the package retina-face 0.0.19. */
+    {.info = {.name = "retinaface-resnet50", .task = "detector", .file = "retinaface.onnx", .sha256 = "",
+              .licence = "MIT, trained by InsightFace", .commercial = false,
+              .get = "copy the file that deepface for Python keeps under this name there (docs/weights.md)"}},
+    /* Ultralytics' networks trained on faces; upstream keeps them as .pt of the same names (models/face_detection/Yolo.py). */
+    YOLO("yolov8n", "yolov8n-face"), YOLO("yolov8m", "yolov8m-face"), YOLO("yolov8l", "yolov8l-face"),
+    YOLO("yolov11n", "yolov11n-face"), YOLO("yolov11s", "yolov11s-face"), YOLO("yolov11m", "yolov11m-face"), YOLO("yolov11l", "yolov11l-face"),
+    YOLO("yolov12n", "yolov12n-face"), YOLO("yolov12s", "yolov12s-face"), YOLO("yolov12m", "yolov12m-face"), YOLO("yolov12l", "yolov12l-face"),
     /* Ensemble of regression trees, Kazemi & Sullivan 2014, trained by dlib's author; corners of the eyes and the nose. */
     {.info = {.name = "dlib-5-points", .task = "landmarks", .file = "shape_predictor_5_face_landmarks.dat",
               .sha256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888", .bytes = 9150489,
@@ -35,6 +73,17 @@ static const df_weights weights[] = {
     {.info = {.name = "dlib-68-points", .task = "landmarks", .file = "shape_predictor_68_face_landmarks.dat",
               .sha256 = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f", .bytes = 99693937,
               .licence = "iBUG 300-W, research only", .commercial = false, .get = "make weights-test"}},
+    /* BlazeFace, Bazarevsky et al. 2019, as MediaPipe has it: face_detection_short_range, and the older network of its back cameras. */
+    {.info = {.name = "mediapipe", .task = "detector", .file = "blazeface_front.onnx",
+              .sha256 = "6edbb536ae72da046984a9d9de02dc368df18f5e3a14f8479110543a40540558", .bytes = 429027,
+              .licence = "Apache-2.0", .commercial = true, .width = 128, .height = 128, .get = "make weights-test"}},
+    {.info = {.name = "mediapipe-full", .task = "detector", .file = "blazeface_back.onnx",
+              .sha256 = "995ef9a20f521319862b09414866262e170a8a0b75350b54c5a1842b6fd88dc5", .bytes = 579430,
+              .licence = "Apache-2.0", .commercial = true, .width = 256, .height = 256, .get = "make weights-test"}},
+    /* Face mesh of 468 points, Kartynnik et al. 2019, MediaPipe's face_landmark. */
+    {.info = {.name = "facemesh", .task = "landmarks", .file = "facemesh_468.onnx",
+              .sha256 = "1a7d9a5264c6ccdab25735bfbc01f191e5ce92710c4c2925250160937559cf7f", .bytes = 3001690,
+              .licence = "Apache-2.0", .commercial = true, .width = 192, .height = 192, .get = "make weights-test"}},
     /* ResNet-29 of D. King, "High Quality Face Recognition with Deep Metric Learning", 2017. 99.38 % on LFW by its author. */
     {.info = {.name = "Dlib", .task = "recogniser", .file = "dlib_face_recognition_resnet_model_v1.dat",
               .sha256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30", .bytes = 22466066,

@@ -99,6 +99,26 @@ run draw "$a" -o "$tmp/no/such.png"; expect 3; one_error; says "$err" 'no/such\.
 claim "nothing half-written is left" [ -z "$(find "$tmp" -name '*.part*')" ]
 command="draw -o - >/dev/full"; status=0; "$deepface" draw "$a" -o - >/dev/full 2>"$err" || status=$?; : >"$out"; expect 3; one_error
 
+# landmarks, mask, photos on their side, stages
+if "$deepface" models check facemesh dlib-68-points mediapipe ssd -q 2>/dev/null; then
+  run detect "$a" --json --landmarks 68; expect 0; json "$out" 'len(d[0]["landmarks"]) == 68 and all(len(p) == 2 for p in d[0]["landmarks"])'
+  run detect "$a" --json --landmarks 468 --detector mediapipe; expect 0; json "$out" 'len(d[0]["landmarks"]) == 468 and "mouth_left" not in d[0]["facial_area"]'
+  run draw "$a" -o "$tmp/mesh.png" --landmarks 468; expect 0; claim "landmarks are drawn" sh -c "! cmp -s '$tmp/mesh.png' '$tmp/marked.png'"
+  run draw "$a" -o "$tmp/mesh.png" --landmarks 5; expect 2; one_error; says "$err" 'none, 468, 68'
+  run extract "$a" -o "$tmp/masked" --mask; expect 0; claim "a mask changes the crop" sh -c "! cmp -s '$tmp/masked/obama-1.png' '$tmp/faces/obama-1.png'"
+  run verify "$a" "$b" --mask; expect 0
+  run stages "$a" -o "$tmp/stages.png"; expect 0; says "$out" 'stages\.png  [0-9]+ x 464$'
+  run stages "$a" -o "$tmp/stages.jpg" --json --mask --align eyes; expect 0; json "$out" 'd["width"] > 500 and d["height"] == 464'
+  run stages "$a" -o -; expect 0; silent "$err"; claim "stages -o - writes PNG" [ "$(head -c 4 "$out" | tail -c 3)" = PNG ]
+  run stages "$a"; expect 2; one_error
+  run stages "$tmp/grey.bmp" -o "$tmp/x.png"; expect 2; one_error; says "$err" 'grey\.bmp.*no face'
+  run detect "$tmp/grey.bmp" --rotate auto; expect 2; one_error; says "$err" 'turned'
+  mkdir "$tmp/weights" && ln -s "${DEEPFACE_HOME:-$HOME}/.deepface/weights/retinaface_mobilenet025.onnx" "$tmp/weights"
+  for flags in "--landmarks 468" "--landmarks 68" --mask; do
+    run extract "$a" -o "$tmp/x" --weights "$tmp/weights" $flags; expect 3; one_error; says "$err" 'To fetch them: make weights-test'
+  done
+fi
+
 # a terminal gets a bar and colours, NO_COLOR takes the colours away
 cat >"$tmp/terminal.py" <<'END'
 import os, pty, sys
