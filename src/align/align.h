@@ -22,6 +22,10 @@ const df_template *df__template_find(const char *name);
 df_status df__dlib_points(df_pixels px, const df_face *face, const df_box_map *map, const df_shape_predictor *sp, df_arena *scratch,
                           df_point out[5], df_error *err);
 
+/* All points of any of dlib's predictors, for the box that `map` makes of the face's. */
+df_status df__dlib_shape(df_pixels px, const df_face *face, const df_box_map *map, const df_shape_predictor *sp, df_arena *scratch,
+                         df_point *out, df_error *err);
+
 /* What `points` stands on for one face: the chip-to-photo transform (pixel centres at whole numbers).
  * From the face's own five points where it has all of them, else from dlib's, found by `sp` inside the mapped box.
  * DF_E_ARGUMENT when the face has not all of its points and sp is NULL. */
@@ -36,5 +40,11 @@ df_status df__align_points(df_pixels px, const df_template *t, const double m[6]
 df_status df__align_eyes(df_pixels px, const df_face *face, double expand, df_arena *scratch, df_pixels *crop, df_error *err);
 /* The box as it is, cut at the photo's edge. */
 df_status df__align_none(df_pixels px, const df_face *face, double expand, df_arena *scratch, df_pixels *crop, df_error *err);
+
+/* Where the three take a crop's pixel (x, y) from: (m0 x + m1 y + m2, m3 x + m4 y + m5) of the photo, centres at whole numbers. `t` and
+ * `chip` as above, width and height of the photo. */
+void df__align_points_map(const df_template *t, const double chip[6], double expand, double m[6]);
+void df__align_eyes_map(int width, int height, const df_face *face, double expand, double m[6]);
+void df__align_none_map(int width, int height, const df_face *face, double expand, double m[6]);
 
 #endif

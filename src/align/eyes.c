@@ -2,6 +2,7 @@
  * Same arithmetic as deepface 0.0.103 modules/detection.py (extract_face, extract_sub_image, align_img_wrt_eyes, project_facial_area), but
  * for one thing: upstream lays the photo in the middle of a black one of twice its size first; here that border is only thought of. */
 #include <math.h>
+#include <string.h>
 
 #include "align/align.h"
 #include "image/warp.h"
@@ -70,41 +71,73 @@ static box project(box b, double degrees, int w, int h)
     return (box){x1, y1, x2 - x1, y2 - y1};
 }
 
+/* How a face is cut out: `wide` of the photo, turned by `m` where it has eyes, of which `inner` stays. */
+typedef struct plan { box wide, inner; bool turned; double m[6]; } plan;
+
+static plan plan_of(int width, int height, const df_face *face, double expand)
+{
+    /* coordinates on upstream's padded photo */
+    int bx = width / 2, by = height / 2;
+    box b = {to_int(face->x) + bx, to_int(face->y) + by, to_int(face->w), to_int(face->h)};
+    b = clip_box(b, expand, width + 2 * bx, height + 2 * by);
+    /* twice the box, so that the turn moves nothing of the face outside */
+    int rx = b.w / 2, ry = b.h / 2;
+    plan p = {.wide = {b.x - bx - rx, b.y - by - ry, b.w + 2 * rx, b.h + 2 * ry}, .inner = {rx, ry, b.w, b.h}};
+    if (face->has & DF_HAS_EYES) {
+        int dx = to_int(face->left_eye.x) - to_int(face->right_eye.x), dy = to_int(face->left_eye.y) - to_int(face->right_eye.y);
+        double degrees = atan2(dy, dx) * (180 / 3.14159265358979323846);
+        p.turned = true;
+        rotation(p.wide.w, p.wide.h, degrees, p.m);
+        /* upstream hands (rows, columns) as size and reads it as (height, width): the same */
+        p.inner = project(p.inner, degrees, p.wide.w, p.wide.h);
+    }
+    return p;
+}
+
 df_status df__align_eyes(df_pixels px, const df_face *face, double expand, df_arena *scratch, df_pixels *crop, df_error *err)
 {
     df_status st = DF_OK;
     *crop = (df_pixels){0};
-    /* coordinates on upstream's padded photo */
-    int bx = px.width / 2, by = px.height / 2;
-    box b = {to_int(face->x) + bx, to_int(face->y) + by, to_int(face->w), to_int(face->h)};
-    b = clip_box(b, expand, px.width + 2 * bx, px.height + 2 * by);
-    /* twice the box, so that the turn moves nothing of the face outside */
-    int rx = b.w / 2, ry = b.h / 2;
-    box wide = {b.x - bx - rx, b.y - by - ry, b.w + 2 * rx, b.h + 2 * ry};
+    plan p = plan_of(px.width, px.height, face, expand);
     df_pixels part;
-    DF_TRY(cut(px, wide, scratch, &part, err));
+    DF_TRY(cut(px, p.wide, scratch, &part, err));
     if (part.width == 0)
         goto done;
-    box inner = {rx, ry, b.w, b.h};
-    if (face->has & DF_HAS_EYES) {
-        int dx = to_int(face->left_eye.x) - to_int(face->right_eye.x), dy = to_int(face->left_eye.y) - to_int(face->right_eye.y);
-        double degrees = atan2(dy, dx) * (180 / 3.14159265358979323846), m[6];
+    if (p.turned) {
         df_pixels turned;
-        rotation(part.width, part.height, degrees, m);
         DF_TRY(df__pixels_in(scratch, part.width, part.height, &turned, err));
-        DF_TRY(df__warp_affine(part, turned, m, DF_CUBIC, err));
-        /* upstream hands (rows, columns) as size and reads it as (height, width): the same */
-        inner = project(inner, degrees, part.width, part.height);
+        DF_TRY(df__warp_affine(part, turned, p.m, DF_CUBIC, err));
         part = turned;
     }
-    if (inner.w > 0 && inner.h > 0)
-        *crop = df__pixels_view(part, inner.x, inner.y, inner.w, inner.h);
+    if (p.inner.w > 0 && p.inner.h > 0)
+        *crop = df__pixels_view(part, p.inner.x, p.inner.y, p.inner.w, p.inner.h);
 done:
     return st;
 }
 
+void df__align_eyes_map(int width, int height, const df_face *face, double expand, double m[6])
+{
+    plan p = plan_of(width, height, face, expand);
+    const double as_it_is[6] = {1, 0, 0, 0, 1, 0}, *turn = p.turned ? p.m : as_it_is;
+    for (int r = 0; r < 6; r += 3) {
+        m[r] = turn[r], m[r + 1] = turn[r + 1];
+        m[r + 2] = turn[r] * p.inner.x + turn[r + 1] * p.inner.y + turn[r + 2] + (r ? p.wide.y : p.wide.x);
+    }
+}
+
+static box plain_box(int width, int height, const df_face *face, double expand)
+{
+    return clip_box((box){to_int(face->x), to_int(face->y), to_int(face->w), to_int(face->h)}, expand, width, height);
+}
+
 df_status df__align_none(df_pixels px, const df_face *face, double expand, df_arena *scratch, df_pixels *crop, df_error *err)
 {
-    box b = {to_int(face->x), to_int(face->y), to_int(face->w), to_int(face->h)};
-    return cut(px, clip_box(b, expand, px.width, px.height), scratch, crop, err);
+    return cut(px, plain_box(px.width, px.height, face, expand), scratch, crop, err);
+}
+
+void df__align_none_map(int width, int height, const df_face *face, double expand, double m[6])
+{
+    box b = plain_box(width, height, face, expand);
+    const double shift[6] = {1, 0, b.x, 0, 1, b.y};
+    memcpy(m, shift, sizeof shift);
 }

@@ -39,17 +39,23 @@ static void spread_to_edges(const df_template *t, double m[6])
     m[5] = my - m[3] * px - m[4] * py;
 }
 
-df_status df__dlib_points(df_pixels px, const df_face *face, const df_box_map *map, const df_shape_predictor *sp,
-                             df_arena *scratch, df_point out[5], df_error *err)
+df_status df__dlib_shape(df_pixels px, const df_face *face, const df_box_map *map, const df_shape_predictor *sp, df_arena *scratch,
+                         df_point *out, df_error *err)
 {
-    if (df__shape_predictor_points(sp) != 5)
-        return df__fail(err, DF_E_BAD_MODEL, "the shape predictor gives %d points, not 5", df__shape_predictor_points(sp));
     double x = face->x + map->dx * face->w, y = face->y + map->dy * face->h;
     double w = map->sw * face->w, h = map->sh * face->h;
     if (!(fabs(x) < 1e6 && fabs(y) < 1e6 && w >= 1 && h >= 1 && w < 1e6 && h < 1e6))
         return df__fail(err, DF_E_ARGUMENT, "a face of %g x %g pixels at %g, %g cannot be aligned", w, h, x, y);
     long left = lround(x), top = lround(y);
     return df__landmarks(sp, px, left, top, left + lround(w) - 1, top + lround(h) - 1, out, scratch, err);
+}
+
+df_status df__dlib_points(df_pixels px, const df_face *face, const df_box_map *map, const df_shape_predictor *sp,
+                             df_arena *scratch, df_point out[5], df_error *err)
+{
+    if (df__shape_predictor_points(sp) != 5)
+        return df__fail(err, DF_E_BAD_MODEL, "the shape predictor gives %d points, not 5", df__shape_predictor_points(sp));
+    return df__dlib_shape(px, face, map, sp, scratch, out, err);
 }
 
 df_status df__points_transform(df_pixels px, const df_face *face, const df_template *t, const df_box_map *map,
@@ -72,16 +78,22 @@ done:
     return st;
 }
 
-df_status df__align_points(df_pixels px, const df_template *t, const double m[6], double expand, df_arena *scratch, df_pixels *chip,
-                           df_error *err)
+void df__align_points_map(const df_template *t, const double m[6], double expand, double grown[6])
 {
-    df_status st = DF_OK;
-    double grown[6], cx = (t->width - 1) / 2.0, cy = (t->height - 1) / 2.0, k = 1 + expand / 100;
+    double cx = (t->width - 1) / 2.0, cy = (t->height - 1) / 2.0, k = 1 + expand / 100;
     for (int r = 0; r < 6; r += 3) {
         double centre = m[r] * cx + m[r + 1] * cy + m[r + 2];
         grown[r] = m[r] * k, grown[r + 1] = m[r + 1] * k;
         grown[r + 2] = centre - grown[r] * cx - grown[r + 1] * cy;
     }
+}
+
+df_status df__align_points(df_pixels px, const df_template *t, const double m[6], double expand, df_arena *scratch, df_pixels *chip,
+                           df_error *err)
+{
+    df_status st = DF_OK;
+    double grown[6];
+    df__align_points_map(t, m, expand, grown);
     DF_TRY(df__pixels_in(scratch, t->width, t->height, chip, err));
     DF_TRY(df__warp_chip(px, *chip, grown, scratch, err));
 done:

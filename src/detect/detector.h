@@ -36,7 +36,16 @@ typedef struct df_detector_ops {
 } df_detector_ops;
 
 extern const df_detector_ops df__detector_retinaface, df__detector_ssd, df__detector_opencv, df__detector_dlib,
-    df__detector_skip;
+    df__detector_dlib_cnn, df__detector_mtcnn, df__detector_mediapipe, df__detector_mediapipe_full, df__detector_skip,
+    df__detector_yunet, df__detector_centerface, df__detector_scrfd, df__detector_retinaface_resnet50;
+
+/* One network of a family each, all of them in yolo.c. */
+#define DF_YOLO_MAP(X)                                                                                                  \
+    X(yolov8n) X(yolov8m) X(yolov8l) X(yolov11n) X(yolov11s) X(yolov11m) X(yolov11l) X(yolov12n) X(yolov12s) X(yolov12m) \
+    X(yolov12l)
+#define X(name) extern const df_detector_ops df__detector_##name;
+DF_YOLO_MAP(X)
+#undef X
 
 /* NULL when there is none of this name. */
 const df_detector_ops *df__detector_find(const char *name);

@@ -40,6 +40,8 @@ static void sort_faces(df_face *items, df_face *spare, size_t n)
 df_status df__face_list_sort(df_face_list *list, size_t from, df_error *err)
 {
     size_t n = list->n - from;
+    if (n < 2)
+        return DF_OK;
     df_face *spare = malloc((n / 2 + 1) * sizeof *spare);
     if (!spare)
         return df__no_memory(err, "sorting faces", (n / 2 + 1) * sizeof *spare);

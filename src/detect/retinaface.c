@@ -18,7 +18,7 @@ static const double default_score = 0.9, overlap = 0.4, var_centre = 0.1, var_si
 static df_status retinaface_open(const df_loader *loader, void **self, df_error *err)
 {
     df_net *net = NULL;
-    df_status st = df__weights_net(loader, "retinaface", &net, err);
+    df_status st = df__weights_net(loader, "retinaface", loader->precision, &net, err);
     *self = net;
     return st;
 }

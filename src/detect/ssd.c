@@ -14,7 +14,7 @@ static const double default_score = 0.9, overlap = 0.45, least_candidate = 0.01;
 static df_status ssd_open(const df_loader *loader, void **self, df_error *err)
 {
     df_net *net = NULL;
-    df_status st = df__weights_net(loader, "ssd", &net, err);
+    df_status st = df__weights_net(loader, "ssd", loader->precision, &net, err);
     *self = net;
     return st;
 }

@@ -23,9 +23,6 @@ const char *df__sniff_foreign(const uint8_t *data, size_t len);
  * where the block is damaged or says nothing. */
 int df__exif_orientation(const uint8_t *exif, size_t len);
 
-/* Turn and mirror until the picture is upright; orientation 5 to 8 swap the sides. px->data is replaced. */
-df_status df__pixels_orient(df_pixels *px, int orientation, df_error *err);
-
 static inline uint16_t df__le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 static inline uint32_t df__le32(const uint8_t *p) { return (uint32_t)df__le16(p) | (uint32_t)df__le16(p + 2) << 16; }
 static inline uint16_t df__be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }

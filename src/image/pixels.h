@@ -22,5 +22,8 @@ void df__pixels_free(df_pixels *px);
 df_pixels df__pixels_view(df_pixels px, int x, int y, int w, int h);
 /* Copy `from` into `to` with its top left corner at (x, y); what falls outside is cut. */
 void df__pixels_paste(df_pixels to, int x, int y, df_pixels from);
+/* Turn and mirror a picture of its own memory until it is upright, by its EXIF orientation (orient.c); 5 to 8 swap the sides, and px->data
+ * is replaced. */
+df_status df__pixels_orient(df_pixels *px, int orientation, df_error *err);
 
 #endif

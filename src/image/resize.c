@@ -138,7 +138,7 @@ DF_CLONES static void round_fixed(const int32_t *from, uint8_t *restrict to, siz
     }
 }
 
-/* Linear and cubic. The sum of all weights is 2^22, of their amounts under 1.9 * 2^22: 32 bits hold it. */
+/* Cubic, and areas of a growing picture. The sum of all weights is 2^22, of their amounts under 1.9 * 2^22: 32 bits hold it. */
 static df_status resize_fixed(df_pixels from, df_pixels to, df_filter filter, df_arena *scratch, df_error *err)
 {
     df_status  st = DF_OK;
@@ -163,6 +163,79 @@ static df_status resize_fixed(df_pixels from, df_pixels to, df_filter filter, df
         }
         blend_columns(row, &x, out, to.width);
         round_fixed(out, to.data + (size_t)i * to.stride, wide);
+    }
+done:
+    return st;
+}
+
+/* ---- linear, to the bit as OpenCV's: columns first, whose taps end with the row; then rows, in steps that cut off ---- */
+
+static df_status linear_axis_new(int n, int from, double scale, bool ends, df_arena *scratch, fixed_axis *out, df_error *err)
+{
+    *out = (fixed_axis){2, df__arena_calloc(scratch, (size_t)n, sizeof(int)), df__arena_calloc(scratch, (size_t)n * 2, sizeof(int32_t))};
+    if (!out->first || !out->weight)
+        return df__no_memory(err, "resize: weights", (size_t)n * 3 * sizeof(int));
+    for (int i = 0; i < n; i++) {
+        float at = fminf((float)((i + 0.5) * scale - 0.5), (float)from);
+        int place = (int)floorf(at);
+        float part = at - (float)place;
+        if (ends && (place < 0 || place >= from - 1)) {
+            place = place < 0 ? 0 : from - 1;
+            part = 0;
+        }
+        out->first[i] = place;
+        out->weight[2 * i] = (int32_t)lrintf((1 - part) * ONE);
+        out->weight[2 * i + 1] = (int32_t)lrintf(part * ONE);
+    }
+    return DF_OK;
+}
+
+DF_CLONES static void widen_row(const uint8_t *from, int32_t *restrict to, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[i];
+}
+
+/* Each product keeps 2 bits under the whole level; the sum is rounded half up. */
+DF_CLONES static void blend_cut(const int32_t *a, const int32_t *b, const int32_t w[2], uint8_t *restrict to, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (uint8_t)((((a[i] >> 4) * w[0] >> 16) + ((b[i] >> 4) * w[1] >> 16) + 2) >> 2);
+}
+
+/* Rows of `from` brought to the width of `to`, the last two of them; `row` is the one at work. */
+typedef struct linear_rows { int32_t *row, *out[2]; int place[2]; } linear_rows;
+
+static const int32_t *linear_row(linear_rows *r, df_pixels from, int y, const fixed_axis *x, int width, int keep)
+{
+    y = y < 0 ? 0 : y >= from.height ? from.height - 1 : y;
+    for (int k = 0; k < 2; k++)
+        if (r->place[k] == y)
+            return r->out[k];
+    int k = r->place[0] == keep; /* the other one is still wanted */
+    widen_row(row_at(from, y), r->row, (size_t)from.width * 3);
+    blend_columns(r->row, x, r->out[k], width);
+    r->place[k] = y;
+    return r->out[k];
+}
+
+static df_status resize_linear(df_pixels from, df_pixels to, double scale_x, double scale_y, df_arena *scratch, df_error *err)
+{
+    df_status st = DF_OK;
+    fixed_axis x, y;
+    DF_TRY(linear_axis_new(to.width, from.width, scale_x, true, scratch, &x, err));
+    DF_TRY(linear_axis_new(to.height, from.height, scale_y, false, scratch, &y, err));
+    size_t n = (size_t)from.width * 3 + 8, wide = (size_t)to.width * 3; /* the tap behind the last pixel has no weight */
+    linear_rows r = {.row = df__arena_calloc(scratch, n, sizeof(int32_t)), .place = {-1, -1}};
+    r.out[0] = df__arena_calloc(scratch, wide + 1, sizeof(int32_t));
+    r.out[1] = df__arena_calloc(scratch, wide + 1, sizeof(int32_t));
+    if (!r.row || !r.out[0] || !r.out[1])
+        DF_TRY(df__no_memory(err, "resize: a row", (n + 2 * wide) * sizeof(int32_t)));
+    for (int i = 0; i < to.height; i++) {
+        int first = y.first[i], last = from.height - 1;
+        const int32_t *a = linear_row(&r, from, first, &x, to.width, first < last ? first + 1 : last);
+        const int32_t *b = linear_row(&r, from, first + 1, &x, to.width, first < 0 ? 0 : first < last ? first : last);
+        blend_cut(a, b, y.weight + 2 * (size_t)i, to.data + (size_t)i * to.stride, wide);
     }
 done:
     return st;
@@ -215,11 +288,32 @@ done:
     return st;
 }
 
-df_status df__resize(df_pixels from, df_pixels to, df_filter filter, df_arena *scratch, df_error *err)
+static df_status check_sizes(df_pixels from, df_pixels to, df_error *err)
 {
     if (from.width < 1 || from.height < 1 || to.width < 1 || to.height < 1)
         return df__fail(err, DF_E_ARGUMENT, "resize: an empty picture (%d x %d to %d x %d)", from.width, from.height, to.width,
                         to.height);
+    return DF_OK;
+}
+
+df_status df__resize_by(df_pixels from, df_pixels to, double scale_x, double scale_y, df_arena *scratch, df_error *err)
+{
+    df_status st = check_sizes(from, to, err);
+    if (st != DF_OK)
+        return st;
+    if (!(scale_x > 0 && scale_x <= 1 << 20 && scale_y > 0 && scale_y <= 1 << 20))
+        return df__fail(err, DF_E_ARGUMENT, "resize: scales of %g and %g", scale_x, scale_y);
+    df_arena_mark mark = df__arena_mark(scratch);
+    st = resize_linear(from, to, scale_x, scale_y, scratch, err);
+    df__arena_release(scratch, mark);
+    return st;
+}
+
+df_status df__resize(df_pixels from, df_pixels to, df_filter filter, df_arena *scratch, df_error *err)
+{
+    df_status st = check_sizes(from, to, err);
+    if (st != DF_OK)
+        return st;
     if (filter != DF_LINEAR && filter != DF_CUBIC && filter != DF_AREA)
         return df__fail(err, DF_E_ARGUMENT, "resize: no filter has the number %d", (int)filter);
     if (from.width == to.width && from.height == to.height) {
@@ -228,8 +322,10 @@ df_status df__resize(df_pixels from, df_pixels to, df_filter filter, df_arena *s
     }
     df_arena_mark mark = df__arena_mark(scratch);
     bool shrinks = from.width >= to.width && from.height >= to.height;
-    df_status st =
-        filter == DF_AREA && shrinks ? resize_area(from, to, scratch, err) : resize_fixed(from, to, filter, scratch, err);
+    if (filter == DF_LINEAR)
+        st = resize_linear(from, to, (double)from.width / to.width, (double)from.height / to.height, scratch, err);
+    else
+        st = filter == DF_AREA && shrinks ? resize_area(from, to, scratch, err) : resize_fixed(from, to, filter, scratch, err);
     df__arena_release(scratch, mark);
     return st;
 }

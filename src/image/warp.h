@@ -6,8 +6,12 @@
 
 typedef enum df_filter { DF_LINEAR, DF_CUBIC, DF_AREA } df_filter; /* cv2.INTER_LINEAR, INTER_CUBIC (a = -0.75), INTER_AREA */
 
-/* Fill `to` with all of `from`. Scratch for the row buffers comes from the arena. Equals cv2.resize within one grey level. */
+/* Fill `to` with all of `from`. Scratch for the row buffers comes from the arena. Linear equals cv2.resize to the bit, the
+ * others within one grey level. */
 df_status df__resize(df_pixels from, df_pixels to, df_filter filter, df_arena *scratch, df_error *err);
+
+/* DF_LINEAR with the scale told, pixels of `from` in one of `to`: what cv2.resize takes 1 / fx and 1 / fy for, whose sizes are rounded. */
+df_status df__resize_by(df_pixels from, df_pixels to, double scale_x, double scale_y, df_arena *scratch, df_error *err);
 
 /* to(x, y) = from(m[0] x + m[1] y + m[2], m[3] x + m[4] y + m[5]); black outside, as cv2.warpAffine with WARP_INVERSE_MAP and a
  * black BORDER_CONSTANT. DF_LINEAR or DF_CUBIC. Equals that of OpenCV 5 within one grey level; OpenCV 4 rounds places to 1/32 of

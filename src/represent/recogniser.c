@@ -10,7 +10,7 @@ enum { MAX_BATCH = 8 };
 df_status df__recogniser_open(const df_loader *loader, const df_recogniser *row, df_recogniser_net *out, df_error *err)
 {
     *out = (df_recogniser_net){.row = row};
-    return df__weights_net(loader, row->weights, &out->net, err);
+    return df__weights_net(loader, row->weights, loader->precision, &out->net, err);
 }
 
 void df__recogniser_close(df_recogniser_net *r)

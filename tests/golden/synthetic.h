@@ -1,4 +1,4 @@
-/* synthetic.h - pictures and vectors made by whole-number formulas; tools/golden/upstream_stages.py has the same ones. */
+/* synthetic.h - pictures and vectors made by whole-number formulas; tools/golden/synthetic.py has the same ones. */
 #ifndef DF_TEST_SYNTHETIC_H
 #define DF_TEST_SYNTHETIC_H
 

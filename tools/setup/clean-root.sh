@@ -1,6 +1,6 @@
 #!/bin/bash
 # Prove the two commands on a fresh Debian 12: a debootstrap root with git and make, a clone, `make demo`, `make test`, then both
-# again without any network. Needs root, debootstrap and some 3 GB. This machine's apt, certificate and pip settings are copied in.
+# again without any network. Needs root, debootstrap and some 4 GB. This machine's apt, certificate, pip and npm settings are copied in.
 #   tools/setup/clean-root.sh ROOT [COMMIT]
 set -euo pipefail
 root=${1:?usage: tools/setup/clean-root.sh ROOT [COMMIT]}
@@ -17,11 +17,11 @@ for name in apt/sources.list apt/sources.list.d apt/apt.conf.d pip.conf resolv.c
   [ ! -e "/etc/$name" ] || cp -rL "/etc/$name" "$root/etc/$name"
 done
 rm -f "$root"/etc/apt/apt.conf.d/docker*  # those drop every package after its install
-settings=$(env | grep -E '^(https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL)=' || true)
+settings=$(env | grep -E '^(https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY|PIP_INDEX_URL|PIP_EXTRA_INDEX_URL|(npm_config|NPM_CONFIG)_registry)=' || true)
 for authority in "${PIP_CERT:-}" "${SSL_CERT_FILE:-}"; do
   if [ -f "$authority" ]; then  # beside Debian's own folder, which installing ca-certificates writes anew
     cp "$authority" "$root/etc/ssl-host.crt"
-    settings="$settings PIP_CERT=/etc/ssl-host.crt SSL_CERT_FILE=/etc/ssl-host.crt"
+    settings="$settings PIP_CERT=/etc/ssl-host.crt SSL_CERT_FILE=/etc/ssl-host.crt NODE_EXTRA_CA_CERTS=/etc/ssl-host.crt"
     break
   fi
 done

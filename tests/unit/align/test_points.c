@@ -58,3 +58,17 @@ TEST(points_that_coincide_are_an_error_not_a_crash)
 }
 
 TEST(an_unknown_template_is_null) { CHECK(df__template_find("square") == NULL); }
+
+TEST(the_map_of_a_chip_is_its_transform_grown_around_the_middle)
+{
+    const df_template *t = df__template_find("dlib-150");
+    const double m[6] = {2, 0.5, 10, -0.5, 2, 20};
+    double grown[6];
+    df__align_points_map(t, m, 0, grown);
+    assert_memory_equal(grown, m, sizeof m);
+    df__align_points_map(t, m, 50, grown);
+    CHECK_NEAR(3, grown[0], 1e-12);
+    CHECK_NEAR(-0.75, grown[3], 1e-12);
+    CHECK_NEAR(m[0] * 74.5 + m[1] * 74.5 + m[2], grown[0] * 74.5 + grown[1] * 74.5 + grown[2], 1e-9);
+    CHECK_NEAR(m[3] * 74.5 + m[4] * 74.5 + m[5], grown[3] * 74.5 + grown[4] * 74.5 + grown[5], 1e-9);
+}

@@ -91,8 +91,8 @@ TEST(a_part_of_a_picture_is_read_and_written_within_its_bounds)
     df__arena_free(&scratch);
 }
 
-/* One level: OpenCV rounds between its two passes, and at other bits. */
-TEST(equals_opencv_within_one_level)
+/* One level for cubic and area: OpenCV rounds between its two passes, and at other bits. */
+TEST(equals_opencv_linear_to_the_bit_and_the_others_within_one_level)
 {
     static const char *const names[] = {[DF_LINEAR] = "linear", [DF_CUBIC] = "cubic", [DF_AREA] = "area"};
     static const int sides[][2] = {{20, 15}, {27, 13}, {70, 60}, {11, 50}};
@@ -102,10 +102,28 @@ TEST(equals_opencv_within_one_level)
             char name[64];
             snprintf(name, sizeof name, "resize-%s-%dx%d", names[filter], sides[i][0], sides[i][1]);
             df_pixels want = sample_ppm(name), got = resized(from, sides[i][0], sides[i][1], (df_filter)filter);
-            check_pixels(name, want, got, 1);
+            check_pixels(name, want, got, filter == DF_LINEAR ? 0 : 1);
             df__pixels_free(&want), df__pixels_free(&got);
         }
     df__pixels_free(&from);
+}
+
+TEST(a_scale_that_is_told_moves_the_places)
+{
+    df_error err;
+    df_arena scratch = {0};
+    df_pixels from = sample_smooth(53, 41), told, plain = resized(from, 20, 15, DF_LINEAR);
+    CHECK_OK(df__pixels_new(20, 15, &told, &err));
+    CHECK_OK(df__resize_by(from, told, 53.0 / 20, 41.0 / 15, &scratch, &err));
+    check_pixels("the sizes' own scale", plain, told, 0);
+    CHECK_OK(df__resize_by(from, told, 1, 1, &scratch, &err));
+    check_pixels("the upper left corner", df__pixels_view(from, 0, 0, 20, 15), told, 0);
+    CHECK_OK(df__resize_by(from, told, 1000, 1000, &scratch, &err)); /* past the end: its last pixel */
+    check_pixels("the last pixel", df__pixels_view(from, 52, 40, 1, 1), df__pixels_view(told, 19, 14, 1, 1), 0);
+    CHECK_STATUS(DF_E_ARGUMENT, df__resize_by(from, told, 0, 1, &scratch, &err));
+    CHECK_STATUS(DF_E_ARGUMENT, df__resize_by(from, told, 1, (double)NAN, &scratch, &err));
+    df__pixels_free(&from), df__pixels_free(&told), df__pixels_free(&plain);
+    df__arena_free(&scratch);
 }
 
 TEST(an_empty_picture_and_an_unknown_filter_are_refused)
