@@ -54,6 +54,28 @@ static bool pads_nothing(const df_step *s)
     return true;
 }
 
+/* One factor for all channels goes behind the convolution as well as before it: the weights stay where they are in the file. */
+static df_status put_behind(df_rewrite *r, df_step *s, int x, float factor, const df_tensor *bias, int64_t outputs)
+{
+    df_arena *arena = &r->p->arena;
+    df_fused *fused = df__arena_calloc(arena, 1, sizeof *fused);
+    float *scale = df__arena_alloc(arena, 2 * (size_t)outputs * sizeof *scale), *bias_before = scale ? scale + outputs : NULL;
+    if (!fused || !scale)
+        return df__no_memory(r->err, r->p->label, 2 * (size_t)outputs * sizeof *scale);
+    if (s->fused)
+        *fused = *s->fused;
+    for (int64_t o = 0; o < outputs; o++) {
+        scale[o] = factor * (fused->scale ? fused->scale[o] : 1);
+        bias_before[o] = bias ? df__rewrite_f32(bias, o) / factor : 0;
+    }
+    fused->scale = scale;
+    df_tensor bias_too = {.type = DF_F32, .rank = 1, .dims = {outputs}, .data = bias_before};
+    int in[3] = {x, df__rewrite_input(r, s, 1), bias ? df__rewrite_value(r, "", &bias_too) : -1};
+    df_status st = df__rewrite_step(r, s, s->op, in, bias ? 3 : 2, s->node->attrs, s->node->n_attrs);
+    s->fused = fused;
+    return st;
+}
+
 static df_status forward(df_rewrite *r, df_step *s)
 {
     const df_step *m = df__rewrite_sole(r, df__rewrite_input(r, s, 0));
@@ -73,9 +95,13 @@ static df_status forward(df_rewrite *r, df_step *s)
         return df__no_memory(r->err, r->p->label, 2 * (size_t)channels * sizeof *a);
     if (!line_of(r, m, channels, w->rank, a, b, &x))
         return DF_OK;
-    bool shifts = false;
-    for (int64_t i = 0; i < channels; i++)
+    bool shifts = false, uniform = fabsf(a[0]) > 1e-6f && fabsf(a[0]) < 1e6f;
+    for (int64_t i = 0; i < channels; i++) {
         shifts = shifts || b[i] != 0;
+        uniform = uniform && a[i] == a[0];
+    }
+    if (uniform && !shifts)
+        return put_behind(r, s, x, a[0], bias, outputs);
     if (shifts && !pads_nothing(s))
         return DF_OK;
     float *to = df__arena_alloc(arena, (size_t)count * sizeof *to), *sums = df__arena_alloc(arena, (size_t)outputs * sizeof *sums);

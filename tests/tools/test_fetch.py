@@ -56,15 +56,17 @@ class Fetch(unittest.TestCase):
     def tables(self):
         packages = [["df-test-source", "1.0", "sdist", self.sdist], ["df-test-wheel", "1.0", "wheel", self.wheel]]
         packages = [p[:3] + [p[3].name, p[3].stat().st_size, sha(p[3].read_bytes())] for p in packages]
+        packages.append(["@df/test-npm", "1.0", "npm", "df-test-npm-1.0.tgz", self.sdist.stat().st_size, sha(self.sdist.read_bytes())])
         packages.append(["df-test-debian", "1.0", "debian", self.dir / "root", 1, "-"])
         for name, head, rows in (("table", "name file place bytes sha256 package member licence commercial group", self.rows),
                                  ("packages", "package version kind file bytes sha256", packages)):
             lines = ["# a comment", head.replace(" ", "\t")] + ["\t".join(map(str, row)) for row in rows]
             (self.dir / "tables" / f"{name}.tsv").write_text("\n".join(lines) + "\n")
 
-    def fetch(self, *words):
-        """Exit status and all output; pip sees the folder `index` and no network."""
+    def fetch(self, *words, path=""):
+        """Exit status and all output; pip sees the folder `index` and no network. `path`: where to look for programs first."""
         env = dict(os.environ, DEEPFACE_HOME=str(self.dir / "home"), PIP_NO_INDEX="1", PIP_FIND_LINKS=str(self.dir / "index"), PIP_CONFIG_FILE=os.devnull)
+        env["PATH"] = f"{path}:{env['PATH']}" if path else env["PATH"]
         run = subprocess.run([sys.executable, FETCH, *words, "--tables", self.dir / "tables", "--build", self.dir / "build"],
                              env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return run.returncode, run.stdout
@@ -159,6 +161,30 @@ class Fetch(unittest.TestCase):
         status, said = self.fetch("cascade")
         self.assertEqual(status, 0, said)
         self.assertEqual((self.weights / "cascade.xml").read_bytes(), WEIGHTS)
+        self.assertEqual(self.left_over(), [])
+
+    def test_npm_fetches_what_is_npms(self):
+        """An npm made here: it copies the source package of the other tests, and notes how it was called."""
+        (self.dir / "bin").mkdir()
+        npm = self.dir / "bin" / "npm"
+        npm.write_text(f"""#!/bin/sh
+echo "$@" >>{self.dir}/called
+[ ! -f {self.dir}/refuse ] || {{ echo 'npm error code E404' >&2; echo 'npm error 404 no such package' >&2; exit 1; }}
+for word; do [ "$last" = --pack-destination ] && cp {self.sdist} "$word/df-test-npm-1.0.tgz"; last=$word; done
+""")
+        npm.chmod(0o755)
+        self.rows.append(["mesh", "mesh.dat", "weights", len(WEIGHTS), sha(WEIGHTS), "@df/test-npm", "df_test_source-1.0/data/net.dat", "MIT", "yes", "test"])
+        self.tables()
+        (self.dir / "refuse").touch()
+        status, said = self.fetch("mesh", path=self.dir / "bin")
+        self.assertEqual(status, 1)
+        for part in ("mesh.dat", "npm: 404 no such package", "npm pack", "@df/test-npm@1.0"):
+            self.assertIn(part, said)
+        (self.dir / "refuse").unlink()
+        status, said = self.fetch("mesh", path=self.dir / "bin")
+        self.assertEqual(status, 0, said)
+        self.assertEqual((self.weights / "mesh.dat").read_bytes(), WEIGHTS)
+        self.assertIn("--ignore-scripts", (self.dir / "called").read_text())
         self.assertEqual(self.left_over(), [])
 
     def test_an_unknown_name_is_refused_with_the_names_there_are(self):
