@@ -1,5 +1,6 @@
 /* kernel_dots.c - a few rows times a constant matrix: the time goes into reading the matrix once, so each of its columns lies in one piece, in
- * bfloat16 where that is allowed, and threads take ranges of columns. Also for a convolution whose window is the whole photo. */
+ * bfloat16 or 8 bits where that is allowed, and threads take ranges of columns. Also for a convolution whose window is the whole photo. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { MAX_ROWS = 8, MAX_PARTS = 64, LINE = 64, COLUMNS = 4 /* taken at once */, TILE = 16 };
+enum { MAX_ROWS = 8, MAX_PARTS = 64, LINE = 64, COLUMNS = 4 /* taken at once */, TILE = 16, MOST_S8 = 65536 /* longest column of 8-bit numbers */ };
 static const int64_t least_bytes = 256 << 10; /* of the matrix, to be worth a thread */
 
 typedef struct dots {
@@ -29,9 +30,22 @@ static void dots_free(df_kernel *base)
     free(d);
 }
 
-typedef struct work { const dots *d; const void *x; float *y; } work;
+typedef struct work { const dots *d; const void *x; float *y, steps[MAX_ROWS]; /* of 8-bit rows */ } work;
 
 static int64_t first_of(const dots *d, size_t part) { return d->n * (int64_t)part / d->parts / COLUMNS * COLUMNS; }
+
+/* 8 bits: behind the matrix what a step of each column is worth, then each column's sum. The rows are shifted by 128 to be unsigned. */
+static void columns_s8(const work *w, int64_t row, int64_t first, int64_t columns, float *y)
+{
+    const dots *d = w->d;
+    const int8_t *matrix = d->weights.data;
+    const float *steps = (const float *)(const void *)(matrix + d->n * d->padded);
+    int32_t sums[COLUMNS], wholes[COLUMNS];
+    memcpy(wholes, (const char *)(steps + d->n) + (size_t)first * sizeof *wholes, (size_t)columns * sizeof *wholes);
+    df__lanes()->dots_s8(matrix + first * d->padded, (const uint8_t *)w->x + row * d->padded, d->padded, columns, sums);
+    for (int64_t c = 0; c < columns; c++)
+        y[c] = (float)(sums[c] - 128 * wholes[c]) * steps[first + c] * w->steps[row];
+}
 
 static void run_part(void *arg, size_t i, int worker)
 {
@@ -47,7 +61,9 @@ static void run_part(void *arg, size_t i, int worker)
         for (int64_t r = 0; r < d->m; r++) {
             const char *x = (const char *)w->x + (size_t)(r * d->padded) * size;
             float *y = w->y + r * d->n + c;
-            if (d->num == DF_NUM_BF16)
+            if (d->num == DF_NUM_S8)
+                columns_s8(w, r, c, columns, y);
+            else if (d->num == DF_NUM_BF16)
                 lanes->dots_bf16((const uint16_t *)(const void *)matrix, (const uint16_t *)(const void *)x, d->padded, columns, y);
             else
                 lanes->dots((const float *)(const void *)matrix, (const float *)(const void *)x, d->padded, columns, y);
@@ -57,20 +73,35 @@ static void run_part(void *arg, size_t i, int worker)
     }
 }
 
+/* Zero becomes 128; what is behind the row meets zeros of the matrix. Returns what a step is worth. */
+static float row_s8(const float *x, int64_t n, char *to)
+{
+    float least, most, step;
+    df__lanes()->range(x, n, &least, &most);
+    step = fmaxf(most, -least) / 127;
+    step = step > 1e-30f && isfinite(step) ? step : 1;
+    df__lanes()->to_s8(x, (int8_t *)to, n, 1 / step);
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (char)(to[i] ^ (char)0x80);
+    return step;
+}
+
 static df_status dots_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const dots *d = (const dots *)base;
     const float *x = call->in[0].data;
     size_t row = (size_t)d->padded * df__num_size(d->num), used = (size_t)d->k * df__num_size(d->num);
+    work w = {.d = d, .x = exec->scratch, .y = call->out[0].data};
     for (int64_t r = 0; r < d->m; r++) {
         char *to = (char *)exec->scratch + (size_t)r * row;
-        if (d->num == DF_NUM_BF16)
+        if (d->num == DF_NUM_S8)
+            w.steps[r] = row_s8(x + r * d->k, d->k, to);
+        else if (d->num == DF_NUM_BF16)
             df__lanes()->to_bf16(x + r * d->k, (uint16_t *)(void *)to, d->k);
         else
             memcpy(to, x + r * d->k, used);
         memset(to + used, 0, row - used);
     }
-    work w = {d, exec->scratch, call->out[0].data};
     df__parallel_for((size_t)d->parts, exec->threads, run_part, &w);
     if (d->fused && d->fused->n_post)
         df__fused_apply(call, d->fused, false);
@@ -79,30 +110,61 @@ static df_status dots_run(const df_kernel *base, const df_call *call, const df_e
 
 typedef struct filling { const dots *d; const df_dots_job *job; const float *scale; } filling;
 
-/* Column c of the matrix, element by element in the order of the input. Tiles of columns: they may be neighbours in the file. */
+/* Element i of column c of the matrix, times the column's factor. */
+static float at(const filling *f, int64_t i, int64_t c)
+{
+    const df_dots_job *job = f->job;
+    int64_t a = i / (job->dims[1] * job->dims[2]), b = i / job->dims[2] % job->dims[1], e = i % job->dims[2];
+    float v;
+    memcpy(&v, (const char *)job->matrix + (size_t)(a * job->steps[0] + b * job->steps[1] + e * job->steps[2] + c * job->step_n) * sizeof v, sizeof v);
+    return f->scale ? v * f->scale[c] : v;
+}
+
+static void put_s8(const filling *f, int64_t c, char *out)
+{
+    const dots *d = f->d;
+    int8_t *to = (int8_t *)out + c * d->padded;
+    float most = 0, *steps = (float *)(void *)(out + d->n * d->padded);
+    int32_t sum = 0, *sums = (int32_t *)(void *)(steps + d->n);
+    for (int64_t i = 0; i < d->k; i++)
+        most = fmaxf(most, fabsf(at(f, i, c)));
+    float step = most > 1e-30f && isfinite(most) ? most / 127 : 1;
+    for (int64_t i = 0; i < d->k; i++) {
+        float v = at(f, i, c) / step;
+        to[i] = isfinite(v) ? (int8_t)lrintf(fminf(fmaxf(v, -127), 127)) : 0;
+        sum += to[i];
+    }
+    steps[c] = step;
+    sums[c] = sum;
+}
+
+/* Each column in the order of the input. Tiles of columns: they may be neighbours in the file. */
 static bool fill(void *arg, void *out)
 {
     const filling *f = arg;
-    const df_dots_job *job = f->job;
     const dots *d = f->d;
     size_t size = df__num_size(d->num);
     memset(out, 0, (size_t)(d->n * d->padded) * size);
-    for (int64_t c = 0; c < d->n; c += TILE)
-        for (int64_t i = 0; i < d->k; i++) {
-            int64_t a = i / (job->dims[1] * job->dims[2]), b = i / job->dims[2] % job->dims[1], e = i % job->dims[2];
-            int64_t from = a * job->steps[0] + b * job->steps[1] + e * job->steps[2];
+    for (int64_t c = 0; c < d->n && d->num == DF_NUM_S8; c++)
+        put_s8(f, c, out);
+    for (int64_t c = 0; c < d->n && d->num != DF_NUM_S8; c += TILE)
+        for (int64_t i = 0; i < d->k; i++)
             for (int64_t t = c; t < c + TILE && t < d->n; t++) {
-                float v;
-                memcpy(&v, (const char *)job->matrix + (size_t)(from + t * job->step_n) * sizeof v, sizeof v);
-                v = f->scale ? v * f->scale[t] : v;
+                float v = at(f, i, t);
                 char *to = (char *)out + (size_t)(t * d->padded + i) * size;
                 if (d->num == DF_NUM_BF16)
                     df__f32_to_halves(DF_BF16, &v, to, 1);
                 else
                     memcpy(to, &v, sizeof v);
             }
-        }
     return true;
+}
+
+static df_num num_of(const df_call *call, const df_dots_job *job)
+{
+    if (call->precision == DF_PRECISION_INT8 && df__dnn_has(DF_NUM_S8) && job->k <= MOST_S8 && call->advantage < DF_ADVANTAGE_MOST)
+        return DF_NUM_S8;
+    return df__half_products(call) ? DF_NUM_BF16 : DF_NUM_F32;
 }
 
 df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *fused, df_packer *packer, bool trial, df_kernel **out)
@@ -114,7 +176,8 @@ df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *
     dots *d = calloc(1, sizeof *d);
     if (!d)
         return df__no_memory(call->err, "kernel", sizeof *d);
-    d->num = df__half_products(call) ? DF_NUM_BF16 : DF_NUM_F32;
+    static const char *const names[] = {[DF_NUM_F32] = "dots f32", [DF_NUM_BF16] = "dots bf16", [DF_NUM_S8] = "dots s8"};
+    d->num = num_of(call, job);
     d->m = job->m;
     d->k = job->k;
     d->n = job->n;
@@ -124,13 +187,13 @@ df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *
     int64_t bytes = d->padded * d->n * size, parts = bytes / least_bytes < call->threads ? bytes / least_bytes : call->threads;
     d->parts = (int)(parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts);
     d->base = (df_kernel){.run = dots_run, .free = dots_free, .scratch_bytes = (size_t)(d->m * d->padded * size),
-                          .name = d->num == DF_NUM_BF16 ? "dots bf16" : "dots f32"};
+                          .name = names[d->num]};
     const float *scale = fused ? fused->scale : NULL;
     df_pack_key key = df__weights_key(call, d->base.name, scale, d->n);
     df__pack_key_add(&key, (int64_t[]){job->step_n, job->steps[0], job->steps[1], job->steps[2]}, 4 * sizeof(int64_t));
     df__pack_key_add(&key, job->dims, sizeof job->dims); /* one matrix may be read in several ways */
     filling f = {d, job, scale};
-    DF_TRY(df__weights_place(call, packer, trial, &key, (size_t)bytes, fill, &f, &d->weights));
+    DF_TRY(df__weights_place(call, packer, trial, &key, (size_t)(bytes + (d->num == DF_NUM_S8 ? d->n * 8 : 0)), fill, &f, &d->weights));
     DF_TRY(df__bias_new(call, job->bias, fused, d->n, &d->bias));
     *out = &d->base;
     d = NULL;

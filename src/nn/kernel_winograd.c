@@ -131,7 +131,7 @@ static bool applies(const df_conv *conv, df_num num)
     bool square = w->space == 2 && !conv->transposed && conv->group == 1;
     for (int i = 0; i < 2 && square; i++)
         square = w->kernel[i] == 3 && w->stride[i] == 1 && w->dilation[i] == 1 && w->pad[i] <= 1 && w->pad_end[i] <= 1;
-    return square && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) && w->c % DF_LANES_MOST == 0 &&
+    return square && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) && w->c % DF_LANES_MOST == 0 && w->c <= DF_WINO_CHANNELS &&
            call->in[1].dims[0] % DF_LANES_MOST == 0 && df__dnn_has(num) && df__lanes_know(conv->fused);
 }
 

@@ -6,7 +6,7 @@
 const df_lanes *df__lanes(void)
 {
 #if defined(DF_LANES_LEVELS)
-    if (df__dnn_has(DF_NUM_BF16) && __builtin_cpu_supports("avx512bf16"))
+    if (df__dnn_has(DF_NUM_BF16) && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
         return &df__lanes_v4;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return &df__lanes_v3;

@@ -31,6 +31,8 @@ typedef struct df_lanes {
     /* y[i] = x . matrix[i], for up to 4 columns of n values, n a whole number of lines of 64 bytes */
     void (*dots)(const float *matrix, const float *x, int64_t n, int64_t columns, float *y);
     void (*dots_bf16)(const uint16_t *matrix, const uint16_t *x, int64_t n, int64_t columns, float *y);
+    /* the same of 8-bit numbers; sums stay below 2^31 for n up to 65536 */
+    void (*dots_s8)(const int8_t *matrix, const uint8_t *x, int64_t n, int64_t columns, int32_t *y);
     /* y = tail(y * scale) */
     void (*scaled_tail)(float *y, int64_t pixels, int64_t channels, float scale, const df_tail *tail);
 } df_lanes;

@@ -148,6 +148,28 @@ static void dots_bf16(const uint16_t *matrix, const uint16_t *x, int64_t n, int6
             dots_bf16_of(matrix + c * n, x, n, 1, y + c);
 }
 
+static void dots_s8(const int8_t *matrix, const uint8_t *x, int64_t n, int64_t columns, int32_t *y)
+{
+#if defined(__AVX512VNNI__) && LANES == 16
+    __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (int64_t i = 0; i < n && columns == 4; i += 64) {
+        __m512i v = _mm512_loadu_si512(x + i);
+        for (int c = 0; c < 4; c++)
+            sums[c] = _mm512_dpbusd_epi32(sums[c], v, _mm512_loadu_si512(matrix + c * n + i));
+    }
+    for (int c = 0; c < 4 && columns == 4; c++)
+        y[c] = _mm512_reduce_add_epi32(sums[c]);
+    if (columns == 4)
+        return;
+#endif
+    for (int64_t c = 0; c < columns; c++) {
+        int32_t sum = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum += matrix[c * n + i] * x[i];
+        y[c] = sum;
+    }
+}
+
 static void scaled_tail(float *y, int64_t pixels, int64_t channels, float scale, const df_tail *tail)
 {
     for (int64_t p = 0; p < pixels; p++)

@@ -2,10 +2,10 @@
 
 /* ---- photo to tiles ---- */
 
-static const float zeros[LANES];
+static const float zeros[DF_WINO_CHANNELS]; /* one pixel outside the photo */
 
-/* The pixels under a tile of `side` by `side`; where it hangs over the edge, step 0 stays on zeros. */
-INLINE void pixels_of(const df_wino *g, const float *x, int64_t tile, int side, int m, const float **at, int64_t *step)
+/* The pixels under a tile of `side` by `side`. */
+INLINE void pixels_of(const df_wino *g, const float *x, int64_t tile, int side, int m, const float **at)
 {
     int64_t photo = tile / g->each, place = tile % g->each;
     int64_t top = place / g->across * m - g->pad_y, left = place % g->across * m - g->pad_x;
@@ -14,7 +14,6 @@ INLINE void pixels_of(const df_wino *g, const float *x, int64_t tile, int side, 
             int64_t row = top + i, column = left + j;
             bool inside = row >= 0 && row < g->h && column >= 0 && column < g->w;
             at[i * side + j] = inside ? x + ((photo * g->h + row) * g->w + column) * g->c : zeros;
-            step[i * side + j] = inside;
         }
 }
 
@@ -24,13 +23,12 @@ INLINE void pixels_of(const df_wino *g, const float *x, int64_t tile, int side, 
         int64_t plane = count * g->c;                                                                         \
         for (int64_t t = 0; t < count; t++) {                                                                 \
             const float *at[16];                                                                              \
-            int64_t step[16];                                                                                 \
-            pixels_of(g, x, first + t, 4, 2, at, step);                                                       \
+            pixels_of(g, x, first + t, 4, 2, at);                                                             \
             T *to = v + t * g->c;                                                                             \
             for (int64_t c = 0; c < g->c; c += LANES, to += LANES) {                                          \
                 vec d[16], e[16];                                                                             \
                 for (int i = 0; i < 16; i++)                                                                  \
-                    d[i] = load(at[i] + c * step[i]);                                                         \
+                    d[i] = load(at[i] + c);                                                                   \
                 for (int j = 0; j < 4; j++) {                                                                 \
                     e[j] = d[j] - d[8 + j];                                                                   \
                     e[4 + j] = d[4 + j] + d[8 + j];                                                           \
@@ -66,14 +64,13 @@ INLINE void six_in(const vec *d, vec *o)
         int64_t plane = count * g->c;                                                                         \
         for (int64_t t = 0; t < count; t++) {                                                                 \
             const float *at[36];                                                                              \
-            int64_t step[36];                                                                                 \
-            pixels_of(g, x, first + t, 6, 4, at, step);                                                       \
+            pixels_of(g, x, first + t, 6, 4, at);                                                             \
             T *to = v + t * g->c;                                                                             \
             for (int64_t c = 0; c < g->c; c += LANES, to += LANES) {                                          \
                 vec e[36], d[6], q[6];                                                                        \
                 for (int i = 0; i < 6; i++) {                                                                 \
                     for (int j = 0; j < 6; j++)                                                               \
-                        d[j] = load(at[6 * j + i] + c * step[6 * j + i]);                                     \
+                        d[j] = load(at[6 * j + i] + c);                                                       \
                     six_in(d, q);                                                                             \
                     for (int j = 0; j < 6; j++)                                                               \
                         e[6 * j + i] = q[j];                                                                  \

@@ -6,6 +6,8 @@
 
 #include "nn/ir.h"
 
+enum { DF_WINO_CHANNELS = 4096 }; /* at most */
+
 typedef struct df_wino {
     int64_t h, w, c, oh, ow, k; /* of one photo: rows, columns, channels in and out */
     int64_t pad_y, pad_x;
