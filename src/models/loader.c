@@ -15,6 +15,7 @@
 #include "models/first_seen.h"
 #include "models/stamp.h"
 #include "nn/onnx.h"
+#include "nn/precision.h"
 #include "nn/weight_cache.h"
 
 static const size_t weights_limit = (size_t)1 << 31; /* bytes of a weight file at most */
@@ -110,7 +111,6 @@ static void sweep(const df_loader *loader, const char *folder, const char *begin
 
 static df_status cache_path(const df_loader *loader, const char *base, df_precision precision, const uint8_t model[32], char **out, df_error *err)
 {
-    static const char *const names[] = {"strict", "fast", "int8"};
     uint8_t id[32];
     df_status st = DF_OK;
     char *folder = NULL;
@@ -124,13 +124,13 @@ static df_status cache_path(const df_loader *loader, const char *base, df_precis
     *out = malloc(size);
     if (!*out)
         DF_TRY(df__no_memory(err, "path", size));
-    snprintf(*out, size, "%s/%s-%s-%02x%02x%02x%02x%02x%02x.packed", folder, base, names[precision], id[0], id[1], id[2], id[3], id[4], id[5]);
+    snprintf(*out, size, "%s/%s-%s-%02x%02x%02x%02x%02x%02x.packed", folder, base, df__precision_name(precision), id[0], id[1], id[2], id[3], id[4], id[5]);
     if (access(*out, F_OK) != 0) {
         name = *out + strlen(folder) + 1;
         begin = malloc(size);
         if (!begin)
             DF_TRY(df__no_memory(err, "path", size));
-        snprintf(begin, size, "%s-%s-", base, names[precision]);
+        snprintf(begin, size, "%s-%s-", base, df__precision_name(precision));
         sweep(loader, folder, begin, name);
         free(begin);
     }

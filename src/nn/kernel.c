@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "core/pages.h"
+#include "core/threads.h"
 
 /* ---- helpers of the ways ---- */
 
@@ -61,6 +62,17 @@ df_status df__bias_new(const df_call *call, const df_tensor *bias, const df_fuse
             memcpy(&b, (const char *)bias->data + (size_t)i * sizeof b, sizeof b);
         (*out)[i] = b * (scale ? scale[i] : 1) + (shift ? shift[i] : 0);
     }
+    return DF_OK;
+}
+
+df_status df__run_parts(const df_call *call, int threads, size_t n, void (*fn)(void *arg, size_t i, int worker), void *arg, const df_mishaps *met)
+{
+    int workers = threads < DF_MAX_WORKERS ? threads : DF_MAX_WORKERS;
+    workers = n < (size_t)workers ? (int)n : workers; /* the loop itself may number more workers than it has parts */
+    df__parallel_for(n, workers, fn, arg);
+    for (int i = 0; i < workers; i++)
+        if (met->st[i] != DF_OK)
+            return df__call_fail(call, met->st[i], "%s", met->err[i].message);
     return DF_OK;
 }
 

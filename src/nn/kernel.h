@@ -63,6 +63,12 @@ df_status df__weights_place(const df_call *call, df_packer *packer, bool trial, 
 df_pack_key df__weights_key(const df_call *call, const char *kind, const float *scale, int64_t channels);
 /* bias * scale + shift, one for each channel; *out stays NULL where there is neither bias nor shift. */
 df_status df__bias_new(const df_call *call, const df_tensor *bias, const df_fused *fused, int64_t channels, float **out);
+enum { DF_MAX_WORKERS = 64 }; /* threads of one layer */
+/* What each worker met. */
+typedef struct df_mishaps { df_status st[DF_MAX_WORKERS]; df_error err[DF_MAX_WORKERS]; } df_mishaps;
+/* fn(arg, i, worker) for i below n on so many threads; worker stays below both `threads` and n, for which scratch is counted. fn notes a
+ * failure in *met, which is all zero before; the first of them is the call's. */
+df_status df__run_parts(const df_call *call, int threads, size_t n, void (*fn)(void *arg, size_t i, int worker), void *arg, const df_mishaps *met);
 /* The tensors of the posts that add one. */
 void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const float **add);
 

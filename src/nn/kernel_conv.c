@@ -10,7 +10,7 @@
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { MAX_WORKERS = 64, MAX_PARTS = 4096, LINE = 64, SLICE_BYTES = 4 << 20, MAX_REACH = 1 << 30 /* oneDNN counts pixels in ints */ };
+enum { MAX_PARTS = 4096, LINE = 64, SLICE_BYTES = 4 << 20, MAX_REACH = 1 << 30 /* oneDNN counts pixels in ints */ };
 static const double least_work = 1000000; /* multiply-adds of a part: below, waking a thread costs more than it brings */
 
 typedef struct part {
@@ -34,7 +34,8 @@ typedef struct direct {
     const df_fused *fused;
     bool            posts_after; /* oneDNN has no kernel with them */
     bool            own_tail;    /* bias and posts are ours */
-    float          *scales;      /* 8 bits: of the weights, by output channel */
+    df_weights_at   steps;
+    const float    *scales;      /* 8 bits: of the weights, by output channel */
     int64_t         channels;
 } direct;
 
@@ -47,7 +48,7 @@ static void direct_free(df_kernel *base)
     free(d->parts);
     free(d->weights.own);
     free(d->bias);
-    free(d->scales);
+    free(d->steps.own);
     free(d);
 }
 
@@ -59,8 +60,7 @@ typedef struct work {
     char          *scratch;  /* of the workers */
     float         *extremes; /* 8 bits: least and most of each chunk of a photo */
     int64_t        chunks;   /* of a photo */
-    df_status      st[MAX_WORKERS];
-    df_error       err[MAX_WORKERS];
+    df_mishaps     met;
 } work;
 
 static void range_of_chunk(void *arg, size_t i, int worker)
@@ -105,9 +105,9 @@ static void run_part(void *arg, size_t i, int worker)
     else if (d->num == DF_NUM_S8)
         df__lanes()->to_s8(x, (int8_t *)(void *)scratch, p->n_src, 1 / step);
     df__add_inputs(w->call, d->fused, p->dst, args.add);
-    df_status st = df__prim_run(p->prim, &args, &w->err[worker]);
+    df_status st = df__prim_run(p->prim, &args, &w->met.err[worker]);
     if (st != DF_OK)
-        w->st[worker] = st;
+        w->met.st[worker] = st;
     if (d->own_tail) {
         df_tail tail = {.bias = d->bias, .fused = d->fused};
         memcpy(tail.add, args.add, sizeof tail.add);
@@ -118,7 +118,7 @@ static void run_part(void *arg, size_t i, int worker)
 static df_status direct_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const direct *d = (const direct *)base;
-    int workers = exec->threads < MAX_WORKERS ? exec->threads : MAX_WORKERS;
+    int workers = exec->threads < DF_MAX_WORKERS ? exec->threads : DF_MAX_WORKERS;
     df_arena_mark mark = df__arena_mark(call->scratch);
     work *w = df__arena_calloc(call->scratch, 1, sizeof *w);
     df_status st = DF_OK;
@@ -134,11 +134,7 @@ static df_status direct_run(const df_kernel *base, const df_call *call, const df
             DF_TRY(df__no_memory(call->err, "kernel", (size_t)(d->photos * w->chunks)));
         df__parallel_for((size_t)(d->photos * w->chunks), workers, range_of_chunk, w);
     }
-    /* Scratch is for as many workers as there are parts. */
-    df__parallel_for((size_t)d->n_parts, d->n_parts < workers ? d->n_parts : workers, run_part, w);
-    for (int i = 0; i < workers && st == DF_OK; i++)
-        if (w->st[i] != DF_OK)
-            st = df__call_fail(call, w->st[i], "%s", w->err[i].message);
+    st = df__run_parts(call, exec->threads, (size_t)d->n_parts, run_part, w, &w->met);
     if (st == DF_OK && d->posts_after)
         df__fused_apply(call, d->fused, false);
 done:
@@ -283,7 +279,7 @@ static df_status cut_rows(direct *d, const df_conv_job *whole, int64_t slices, d
 static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, df_error *err)
 {
     df_status st = DF_OK;
-    int64_t parts = conv->call->threads < MAX_WORKERS ? conv->call->threads : MAX_WORKERS, each = worth(whole);
+    int64_t parts = conv->call->threads < DF_MAX_WORKERS ? conv->call->threads : DF_MAX_WORKERS, each = worth(whole);
     bool rows = conv->call->nhwc && !conv->transposed && whole->space > 0 && sees_input(whole);
     d->photos = whole->n;
     d->photo_size = whole->src_steps[0];
@@ -399,14 +395,17 @@ done:
 
 /* ---- 8 bits ---- */
 
-/* For each output channel what one step of its weights is worth: the largest weight is 127 steps. */
-static float *weight_steps(const df_conv *conv, int64_t channels)
+typedef struct stepping { const df_conv *conv; int64_t channels; } stepping;
+
+/* For each output channel what one step of its weights is worth - the largest weight is 127 steps - then the inverses, for packing. */
+static bool weight_steps(void *arg, void *out)
 {
-    const df_tensor *k = &conv->call->in[1];
-    int64_t each = df__tensor_count(k) / channels;
-    const float *scale = conv->fused ? conv->fused->scale : NULL;
-    float *steps = malloc((size_t)channels * 2 * sizeof *steps); /* what a step is worth, then its inverse for packing */
-    for (int64_t c = 0; steps && c < channels; c++) {
+    const stepping *s = arg;
+    const df_tensor *k = &s->conv->call->in[1];
+    int64_t each = df__tensor_count(k) / s->channels;
+    const float *scale = s->conv->fused ? s->conv->fused->scale : NULL;
+    float *steps = out;
+    for (int64_t c = 0; c < s->channels; c++) {
         float most = 0;
         for (int64_t i = 0; i < each; i++) {
             float v;
@@ -414,10 +413,10 @@ static float *weight_steps(const df_conv *conv, int64_t channels)
             v = fabsf(v);
             most = v > most ? v : most;
         }
-        steps[channels + c] = most > 0 ? 127 / most : 1;
+        steps[s->channels + c] = most > 0 ? 127 / most : 1;
         steps[c] = most > 0 ? most / 127 * (scale ? scale[c] : 1) : 1;
     }
-    return steps;
+    return true;
 }
 
 df_status df__conv_int8(const df_conv *conv, df_kernel **out)
@@ -435,9 +434,10 @@ df_status df__conv_int8(const df_conv *conv, df_kernel **out)
         return df__no_memory(call->err, "kernel", sizeof *d);
     d->num = job.src = call->not_negative ? DF_NUM_U8 : DF_NUM_S8;
     d->own_tail = true;
-    d->scales = weight_steps(conv, job.c_out);
-    if (!d->scales)
-        DF_TRY(df__no_memory(call->err, "scales", (size_t)job.c_out * sizeof(float)));
+    stepping s = {conv, job.c_out};
+    df_pack_key key = df__weights_key(call, "steps", conv->fused ? conv->fused->scale : NULL, job.c_out);
+    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, (size_t)job.c_out * 2 * sizeof(float), weight_steps, &s, &d->steps));
+    d->scales = d->steps.data;
     job.scales = d->scales;
     job.bias = false;
     job.fused = NULL;

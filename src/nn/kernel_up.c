@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "core/simd.h"
-#include "core/threads.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { MAX_WORKERS = 64, BLOCK_BYTES = 400 << 10, LEAST = 32, LINE = 64 };
+enum { BLOCK_BYTES = 400 << 10, LEAST = 32, LINE = 64 };
 
 typedef struct up {
     df_kernel       base;
@@ -38,8 +37,7 @@ typedef struct work {
     const up      *u;
     const df_call *call;
     char          *scratch;
-    df_status      st[MAX_WORKERS];
-    df_error       err[MAX_WORKERS];
+    df_mishaps     met;
 } work;
 
 DF_CLONES static void copy_and_add(const float *x, const float *bias, int64_t pixels, int64_t channels, float *y)
@@ -89,11 +87,11 @@ static void run_block(void *arg, size_t i, int worker)
     }
     df_status st = DF_OK;
     if (!u->depthwise)
-        st = df__prim_run(count == u->block ? u->full : u->rest, &args, &job->err[worker]);
+        st = df__prim_run(count == u->block ? u->full : u->rest, &args, &job->met.err[worker]);
     for (int64_t p = 0; p < count && u->depthwise; p++)
         spread(x + p * u->w.c, u->weights.data, u->taps, u->w.c, patches + p * u->taps * u->outs);
     if (st != DF_OK)
-        job->st[worker] = st;
+        job->met.st[worker] = st;
     for (int64_t p = 0; p < count && st == DF_OK; p++)
         lay(u, patches + p * u->taps * u->outs, first + p, job->call->out[0].data, job->call);
 }
@@ -101,7 +99,6 @@ static void run_block(void *arg, size_t i, int worker)
 static df_status up_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const up *u = (const up *)base;
-    int workers = exec->threads < MAX_WORKERS ? exec->threads : MAX_WORKERS;
     df_arena_mark mark = df__arena_mark(call->scratch);
     work *job = df__arena_calloc(call->scratch, 1, sizeof *job);
     df_status st = DF_OK;
@@ -110,10 +107,7 @@ static df_status up_run(const df_kernel *base, const df_call *call, const df_exe
     job->u = u;
     job->call = call;
     job->scratch = exec->scratch;
-    df__parallel_for((size_t)u->n_blocks, u->n_blocks < workers ? (int)u->n_blocks : workers, run_block, job);
-    for (int i = 0; i < workers && st == DF_OK; i++)
-        if (job->st[i] != DF_OK)
-            st = df__call_fail(call, job->st[i], "%s", job->err[i].message);
+    st = df__run_parts(call, exec->threads, (size_t)u->n_blocks, run_block, job, &job->met);
     df__arena_release(call->scratch, mark);
     if (st == DF_OK && u->posts_after && u->fused)
         df__fused_apply(call, u->fused, false);
@@ -191,7 +185,7 @@ static df_status make(const df_conv *conv, up *u)
     size_t own = u->full ? df__prim_scratch_bytes(u->full) : 0, own_rest = u->rest ? df__prim_scratch_bytes(u->rest) : 0;
     u->each = u->src_bytes + u->dst_bytes + (own > own_rest ? own : own_rest);
     int64_t workers = call->threads < u->n_blocks ? call->threads : u->n_blocks;
-    u->base = (df_kernel){.run = up_run, .free = up_free, .scratch_bytes = u->each * (size_t)(workers < MAX_WORKERS ? workers : MAX_WORKERS),
+    u->base = (df_kernel){.run = up_run, .free = up_free, .scratch_bytes = u->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
                           .name = u->num == DF_NUM_BF16 ? "patches bf16" : "patches f32"};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, u->base.name, scale, u->outs);

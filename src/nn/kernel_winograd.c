@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "core/pages.h"
-#include "core/threads.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { MAX_WORKERS = 64, LEAST_TILES = 112, MOST_TILES = 255, BLOCK_BYTES = 1200 << 10, LINE = 64 };
+enum { LEAST_TILES = 112, MOST_TILES = 255, BLOCK_BYTES = 1200 << 10, LINE = 64 };
 
 typedef struct wino {
     df_kernel       base;
@@ -35,7 +34,7 @@ static void wino_free(df_kernel *base)
 
 /* ---- runs ---- */
 
-typedef struct work { const wino *w; const df_call *call; const df_exec *exec; df_tail tail; df_status st[MAX_WORKERS]; df_error err[MAX_WORKERS]; } work;
+typedef struct work { const wino *w; const df_call *call; const df_exec *exec; df_tail tail; df_mishaps met; } work;
 
 static void run_block(void *arg, size_t i, int worker)
 {
@@ -56,9 +55,9 @@ static void run_block(void *arg, size_t i, int worker)
         lanes->in_2_bf16(&w->g, x, first, count, (uint16_t *)(void *)scratch);
     else
         lanes->in_2(&w->g, x, first, count, (float *)(void *)scratch);
-    df_status st = df__prim_run(count == w->block ? w->full : w->rest, &args, &job->err[worker]);
+    df_status st = df__prim_run(count == w->block ? w->full : w->rest, &args, &job->met.err[worker]);
     if (st != DF_OK)
-        job->st[worker] = st;
+        job->met.st[worker] = st;
     else
         (w->m == 4 ? lanes->out_4 : lanes->out_2)(&w->g, products, first, count, &job->tail, y);
 }
@@ -66,7 +65,6 @@ static void run_block(void *arg, size_t i, int worker)
 static df_status wino_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const wino *w = (const wino *)base;
-    int workers = exec->threads < MAX_WORKERS ? exec->threads : MAX_WORKERS;
     df_arena_mark mark = df__arena_mark(call->scratch);
     work *job = df__arena_calloc(call->scratch, 1, sizeof *job);
     df_status st = DF_OK;
@@ -77,10 +75,7 @@ static df_status wino_run(const df_kernel *base, const df_call *call, const df_e
     job->exec = exec;
     job->tail = (df_tail){.bias = w->bias, .fused = w->fused};
     df__add_inputs(call, w->fused, 0, job->tail.add);
-    df__parallel_for((size_t)w->n_blocks, w->n_blocks < workers ? (int)w->n_blocks : workers, run_block, job);
-    for (int i = 0; i < workers && st == DF_OK; i++)
-        if (job->st[i] != DF_OK)
-            st = df__call_fail(call, job->st[i], "%s", job->err[i].message);
+    st = df__run_parts(call, exec->threads, (size_t)w->n_blocks, run_block, job, &job->met);
     df__arena_release(call->scratch, mark);
     return st;
 }
@@ -165,7 +160,7 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     size_t own = df__prim_scratch_bytes(w->full), own_rest = w->rest ? df__prim_scratch_bytes(w->rest) : 0;
     w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest);
     int64_t workers = call->threads < w->n_blocks ? call->threads : w->n_blocks;
-    w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < MAX_WORKERS ? workers : MAX_WORKERS),
+    w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
                           .name = names[m == 4][num == DF_NUM_BF16]};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);

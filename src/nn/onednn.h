@@ -28,7 +28,7 @@ typedef struct df_conv_job {
     df_num  src; /* weights of U8 and S8 are S8 */
     bool    plain_weights;  /* they come with each call, as the file has them */
     const df_fused *fused;  /* its posts alone; scale and shift are the caller's */
-    float   *scales;        /* of 8-bit products: one for each output channel, applied before the posts; else NULL */
+    const float *scales;        /* of 8-bit products: one for each output channel, applied before the posts; else NULL */
 } df_conv_job;
 
 /* Each gives *out NULL where oneDNN has no kernel of its own (its slow reference counts as none); *after: it has none with the posts, which
