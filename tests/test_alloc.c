@@ -1,8 +1,10 @@
 /* test_alloc.c - stands between a program and malloc (linked with -Wl,--wrap) to make the n-th allocation fail. C code alone is
  * watched: shared libraries keep their own malloc. */
+#include <stdatomic.h>
+
 #include "test.h"
 
-static size_t count, fail_at;
+static atomic_size_t count, fail_at; /* several threads of a test allocate at once */
 
 void test_alloc_fail_at(size_t n)
 {
@@ -12,7 +14,7 @@ void test_alloc_fail_at(size_t n)
 
 size_t test_alloc_count(void) { return count; }
 
-static int refuse(void) { return ++count == fail_at; }
+static int refuse(void) { return atomic_fetch_add(&count, 1) + 1 == fail_at; }
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
