@@ -7,7 +7,7 @@
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { LEAST_TILES = 112, MOST_TILES = 255, BLOCK_BYTES = 1200 << 10, LINE = 64 };
+enum { LEAST_TILES = 112, MOST_TILES = 255, LEAST_BLOCK = 20, BLOCK_BYTES = 1200 << 10, LINE = 64 };
 
 typedef struct wino {
     df_kernel       base;
@@ -89,7 +89,7 @@ static void cut(wino *w, int threads)
     int64_t most = BLOCK_BYTES / bytes;
     most = most < LEAST_TILES ? LEAST_TILES : most > MOST_TILES ? MOST_TILES : most;
     w->n_blocks = (w->tiles + most - 1) / most;
-    int64_t least = w->tiles / LINE * 2; /* blocks of 32 tiles */
+    int64_t least = w->tiles / LEAST_BLOCK; /* smaller blocks cost more than a second thread brings */
     if (w->n_blocks < threads)
         w->n_blocks = least < 1 ? 1 : least < threads ? least : threads;
     else if (w->n_blocks < 4 * threads)
