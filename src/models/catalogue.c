@@ -8,6 +8,17 @@
     {.info = {.name = id, .task = "detector", .file = base ".onnx", .sha256 = "", .licence = "AGPL-3.0", .commercial = false, \
               .get = "yolo export model=" base ".pt format=onnx dynamic=True, and copy " base ".onnx there (docs/weights.md)"}}
 
+/* Where the files' own projects publish them, the first first. */
+#define GITHUB "https://github.com/"
+#define DLIB "https://dlib.net/files/"
+#define UPSTREAM(file) GITHUB "serengil/deepface_models/releases/download/v1.0/" file, "https://huggingface.co/serengil/deepface/resolve/main/" file
+/* A network that upstream publishes as ONNX, channels last (deepface 0.0.103 models/ *.onnx): nobody could write its hash down here. `size` is
+ * that of the same architecture exported with other weights. */
+#define OF_UPSTREAM(id, does, base, size, w, h, n, terms, free)                                                                                  \
+    {.info = {.name = id, .task = does, .file = base ".onnx", .sha256 = "", .licence = terms, .commercial = free, .width = w, .height = h,      \
+              .dims = n, .get = "deepface models pull " id},                                                                                    \
+     .about = size, .urls = {UPSTREAM(base ".onnx")}}
+
 static const df_weights weights[] = {
     /* RetinaFace, Deng et al. 2019, with a MobileNet 0.25 trunk. Any size whose sides are multiples of 32. */
     {.info = {.name = "retinaface", .task = "detector", .file = "retinaface_mobilenet025.onnx",
@@ -16,17 +27,21 @@ static const df_weights weights[] = {
     /* SSD with a ResNet-10 trunk, trained by the OpenCV project: upstream's very files. */
     {.info = {.name = "ssd", .task = "detector", .file = "res10_300x300_ssd_iter_140000.caffemodel",
               .sha256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d", .bytes = 10666211,
-              .licence = "Apache-2.0", .commercial = true, .width = 300, .height = 300, .get = "make weights-test"}},
+              .licence = "Apache-2.0", .commercial = true, .width = 300, .height = 300, .get = "make weights-test"},
+     .urls = {GITHUB "opencv/opencv_3rdparty/raw/dnn_samples_face_detector_20170830/res10_300x300_ssd_iter_140000.caffemodel"}},
     {.info = {.name = "ssd-prototxt", .task = "detector", .file = "deploy.prototxt",
               .sha256 = "85abd2feeb48703094444073b29ecbcc1ebb66481548e5808e90f38681123ca7", .bytes = 28091,
-              .licence = "Apache-2.0", .commercial = true, .get = "make weights-test"}},
+              .licence = "Apache-2.0", .commercial = true, .get = "make weights-test"},
+     .urls = {GITHUB "opencv/opencv/raw/3.4.0/samples/dnn/face_detector/deploy.prototxt"}},
     /* Haar cascades of R. Lienhart (2002) and S. Hameed: stumps, windows of 24 and 20 pixels. */
     {.info = {.name = "opencv", .task = "detector", .file = "haarcascade_frontalface_default.xml",
               .sha256 = "0f7d4527844eb514d4a4948e822da90fbb16a34a0bbbbc6adc6498747a5aafb0", .bytes = 930127,
-              .licence = "Intel (BSD)", .commercial = true, .width = 24, .height = 24, .get = "make weights-test"}},
+              .licence = "Intel (BSD)", .commercial = true, .width = 24, .height = 24, .get = "make weights-test"},
+     .urls = {GITHUB "opencv/opencv/raw/4.9.0/data/haarcascades/haarcascade_frontalface_default.xml"}},
     {.info = {.name = "opencv-eye", .task = "detector", .file = "haarcascade_eye.xml",
               .sha256 = "71cc64fc305a355dc60067880f6fbbd43dd155bd63ee3844661a1bda34b2fd8c", .bytes = 341406,
-              .licence = "Intel (BSD)", .commercial = true, .width = 20, .height = 20, .get = "make weights-test"}},
+              .licence = "Intel (BSD)", .commercial = true, .width = 20, .height = 20, .get = "make weights-test"},
+     .urls = {GITHUB "opencv/opencv/raw/4.9.0/data/haarcascades/haarcascade_eye.xml"}},
     /* Five HOG filters, trained by dlib's author on labeled_faces_in_the_wild/frontal_faces.xml: dlib 19.24 image_processing/
      * frontal_face_detector.h holds them as text, and its log of the training. */
     {.info = {.name = "dlib-hog", .task = "detector", .file = "dlib_frontal_face_detector.dat",
@@ -35,7 +50,8 @@ static const df_weights weights[] = {
     /* Max-margin network of D. King ("Max-Margin Object Detection", 2015), dlib's dnn_mmod_face_detection_ex.cpp. */
     {.info = {.name = "dlib-mmod", .task = "detector", .file = "mmod_human_face_detector.dat",
               .sha256 = "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6", .bytes = 729940,
-              .licence = "CC0-1.0", .commercial = true, .get = "make weights-test"}},
+              .licence = "CC0-1.0", .commercial = true, .get = "make weights-test"},
+     .urls = {DLIB "mmod_human_face_detector.dat.bz2"}},
     /* MTCNN, Zhang et al. 2016; the arrays of the package mtcnn 1.0.0 as ONNX (tools/weights/mtcnn.py). */
     {.info = {.name = "mtcnn-pnet", .task = "detector", .file = "mtcnn_pnet.onnx",
               .sha256 = "85073baa5500092be4ab9c4d9432148bfdc1a80216f0611e8dc476dab30f2c01", .bytes = 27709,
@@ -49,11 +65,13 @@ static const df_weights weights[] = {
     /* YuNet, Wu et al. 2023, of OpenCV Zoo: upstream's very file. */
     {.info = {.name = "yunet", .task = "detector", .file = "face_detection_yunet_2023mar.onnx",
               .sha256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4", .bytes = 232589,
-              .licence = "MIT", .commercial = true, .get = "make weights-test"}, .any_size = true},
+              .licence = "MIT", .commercial = true, .get = "make weights-test"},
+     .urls = {GITHUB "opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx"}, .any_size = true},
     /* CenterFace, Xu et al. 2019, as its authors exported it. */
     {.info = {.name = "centerface", .task = "detector", .file = "centerface.onnx",
               .sha256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", .bytes = 7304518,
-              .licence = "MIT", .commercial = true, .get = "make weights-test"}, .any_size = true},
+              .licence = "MIT", .commercial = true, .get = "make weights-test"},
+     .urls = {GITHUB "Star-Clouds/CenterFace/raw/master/models/onnx/centerface.onnx"}, .any_size = true},
     /* In no package registry: bytes and sha256 could not be read here. SCRFD, Guo et al. 2021. */
     {.info = {.name = "scrfd", .task = "detector", .file = "det_10g.onnx", .sha256 = "",
               .licence = "InsightFace, research only", .commercial = false,
@@ -61,7 +79,8 @@ static const df_weights weights[] = {
     /* RetinaFace on ResNet-50, the ONNX file of the package retina-face 0.0.19. */
     {.info = {.name = "retinaface-resnet50", .task = "detector", .file = "retinaface.onnx", .sha256 = "",
               .licence = "MIT, trained by InsightFace", .commercial = false,
-              .get = "copy the file that deepface for Python keeps under this name there (docs/weights.md)"}},
+              .get = "deepface models pull retinaface-resnet50"},
+     .urls = {UPSTREAM("retinaface.onnx")}},
     /* Ultralytics' networks trained on faces; upstream keeps them as .pt of the same names (models/face_detection/Yolo.py). */
     YOLO("yolov8n", "yolov8n-face"), YOLO("yolov8m", "yolov8m-face"), YOLO("yolov8l", "yolov8l-face"),
     YOLO("yolov11n", "yolov11n-face"), YOLO("yolov11s", "yolov11s-face"), YOLO("yolov11m", "yolov11m-face"), YOLO("yolov11l", "yolov11l-face"),
@@ -69,10 +88,12 @@ static const df_weights weights[] = {
     /* Ensemble of regression trees, Kazemi & Sullivan 2014, trained by dlib's author; corners of the eyes and the nose. */
     {.info = {.name = "dlib-5-points", .task = "landmarks", .file = "shape_predictor_5_face_landmarks.dat",
               .sha256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888", .bytes = 9150489,
-              .licence = "CC0-1.0", .commercial = true, .get = "make weights-demo"}},
+              .licence = "CC0-1.0", .commercial = true, .get = "make weights-demo"},
+     .urls = {DLIB "shape_predictor_5_face_landmarks.dat.bz2"}},
     {.info = {.name = "dlib-68-points", .task = "landmarks", .file = "shape_predictor_68_face_landmarks.dat",
               .sha256 = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f", .bytes = 99693937,
-              .licence = "iBUG 300-W, research only", .commercial = false, .get = "make weights-test"}},
+              .licence = "iBUG 300-W, research only", .commercial = false, .get = "make weights-test"},
+     .urls = {DLIB "shape_predictor_68_face_landmarks.dat.bz2"}},
     /* BlazeFace, Bazarevsky et al. 2019, as MediaPipe has it: face_detection_short_range, and the older network of its back cameras. */
     {.info = {.name = "mediapipe", .task = "detector", .file = "blazeface_front.onnx",
               .sha256 = "6edbb536ae72da046984a9d9de02dc368df18f5e3a14f8479110543a40540558", .bytes = 429027,
@@ -87,7 +108,41 @@ static const df_weights weights[] = {
     /* ResNet-29 of D. King, "High Quality Face Recognition with Deep Metric Learning", 2017. 99.38 % on LFW by its author. */
     {.info = {.name = "Dlib", .task = "recogniser", .file = "dlib_face_recognition_resnet_model_v1.dat",
               .sha256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30", .bytes = 22466066,
-              .licence = "CC0-1.0", .commercial = true, .width = 150, .height = 150, .dims = 128, .get = "make weights-demo"}},
+              .licence = "CC0-1.0", .commercial = true, .width = 150, .height = 150, .dims = 128, .get = "make weights-demo"},
+     .urls = {DLIB "dlib_face_recognition_resnet_model_v1.dat.bz2"}},
+    /* Parkhi, Vedaldi & Zisserman, "Deep Face Recognition", 2015: VGG-16 up to fc7. Oxford gives it for research that earns no money. */
+    OF_UPSTREAM("VGG-Face", "recogniser", "vgg_face_weights", 537048848, 224, 224, 4096, "CC BY-NC 4.0", false),
+    /* Schroff, Kalenichenko & Philbin, "FaceNet", 2015, as D. Sandberg trained it: Inception-ResNet v1. */
+    OF_UPSTREAM("Facenet", "recogniser", "facenet_weights", 91137665, 160, 160, 128, "MIT", true),
+    OF_UPSTREAM("Facenet512", "recogniser", "facenet512_weights", 93898289, 160, 160, 512, "MIT", true),
+    /* Amos, Ludwiczuk & Satyanarayanan, "OpenFace", 2016: nn4.small2.v1. */
+    OF_UPSTREAM("OpenFace", "recogniser", "openface_weights", 14954553, 96, 96, 128, "Apache-2.0", true),
+    /* Taigman et al., "DeepFace", 2014, as S. Ghosh trained it on VGGFace2: locally connected layers. */
+    OF_UPSTREAM("DeepFace", "recogniser", "VGGFace2_DeepFace_weights_val-0.9034", 409672362, 152, 152, 4096, "MIT", true),
+    /* Sun, Wang & Tang, "Deep Learning Face Representation from Predicting 10,000 Classes", 2014, as R. Yan trained it. */
+    OF_UPSTREAM("DeepID", "recogniser", "deepid_weights", 1583042, 47, 55, 160, "MIT", true),
+    /* Deng et al., "ArcFace", 2019: ResNet-34 of Keras_insightface, whose author says that its photos (MS1M) are for research only. */
+    OF_UPSTREAM("ArcFace", "recogniser", "arcface_weights", 136483477, 112, 112, 512, "MIT, trained on MS1M", false),
+    /* Alansari et al., "GhostFaceNets", 2023: W1.3 S1, trained on the same photos. */
+    OF_UPSTREAM("GhostFaceNet", "recogniser", "ghostfacenet_v1", 17314453, 112, 112, 512, "MIT, trained on MS1M", false),
+    /* Zhong et al., "SFace", 2021: MobileFaceNet, the file of OpenCV Zoo (its size and hash: the repository's LFS pointer). */
+    {.info = {.name = "SFace", .task = "recogniser", .file = "face_recognition_sface_2021dec.onnx",
+              .sha256 = "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79", .bytes = 38696353,
+              .licence = "Apache-2.0", .commercial = true, .width = 112, .height = 112, .dims = 128, .get = "deepface models pull SFace"},
+     .urls = {GITHUB "opencv/opencv_zoo/raw/main/models/face_recognition_sface/face_recognition_sface_2021dec.onnx"}},
+    /* InsightFace's ResNet-50 trained on WebFace600K with ArcFace's loss, the recogniser of its pack buffalo_l. */
+    {.info = {.name = "Buffalo_L", .task = "recogniser", .file = "buffalo_l/webface_r50.onnx", .sha256 = "",
+              .licence = "InsightFace, research only", .commercial = false, .width = 112, .height = 112, .dims = 512,
+              .get = "deepface models pull Buffalo_L"},
+     .about = 174383860, .urls = {"https://drive.google.com/uc?export=download&confirm=pbef&id=1N0GL-8ehw_bz2eZQWz2b0A5XBdXdxZhg"}},
+    /* Upstream's attributes, heads on VGG-Face's trunk, and its small network for emotions. */
+    OF_UPSTREAM("VGG-Age", "attribute", "age_model_weights", 0, 224, 224, 0, "CC BY-NC 4.0", false),
+    OF_UPSTREAM("VGG-Gender", "attribute", "gender_model_weights", 0, 224, 224, 0, "CC BY-NC 4.0", false),
+    OF_UPSTREAM("VGG-Race", "attribute", "race_model_single_batch", 0, 224, 224, 0, "CC BY-NC 4.0", false),
+    OF_UPSTREAM("CNN-Emotion", "attribute", "facial_expression_model_weights", 0, 48, 48, 0, "MIT", true),
+    /* Silent-Face-Anti-Spoofing of Minivision: two networks on two crops of a face. */
+    OF_UPSTREAM("FasNet-V2", "liveness", "2.7_80x80_MiniFASNetV2", 0, 80, 80, 0, "Apache-2.0", true),
+    OF_UPSTREAM("FasNet-V1SE", "liveness", "4_0_0_80x80_MiniFASNetV1SE", 0, 80, 80, 0, "Apache-2.0", true),
 };
 
 /* deepface 0.0.103 config/threshold.py; its alignment rotates by the eyes or not at all. */

@@ -11,8 +11,12 @@ typedef enum df_align { DF_ALIGN_POINTS, DF_ALIGN_EYES, DF_ALIGN_NONE, DF_ALIGNS
  * to 0..49 when not (deepface 0.0.103 config/confidence.py, modules/verification.py find_confidence). */
 typedef struct df_confidence_row { double w, b, normalizer, max_true, min_true, max_false, min_false; } df_confidence_row;
 
+enum { DF_MIRRORS = 3 };
+
 typedef struct df_weights {
     df_model_info info;
+    const char   *urls[DF_MIRRORS + 1]; /* where its project publishes it, the first first, NULL past the last; what ends in .bz2 holds it compressed */
+    size_t        about;    /* bytes, roughly, where info.bytes is 0; 0: unknown */
     bool          any_size; /* the ONNX file declares one batch, height and width, but every layer of it takes any */
 } df_weights;
 

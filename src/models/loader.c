@@ -46,8 +46,12 @@ df_status df__weights_path(const df_loader *loader, const char *file, char **out
     return join(loader->dir, file, out, err);
 }
 
-static df_status absent(const df_model_info *info, const char *path, df_error *err)
+static df_status absent(const df_weights *row, const char *path, df_error *err)
 {
+    const df_model_info *info = &row->info;
+    if (info->bytes == 0 && row->about)
+        return df__fail(err, DF_E_NO_MODEL, "%s: weights not found at %s (about %.0f MB, %s). To fetch them: %s", info->name, path,
+                        (double)row->about / 1e6, info->licence, info->get);
     if (info->bytes == 0)
         return df__fail(err, DF_E_NO_MODEL, "%s: weights not found at %s (%s). To fetch them: %s", info->name, path, info->licence, info->get);
     return df__fail(err, DF_E_NO_MODEL, "%s: weights not found at %s (%.1f MB, %s). To fetch them: %s", info->name, path,
@@ -159,7 +163,7 @@ static df_status open_file(const df_loader *loader, const char *name, bool trust
     const df_model_info *info = &row->info;
     DF_TRY(df__weights_path(loader, info->file, &path, err));
     if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        st = absent(info, path, err);
+        st = absent(row, path, err);
         goto done;
     }
     DF_TRY(df__map_file_state(path, weights_limit, &file, &state, err));

@@ -1,4 +1,6 @@
 /* The catalogue, the table that set-up fetches by (tools/weights/table.tsv) and docs/weights.md tell the same about every weight file. */
+#include <strings.h>
+
 #include "models/catalogue.h"
 #include "test.h"
 
@@ -53,13 +55,38 @@ static char **find(table *t, const char *name)
     return NULL;
 }
 
+/* In no package registry: only its project's own address has it. */
+static bool is_pulled(const df_weights *w)
+{
+    char get[96];
+    snprintf(get, sizeof get, "deepface models pull %s", w->info.name);
+    return strcmp(w->info.get, get) == 0;
+}
+
+TEST(what_is_to_be_pulled_has_an_address)
+{
+    size_t pulled = 0;
+    for (size_t i = 0; df__weights_at(i); i++) {
+        const df_weights *w = df__weights_at(i);
+        for (size_t k = 0; w->urls[k]; k++)
+            if (strncmp(w->urls[k], "https://", 8) != 0) fail_msg("%s: %s", w->info.name, w->urls[k]);
+        if (!is_pulled(w)) continue;
+        pulled++;
+        if (!w->urls[0]) fail_msg("%s is to be pulled from nowhere", w->info.name);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(df__weights_at(k)->info.file, w->info.file) == 0 || strcasecmp(df__weights_at(k)->info.name, w->info.name) == 0)
+                fail_msg("%s is twice in the catalogue", w->info.name);
+    }
+    CHECK(pulled > 10);
+}
+
 TEST(every_file_of_the_catalogue_that_has_a_hash_can_be_fetched)
 {
     table t = read_table("tools/weights/table.tsv");
     size_t n = 0;
     for (const df_weights *w; (w = df__weights_at(n)) != NULL; n++) {
         char get[64];
-        if (!w->info.sha256[0]) continue; /* its users bring it */
+        if (!w->info.sha256[0] || is_pulled(w)) continue; /* its users bring it */
         char **row = find(&t, w->info.name);
         assert_string_equal(row[PLACE], "weights");
         assert_string_equal(row[FILE_NAME], w->info.file);
@@ -93,7 +120,7 @@ TEST(the_page_of_weights_has_every_file_that_users_bring)
     char *page = read_text("docs/weights.md"), line[1024];
     for (size_t i = 0; df__weights_at(i); i++) {
         const df_model_info *m = &df__weights_at(i)->info;
-        if (m->sha256[0]) continue;
+        if (m->sha256[0] && !is_pulled(df__weights_at(i))) continue;
         snprintf(line, sizeof line, "| %s | `%s` | %s | %s |", m->name, m->file, m->licence, m->commercial ? "yes" : "no");
         if (!strstr(page, line)) fail_msg("docs/weights.md lacks the row\n%s", line);
     }
