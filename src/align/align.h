@@ -13,10 +13,13 @@ typedef struct df_template {
     int         width, height;
     df_point    five[5]; /* right eye, left eye, nose, right and left corner of the mouth: what detectors give */
     df_point    dlib[5]; /* dlib's five: left eye outer, inner, right eye outer, inner corner, base of the nose */
+    bool        of_dlib; /* dlib's own way from a square to a chip's pixels; false: the transform as it is, as cv2.warpAffine takes it */
 } df_template;
 
 /* NULL when there is none of this name. */
 const df_template *df__template_find(const char *name);
+/* NULL past the last. */
+const df_template *df__template_at(size_t index);
 
 /* dlib's five points of a detected face: left eye outer, inner, right eye outer, inner corner, base of the nose. */
 df_status df__dlib_points(df_pixels px, const df_face *face, const df_box_map *map, const df_shape_predictor *sp, df_arena *scratch,

@@ -14,8 +14,49 @@ static const df_template templates[] = {
     {.name = "dlib-150", .width = 150, .height = 150,
      .dlib = {{110.95674596f, 46.34981538f}, {89.60604764f, 47.89674388f}, {37.05750621f, 46.37274527f}, {58.40850614f, 47.90642403f},
               {74.01123136f, 87.77975316f}},
-     .five = {{47.33f, 45.95f}, {102.06f, 45.77f}, {73.75f, 77.02f}, {51.04f, 103.16f}, {97.22f, 103.14f}}},
+     .five = {{47.33f, 45.95f}, {102.06f, 45.77f}, {73.75f, 77.02f}, {51.04f, 103.16f}, {97.22f, 103.14f}}, .of_dlib = true},
+
+    /* All below: pixel centres at whole numbers, made by tools/chip_templates.py. The points that have no source of their own are carried over
+     * from dlib-150 by the similarity of the others.
+     * ArcFace: arcface_dst of insightface 0.7.3 utils/face_align.py. SFace is cut by the same five (OpenCV 4.14 modules/objdetect/src/
+     * face_recognize.cpp, FaceRecognizerSF), GhostFaceNets and Buffalo_L were trained on insightface's data. */
+    {.name = "arcface-112", .width = 112, .height = 112,
+     .five = {{38.2946f, 51.6963f}, {73.5318f, 51.5014f}, {56.0252f, 71.7366f}, {41.5493f, 92.3655f}, {70.7299f, 92.2041f}},
+     .dlib = {{80.6954f, 52.2066f}, {66.2274f, 53.4069f}, {30.5811f, 52.7455f}, {45.0710f, 53.6344f}, {55.9343f, 80.5638f}}},
+
+    /* Facenet was trained on MTCNN's boxes with a margin, stretched to a square: davidsandberg/facenet src/align/align_dataset_mtcnn.py, whose
+     * wiki cuts LFW with --image_size 160 --margin 32. Mean place of MTCNN's points in such squares of LFW. */
+    {.name = "facenet-160", .width = 160, .height = 160,
+     .five = {{52.8617f, 65.3200f}, {106.1383f, 65.3200f}, {79.5000f, 90.4218f}, {55.5789f, 111.5500f}, {103.4211f, 111.5500f}},
+     .dlib = {{112.0785f, 63.1553f}, {93.0569f, 64.6138f}, {46.2207f, 63.4523f}, {65.2541f, 64.7392f}, {79.3083f, 100.2153f}}},
+
+    /* VGG-Face, Parkhi et al. 2015: a square around the detector's box, 1.1 times the mean of its sides (faceCrop of the authors' MatConvNet
+     * package vgg_face). Their detector's boxes (Mathias et al. 2014) were not to be had: RetinaFace's stand in for them. */
+    {.name = "vggface-224", .width = 224, .height = 224,
+     .five = {{72.6618f, 86.6782f}, {150.3382f, 86.6782f}, {111.5000f, 131.0975f}, {78.6353f, 167.1396f}, {144.3647f, 167.1396f}},
+     .dlib = {{163.0822f, 87.0376f}, {132.9510f, 89.3675f}, {58.7554f, 87.5755f}, {88.9081f, 89.5946f}, {111.2079f, 145.7789f}}},
+
+    /* OpenFace nn4.small2: outer corners of the eyes and base of the nose on the mean face of cmusatyalab/openface openface/align_dlib.py at
+     * 04f8cc3 (MINMAX_TEMPLATE, OUTER_EYES_AND_NOSE), here with the inner corners of the same face. It maps three points by an affine
+     * transform, which may stretch the face. */
+    {.name = "openface-96", .width = 96, .height = 96,
+     .five = {{26.1565f, 15.9141f}, {69.1785f, 15.0838f}, {47.3168f, 40.0063f}, {29.7930f, 60.8413f}, {66.0957f, 60.2444f}},
+     .dlib = {{75.7305f, 15.1844f}, {59.4205f, 16.5867f}, {18.6391f, 16.2496f}, {34.9234f, 17.0829f}, {47.5153f, 49.3864f}}},
+
+    /* DeepFace, swghosh/DeepFace deepface/dataset.py: the loosely cropped photos of VGGFace2 as they are, padded to a square. VGGFace2 cuts them
+     * to twice the sides of MTCNN's box. */
+    {.name = "deepface-152", .width = 152, .height = 152,
+     .five = {{62.6952f, 66.9794f}, {88.3048f, 66.9794f}, {75.5000f, 82.0526f}, {64.0043f, 94.7450f}, {86.9957f, 94.7450f}},
+     .dlib = {{93.1368f, 67.1802f}, {82.8342f, 67.9773f}, {57.4648f, 67.3654f}, {67.7748f, 68.0554f}, {75.4003f, 87.2660f}}},
+
+    /* DeepID, jinze1994/DeepID1 crop.py: the middle half of the aligned photos of YouTube Faces, stretched to 47 x 55. Those show 2.2 times the
+     * box of a Viola-Jones detector (Wolf et al. 2011): 1.1 times the box of opencv. Mean place of RetinaFace's points there. */
+    {.name = "deepid-47x55", .width = 47, .height = 55,
+     .five = {{15.1536f, 21.5698f}, {30.8464f, 21.5698f}, {23.0000f, 32.0365f}, {16.3542f, 40.5450f}, {29.6458f, 40.5450f}},
+     .dlib = {{34.3932f, 22.2530f}, {27.7358f, 22.7709f}, {11.3416f, 22.3826f}, {18.0042f, 22.8256f}, {22.9373f, 35.2376f}}},
 };
+
+const df_template *df__template_at(size_t index) { return index < sizeof templates / sizeof *templates ? &templates[index] : NULL; }
 
 const df_template *df__template_find(const char *name)
 {
@@ -73,7 +114,8 @@ df_status df__points_transform(df_pixels px, const df_face *face, const df_templ
     } else {
         DF_TRY(df__fail(err, DF_E_ARGUMENT, "the detector gives no points and there is no predictor of points"));
     }
-    spread_to_edges(t, m);
+    if (t->of_dlib)
+        spread_to_edges(t, m);
 done:
     return st;
 }

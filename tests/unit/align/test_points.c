@@ -1,4 +1,7 @@
+#include <math.h>
+
 #include "align/align.h"
+#include "align/similarity.h"
 #include "test.h"
 
 /* A face whose points are the template's own, `k` times as large and shifted: the transform must undo exactly that, in dlib's
@@ -30,6 +33,53 @@ TEST(the_template_itself_maps_onto_the_chip)
     CHECK_NEAR(2 * 75 + 30, m[0] * 74.5 + m[2], 1e-4); /* centre to centre */
     CHECK_NEAR(2 * 75 + 40, m[4] * 74.5 + m[5], 1e-4);
     df__arena_free(&a);
+}
+
+TEST(other_chips_are_laid_on_their_points_as_they_are)
+{
+    df_error err;
+    df_arena a = {0};
+    double m[6];
+    const df_pixels none = {0};
+    const df_box_map map = {0, 0, 1, 1};
+    size_t seen = 0;
+    for (size_t i = 0; df__template_at(i); i++) {
+        const df_template *t = df__template_at(i);
+        CHECK(df__template_find(t->name) == t);
+        if (t->of_dlib)
+            continue;
+        df_face f = template_face(t, 2, 30, 40);
+        CHECK_OK(df__points_transform(none, &f, t, &map, NULL, &a, m, &err));
+        const double expected[6] = {2, 0, 30, 0, 2, 40};
+        for (int k = 0; k < 6; k++)
+            CHECK_NEAR(expected[k], m[k], 1e-4);
+        seen++;
+    }
+    CHECK(seen == 6);
+    df__arena_free(&a);
+}
+
+/* Whichever five points a detector gives, the chip must show the same of a face: in pixels of a chip 150 wide. */
+TEST(both_sets_of_points_of_a_chip_show_the_same_face)
+{
+    df_error err;
+    const df_template *from = df__template_find("dlib-150");
+    for (size_t i = 0; df__template_at(i); i++) {
+        const df_template *t = df__template_at(i);
+        double by_five[6], by_dlib[6];
+        CHECK_OK(df__similarity(from->five, t->five, 5, by_five, &err));
+        CHECK_OK(df__similarity(from->dlib, t->dlib, 5, by_dlib, &err));
+        for (int corner = 0; corner < 4; corner++) {
+            double x = corner % 2 ? 110 : 40, y = corner / 2 ? 110 : 40;
+            double dx = (by_five[0] - by_dlib[0]) * x + (by_five[1] - by_dlib[1]) * y + by_five[2] - by_dlib[2];
+            double dy = (by_five[3] - by_dlib[3]) * x + (by_five[4] - by_dlib[4]) * y + by_five[5] - by_dlib[5];
+            CHECK_NEAR(0, hypot(dx, dy) * 150 / t->width, 0.02);
+        }
+        for (int k = 0; k < 5; k++) {
+            CHECK(t->five[k].x > 0 && t->five[k].x < (float)t->width && t->five[k].y > 0 && t->five[k].y < (float)t->height);
+            CHECK(t->dlib[k].x > 0 && t->dlib[k].x < (float)t->width && t->dlib[k].y > 0 && t->dlib[k].y < (float)t->height);
+        }
+    }
 }
 
 TEST(a_face_without_points_needs_the_predictor)
