@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/threads.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
@@ -36,13 +35,12 @@ static void gemm_free(df_kernel *base)
     free(g);
 }
 
-typedef struct work { const gemm *g; const df_call *call; const df_exec *exec; const void *src; df_status st[MAX_PARTS]; df_error err[MAX_PARTS]; } work;
+typedef struct work { const gemm *g; const df_call *call; const df_exec *exec; const void *src; df_mishaps met; } work;
 
 static void run_part(void *arg, size_t i, int worker)
 {
     work *w = arg;
     const part *p = &w->g->parts[i];
-    (void)worker;
     const char *src = w->src;
     char *scratch = (char *)w->exec->scratch + w->g->converted + i * w->g->scratch_each;
     float *y = (float *)w->call->out[0].data + p->dst, *dense = (float *)(void *)scratch;
@@ -53,7 +51,9 @@ static void run_part(void *arg, size_t i, int worker)
     if (!args.bias)
         args.bias = w->g->parts[0].bias;
     df__add_inputs(w->call, w->g->fused, p->dst, args.add);
-    w->st[i] = df__prim_run(p->prim, &args, &w->err[i]);
+    df_status st = df__prim_run(p->prim, &args, &w->met.err[worker]);
+    if (st != DF_OK)
+        w->met.st[worker] = st;
     for (int64_t r = 0; w->g->dense && r < w->g->rows; r++)
         memcpy(y + r * w->g->n, dense + r * p->columns, (size_t)p->columns * sizeof *y);
 }
@@ -66,13 +66,10 @@ static df_status gemm_run(const df_kernel *base, const df_call *call, const df_e
         df__lanes()->to_bf16(call->in[0].data, exec->scratch, g->rows * g->k);
         w.src = exec->scratch;
     }
-    df__parallel_for((size_t)g->n_parts, exec->threads, run_part, &w);
-    for (int i = 0; i < g->n_parts; i++)
-        if (w.st[i] != DF_OK)
-            return df__call_fail(call, w.st[i], "%s", w.err[i].message);
-    if (g->posts_after)
+    df_status st = df__run_parts(call, exec->threads, (size_t)g->n_parts, run_part, &w, &w.met);
+    if (st == DF_OK && g->posts_after)
         df__fused_apply(call, g->fused, false);
-    return DF_OK;
+    return st;
 }
 
 typedef struct filling { const df_gemm *shape; const df_prim *prim; const float *scale; int64_t first, count; } filling;

@@ -1,7 +1,6 @@
 /* kernel_pairs.c - MatMul of two tensors that are both made by the run: as many products as the batch has, shared out among the threads. */
 #include <stdlib.h>
 
-#include "core/threads.h"
 #include "nn/kernel.h"
 
 enum { MAX_PARTS = 64 };
@@ -25,28 +24,25 @@ static void pairs_free(df_kernel *base)
     free(p);
 }
 
-typedef struct work { const pairs *p; const df_call *call; char *scratch; df_status st[MAX_PARTS]; df_error err[MAX_PARTS]; } work;
+typedef struct work { const pairs *p; const df_call *call; char *scratch; df_mishaps met; } work;
 
 static void run_part(void *arg, size_t i, int worker)
 {
     work *w = arg;
     const pairs *p = w->p;
     int64_t first = p->parts[i].first;
-    (void)worker;
     df_prim_args args = {.src = (const float *)w->call->in[0].data + first * p->a, .weights = (const float *)w->call->in[1].data + first * p->b,
                          .dst = (float *)w->call->out[0].data + first * p->y, .scratch = w->scratch + i * p->scratch_each};
-    w->st[i] = df__prim_run(p->parts[i].prim, &args, &w->err[i]);
+    df_status st = df__prim_run(p->parts[i].prim, &args, &w->met.err[worker]);
+    if (st != DF_OK)
+        w->met.st[worker] = st;
 }
 
 static df_status pairs_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const pairs *p = (const pairs *)base;
     work w = {.p = p, .call = call, .scratch = exec->scratch};
-    df__parallel_for((size_t)p->n_parts, exec->threads, run_part, &w);
-    for (int i = 0; i < p->n_parts; i++)
-        if (w.st[i] != DF_OK)
-            return df__call_fail(call, w.st[i], "%s", w.err[i].message);
-    return DF_OK;
+    return df__run_parts(call, exec->threads, (size_t)p->n_parts, run_part, &w, &w.met);
 }
 
 df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64_t k, int64_t n, df_kernel **out)

@@ -131,20 +131,6 @@ done:
     return st;
 }
 
-/* First element of matrix i of the batch. */
-static int64_t matrix_at(const product *p, const df_tensor *t, int64_t i)
-{
-    int64_t own[DF_MAX_RANK], offset = 0;
-    df__strides(t, own);
-    for (int d = p->rank - 1; d >= 0; d--) {
-        int j = d - (p->rank - (t->rank - 2));
-        if (j >= 0 && t->dims[j] != 1)
-            offset += i % p->dims[d] * own[j];
-        i /= p->dims[d];
-    }
-    return offset;
-}
-
 static df_status matmul_run(const df_call *call)
 {
     places where = places_of(call);
@@ -157,7 +143,7 @@ static df_status matmul_run(const df_call *call)
     if (!b || !sum)
         return df__no_memory(call->err, "integer product", (size_t)(p.k * p.n) * sizeof *b);
     for (int64_t i = 0; i < p.batches; i++) {
-        int64_t at_a = matrix_at(&p, &p.a, i), at_b = matrix_at(&p, &p.b, i);
+        int64_t at_a = df__batch_offset(p.dims, p.rank, &p.a, i), at_b = df__batch_offset(p.dims, p.rank, &p.b, i);
         for (int64_t j = 0; j < p.k * p.n; j++)
             b[j] = (int16_t)(df__load_i64(&p.b, at_b + j) - zero_at(call, where.zero_b, j % p.n));
         for (int64_t r = 0; r < p.m; r++) {

@@ -80,16 +80,15 @@ done:
     return st;
 }
 
-/* Offset of the i-th matrix of a batch in a tensor that may be spread over it. */
-static int64_t batch_offset(const product *p, const df_tensor *t, int64_t i)
+int64_t df__batch_offset(const int64_t *dims, int rank, const df_tensor *t, int64_t i)
 {
     int64_t own[DF_MAX_RANK], offset = 0;
     df__strides(t, own);
-    for (int d = p->rank - 1; d >= 0; d--) {
-        int j = d - (p->rank - (t->rank - 2));
+    for (int d = rank - 1; d >= 0; d--) {
+        int j = d - (rank - (t->rank - 2));
         if (j >= 0 && t->dims[j] != 1)
-            offset += i % p->dims[d] * own[j];
-        i /= p->dims[d];
+            offset += i % dims[d] * own[j];
+        i /= dims[d];
     }
     return offset;
 }
@@ -122,7 +121,7 @@ static df_status matmul_run(const df_call *call)
     df_tensor *y = &call->out[0];
     memset(y->data, 0, df__tensor_bytes(y));
     for (int64_t i = 0; i < p.batches; i++) {
-        int64_t ia = batch_offset(&p, &p.a, i), ib = batch_offset(&p, &p.b, i), to = i * p.m * p.n;
+        int64_t ia = df__batch_offset(p.dims, p.rank, &p.a, i), ib = df__batch_offset(p.dims, p.rank, &p.b, i), to = i * p.m * p.n;
         if (y->type == DF_F32)
             multiply((const float *)p.a.data + ia, p.k, 1, (const float *)p.b.data + ib, p.n, 1, (float *)y->data + to, p.m, p.k, p.n);
         else
