@@ -15,6 +15,8 @@ typedef struct cli_args {
     bool           table, markdown;
     bool           layers;
     int            runs, batch;
+    const char    *db, *name, *meta; /* of galleries */
+    df_search_opts search;
     const char    *out, *labels, *pairs, *root, *size, *input, *output;
     const char   **paths; /* what is no flag */
     size_t         n;
@@ -42,11 +44,14 @@ typedef struct cli_command {
     int (*run)(const cli_args *args);
 } cli_command;
 
-extern const cli_command cli_verify, cli_extract, cli_represent, cli_draw, cli_detect, cli_stages, cli_models, cli_bench, cli_help;
+extern const cli_command cli_verify, cli_extract, cli_represent, cli_draw, cli_detect, cli_stages, cli_models, cli_bench, cli_help,
+    cli_register, cli_search, cli_identify, cli_gallery;
 /* NULL past the last. */
 const cli_command *cli_command_at(size_t index);
 const cli_command *cli_command_find(const char *name);
 
+/* What verify and identify tell people. */
+void cli_verdict_print(const df_verify_result *r);
 /* `verify --pairs`. */
 int cli_pairs(const cli_args *args);
 /* `bench model FILE.onnx`. */

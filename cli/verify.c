@@ -7,7 +7,7 @@
 
 enum { BAR = 32 }; /* columns */
 
-static void show(const df_verify_result *r)
+void cli_verdict_print(const df_verify_result *r)
 {
     char bar[3 * BAR + 1];
     bool utf8 = cli_print_utf8();
@@ -52,7 +52,7 @@ static int run(const cli_args *args)
     if (json)
         puts(json);
     else if (code <= CLI_DIFFERENT && !args->quiet)
-        show(&r);
+        cli_verdict_print(&r);
     df_string_free(json);
     df_engine_free(engine);
     return code;

@@ -11,6 +11,7 @@ endfunction()
 
 df_need(NETTLE nettle nettle-dev)           # SHA-256
 df_need(JANSSON jansson libjansson-dev)     # JSON
+df_need(SQLITE sqlite3 libsqlite3-dev)       # galleries
 df_need(EXPAT expat libexpat1-dev)         # XML, for cascades
 df_need(JPEG libjpeg libjpeg62-turbo-dev)   # JPEG, by libjpeg-turbo
 df_need(SPNG spng libspng-dev)              # PNG

@@ -263,6 +263,116 @@ DF_API df_status df_distance(const char *metric, const float *a, const float *b,
 /* Threshold of a model for a metric and an alignment. Errors: DF_E_ARGUMENT. */
 DF_API df_status df_threshold(const char *model, const char *metric, const char *align, double *out, df_error *err);
 
+/* ---- gallery: a face among many ---------------------------------------------------------------- */
+
+/* A database of faces in one file, made for any number of photos (docs/gallery.md). It holds vectors of one pipeline: detector, align, model,
+ * normalization, expand, flip, mask. Threads: a handle for each; handles of one file may be open in any number of threads and processes, of
+ * which one writes at a time while all read. */
+typedef struct df_gallery df_gallery;
+
+typedef struct df_gallery_opts {
+    size_t size;      /* set by df_gallery_opts_default */
+    bool   read_only; /* change nothing, not even the files beside it; default false */
+    bool   create;    /* make it where there is none; default true */
+} df_gallery_opts;    /* new fields at the end only */
+
+DF_API void df_gallery_opts_init(df_gallery_opts *opts, size_t size);
+static inline df_gallery_opts df_gallery_opts_default(void)
+{
+    df_gallery_opts o;
+    df_gallery_opts_init(&o, sizeof o);
+    return o;
+}
+
+/* Open a gallery. What was interrupted is repaired here: changes are whole or absent.
+ *   opts  the pipeline; that of a gallery which exists must be the same
+ * Errors: DF_E_STORE (another pipeline, damaged, read only, newer), DF_E_IO (absent and not to be made), DF_E_ARGUMENT, DF_E_NO_MEMORY. */
+DF_API df_status df_gallery_open(df_engine *engine, const char *path, const df_opts *opts, const df_gallery_opts *how, df_gallery **out, df_error *err);
+DF_API void      df_gallery_close(df_gallery *gallery); /* before its engine */
+
+typedef struct df_photo_item {
+    const char *path;
+    const char *name; /* of the person; NULL: nobody is named. With several faces on the photo, the largest one gets it. */
+    const char *meta; /* a JSON object, at most 65,536 bytes, or NULL: meta.KEY of a filter */
+} df_photo_item;
+
+typedef enum df_register_state {
+    DF_REGISTERED, /* it is on disk now */
+    DF_KNOWN,      /* it was registered before, and its file has not changed */
+    DF_DUPLICATE,  /* a photo of the same content is there, or came earlier in this call */
+    DF_REFUSED     /* `failed` says why; the gallery holds nothing of it */
+} df_register_state;
+
+/* Called once a photo, from one thread at a time, in any order, after what it reports is on disk. `failed` is NULL but for DF_REFUSED.
+ * Return false to stop early. */
+typedef bool (*df_register_fn)(void *user, size_t index, df_register_state state, size_t faces, const df_error *failed);
+
+/* Photos into the gallery, with the engine's threads. Photos go to disk in groups, each whole; a call that was interrupted goes on where it
+ * was when it is made again. A photo whose path is known and whose content has changed takes the place of the old one.
+ *   each  may be NULL
+ * Errors: DF_E_STORE, DF_E_ARGUMENT, DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_NO_MEMORY. A photo that fails is told to `each`. */
+DF_API df_status df_gallery_register(df_gallery *gallery, const df_photo_item *items, size_t n, const df_opts *opts, df_register_fn each,
+                                     void *user, df_error *err);
+
+typedef struct df_search_opts {
+    size_t      size;    /* set by df_search_opts_default */
+    int         k;       /* at most so many faces for each face of the photo, 0 (default) = all within the threshold */
+    bool        nearest; /* true: the k nearest, whether within the threshold or not (k 0: 10); default false */
+} df_search_opts;        /* new fields at the end only */
+
+DF_API void df_search_opts_init(df_search_opts *opts, size_t size);
+static inline df_search_opts df_search_opts_default(void)
+{
+    df_search_opts o;
+    df_search_opts_init(&o, sizeof o);
+    return o;
+}
+
+typedef struct df_match {
+    uint64_t    face;        /* its id in the gallery */
+    const char *name;        /* of the person, NULL: not named */
+    const char *path;        /* of its photo */
+    char        sha256[65];  /* of that photo */
+    df_face     target;      /* where it is on that photo */
+    double      distance, confidence; /* as in df_verify_result */
+    bool        verified;    /* distance <= threshold */
+} df_match;
+
+typedef struct df_matches df_matches;
+
+/* The faces of the gallery that are nearest to each face of a photo; exact, and as of one moment. Reads every field of opts.
+ *   search  NULL for the defaults
+ *   out     nearest first, equal ones by id
+ * Errors: those of df_represent, DF_E_STORE. */
+DF_API df_status df_gallery_search(df_gallery *gallery, const char *path, const df_opts *opts, const df_search_opts *search, df_matches **out,
+                                   df_error *err);
+DF_API df_status df_gallery_search_image(df_gallery *gallery, const df_image *img, const df_opts *opts, const df_search_opts *search,
+                                         df_matches **out, df_error *err);
+DF_API size_t          df_matches_probes(const df_matches *m); /* faces of the photo that was asked about */
+DF_API const df_face  *df_matches_probe(const df_matches *m, size_t probe); /* NULL past the last, as below */
+DF_API size_t          df_matches_count(const df_matches *m, size_t probe);
+DF_API const df_match *df_matches_at(const df_matches *m, size_t probe, size_t index);
+DF_API double          df_matches_threshold(const df_matches *m);
+DF_API size_t          df_matches_searched(const df_matches *m); /* faces that were compared with */
+DF_API void            df_matches_free(df_matches *m);
+
+/* Is the photo of the person `name`? The nearest pair of its faces and the person's decides; result->face2 is the gallery's.
+ * Errors: those of df_gallery_search; DF_E_ARGUMENT: nobody has that name. */
+DF_API df_status df_gallery_identify(df_gallery *gallery, const char *path, const char *name, const df_opts *opts, df_verify_result *result,
+                                     df_error *err);
+
+typedef struct df_gallery_stats {
+    char     pipeline[512]; /* of its vectors, in words */
+    size_t   dims;
+    uint64_t people, photos, faces, unnamed; /* unnamed: faces without a name */
+    uint64_t bytes, unused_bytes;            /* of the database file; of them given back by df_gallery_vacuum */
+    uint64_t matrix_bytes;                   /* of the vectors' matrix beside it */
+    uint64_t change;                         /* number of the last change */
+    int64_t  made;                           /* seconds since 1970 */
+} df_gallery_stats;
+
+DF_API df_status df_gallery_get_stats(df_gallery *gallery, df_gallery_stats *out, df_error *err);
+
 /* ---- draw ---------------------------------------------------------------------------------- */
 
 /* Draw boxes, points, landmarks and, where labels is not NULL, labels[i] (UTF-8; what the font lacks becomes '?') on the photo.

@@ -3,19 +3,29 @@
 
 #include <nettle/sha2.h>
 
-void df__sha256_hex(const void *data, size_t len, char out[65])
+void df__sha256(const void *data, size_t len, uint8_t out[32])
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t digest[SHA256_DIGEST_SIZE];
     struct sha256_ctx ctx;
     sha256_init(&ctx);
     sha256_update(&ctx, len, data);
-    sha256_digest(&ctx, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
+    sha256_digest(&ctx, SHA256_DIGEST_SIZE, out);
+}
+
+void df__sha256_digits(const uint8_t hash[32], char out[65])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++) {
+        out[2 * i] = digits[hash[i] >> 4];
+        out[2 * i + 1] = digits[hash[i] & 15];
     }
     out[64] = '\0';
+}
+
+void df__sha256_hex(const void *data, size_t len, char out[65])
+{
+    uint8_t hash[SHA256_DIGEST_SIZE];
+    df__sha256(data, len, hash);
+    df__sha256_digits(hash, out);
 }
 
 void df__sha256_chain(uint8_t *state, size_t n, const void *data, size_t len)

@@ -4,9 +4,9 @@ set -eu
 cd "$1"
 bad=0
 seen=
-for layer in core image nn models detect align normalize represent verify index api; do
+for layer in core image nn models detect align normalize represent verify index store gallery api; do
   case $layer in
-    image|nn) may="core $layer" ;;
+    image|nn|store) may="core $layer" ;;
     normalize) may="core image normalize" ;;
     verify) may="core models verify" ;;
     *) may="$seen $layer" ;;
@@ -21,7 +21,7 @@ for layer in core image nn models detect align normalize represent verify index 
   done
   seen="$seen $layer"
 done
-if grep -nE '#include "(core|image|nn|models|detect|align|normalize|represent|verify|index|api)/' cli/*.[ch]; then
+if grep -nE '#include "(core|image|nn|models|detect|align|normalize|represent|verify|index|store|gallery|api)/' cli/*.[ch]; then
   echo "cli/ may include deepface.h and its own headers only"
   bad=1
 fi

@@ -1,0 +1,93 @@
+/* gallery.c - `deepface gallery`: looking after a gallery. */
+#include "gallery.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "print.h"
+#include "text.h"
+
+int cli_gallery_open(const cli_args *args, bool read_only, bool create, df_engine **engine, df_gallery **gallery)
+{
+    df_error err;
+    df_gallery_opts how = df_gallery_opts_default();
+    how.read_only = read_only, how.create = create;
+    *gallery = NULL, *engine = NULL;
+    if (!args->db)
+        return cli_fail(CLI_BAD_INPUT, "which gallery? --db G.db");
+    int code = cli_engine(args, engine);
+    if (code != CLI_OK)
+        return code;
+    df_status st = df_gallery_open(*engine, args->db, &args->opts, &how, gallery, &err);
+    return st == DF_OK ? CLI_OK : cli_fail(cli_code(st, &args->db, 1), "%s", err.message);
+}
+
+void cli_gallery_close(df_engine *engine, df_gallery *gallery)
+{
+    df_gallery_close(gallery);
+    df_engine_free(engine);
+}
+
+static void print_stats(const cli_args *args, const df_gallery_stats *s)
+{
+    char made[32] = "";
+    time_t at = (time_t)s->made;
+    struct tm utc;
+    if (gmtime_r(&at, &utc))
+        strftime(made, sizeof made, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    if (args->json) {
+        fputs("{\"pipeline\": ", stdout);
+        cli_json_text(stdout, s->pipeline);
+        printf(", \"dims\": %zu, \"people\": %llu, \"photos\": %llu, \"faces\": %llu, \"unnamed\": %llu, \"bytes\": %llu, \"unused_bytes\": %llu,"
+               " \"matrix_bytes\": %llu, \"change\": %llu, \"made\": \"%s\"}\n",
+               s->dims, (unsigned long long)s->people, (unsigned long long)s->photos, (unsigned long long)s->faces, (unsigned long long)s->unnamed,
+               (unsigned long long)s->bytes, (unsigned long long)s->unused_bytes, (unsigned long long)s->matrix_bytes, (unsigned long long)s->change, made);
+        return;
+    }
+    printf("  people     %llu\n  photos     %llu\n  faces      %llu, %llu without a name\n", (unsigned long long)s->people,
+           (unsigned long long)s->photos, (unsigned long long)s->faces, (unsigned long long)s->unnamed);
+    printf("  database   %.1f MB, %.1f MB of it unused\n  matrix     %.1f MB\n", (double)s->bytes / 1e6, (double)s->unused_bytes / 1e6,
+           (double)s->matrix_bytes / 1e6);
+    printf("  vectors    %zu numbers: ", s->dims);
+    cli_print_safe(stdout, s->pipeline);
+    printf("\n  made       %s\n", made);
+}
+
+static int stats(const cli_args *args, df_gallery *g)
+{
+    df_gallery_stats s;
+    df_error err;
+    df_status st = df_gallery_get_stats(g, &s, &err);
+    if (st != DF_OK)
+        return cli_fail(cli_code(st, NULL, 0), "%s", err.message);
+    if (args->json || !args->quiet)
+        print_stats(args, &s);
+    return CLI_OK;
+}
+
+/* What is done with a gallery, each by its name. */
+typedef struct action { const char *name; bool read_only; int (*run)(const cli_args *args, df_gallery *g); } action;
+static const action actions[] = {{"stats", true, stats}};
+
+static int run(const cli_args *args)
+{
+    df_engine *engine;
+    df_gallery *gallery;
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        if (strcmp(args->paths[0], actions[i].name) == 0) {
+            int code = cli_gallery_open(args, actions[i].read_only, false, &engine, &gallery);
+            if (code == CLI_OK)
+                code = actions[i].run(args, gallery);
+            cli_gallery_close(engine, gallery);
+            return code;
+        }
+    return cli_fail(CLI_BAD_INPUT, "gallery knows stats, not \"%s\"", args->paths[0]);
+}
+
+static const cli_flag flags[] = {
+    {"db", 0, CLI_TEXT, "G.db", offsetof(cli_args, db), 0, 0, "the gallery"},
+    {0},
+};
+
+const cli_command cli_gallery = {"gallery", "stats --db G.db", "what a gallery holds", flags, true, 1, 1, "what to do", run};

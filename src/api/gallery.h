@@ -1,0 +1,59 @@
+/* gallery.h - what the verbs of a gallery share: the handle, putting photos in, asking. */
+#ifndef DF_API_GALLERY_H
+#define DF_API_GALLERY_H
+
+#include "api/pipeline.h"
+#include "gallery/vectors.h"
+
+struct df_gallery {
+    df_engine          *engine;
+    df_opts             opts; /* of df_gallery_open, read */
+    char               *path;
+    const df_store_ops *ops;
+    void               *store;
+    df_vectors         *vectors;
+    bool                read_only;
+};
+
+/* What makes vectors of these options comparable, in words, and their length. */
+df_status df__gallery_key(df_engine *engine, const df_opts *opts, df_store_key *out, df_error *err);
+/* Open the stages for a call with `opts` (NULL: those of df_gallery_open); another pipeline than the gallery's is DF_E_STORE. */
+df_status df__gallery_pipeline(df_gallery *g, const df_opts *opts, bool network, df_pipeline *out, df_error *err);
+
+/* ---- putting photos in ---- */
+
+typedef struct df_ingest_item {
+    const char *path, *stored; /* where it is read; how it is called in the store */
+    const char *name, *meta;
+    size_t      index;         /* what `each` is told */
+} df_ingest_item;
+
+typedef struct df_ingest {
+    const df_ingest_item *items;
+    size_t         n;
+    bool           once;          /* a content is kept under one path alone */
+    bool           keep_failures; /* photos without a face, or broken ones, are remembered and not tried again */
+    df_register_fn each;          /* may be NULL */
+    void          *user;
+    bool           stopped;       /* set: `each` wanted so */
+} df_ingest;
+
+df_status df__gallery_ingest(df_gallery *g, const df_pipeline *p, df_ingest *job, df_error *err);
+
+/* ---- asking ---- */
+
+typedef struct df_probe_matches { df_face at; df_match *items; size_t n; } df_probe_matches;
+
+struct df_matches {
+    df_probe_matches *probes;
+    size_t            n;
+    double            threshold;
+    size_t            searched;
+    char             *root; /* of df_find, else NULL */
+};
+
+df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_search_opts *search, df_matches **out, df_error *err);
+/* A caller's search options with the defaults. */
+df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out, df_error *err);
+
+#endif

@@ -1,0 +1,229 @@
+/* gallery_ingest.c - photos into a gallery: one photo a thread, read, hashed, looked up, represented; then groups of them to disk.
+ *
+ * What a photo's file says about itself (size, time) is noted before its bytes are read: a file that changes meanwhile is taken for changed
+ * the next time. */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/gallery.h"
+#include "core/sha256.h"
+#include "core/threads.h"
+
+enum { GROUP = 64 };                 /* photos that go to disk at once */
+static const double group_seconds = 1; /* or what came in this time */
+
+/* A photo that waits to be written. */
+typedef struct waiting {
+    const df_ingest_item *item;
+    df_embeddings        *e; /* NULL: it failed */
+    df_store_face        *faces;
+    df_store_photo        photo;
+    df_error              failed;
+} waiting;
+
+typedef struct work {
+    df_gallery      *g;
+    const df_pipeline *p;
+    df_ingest       *job;
+    pthread_mutex_t  lock; /* of all that follows, and of the store */
+    waiting          group[GROUP];
+    size_t           n;
+    double           begun; /* of the group */
+    bool             stop;
+    df_status        st;    /* why everything stopped */
+    df_error         err;
+} work;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void tell(work *w, const df_ingest_item *item, df_register_state state, size_t faces, const df_error *failed)
+{
+    if (!w->stop && w->job->each && !w->job->each(w->job->user, item->index, state, faces, failed))
+        w->stop = w->job->stopped = true;
+}
+
+static void give_up(work *w, df_status st, const df_error *err)
+{
+    w->stop = true;
+    if (w->st == DF_OK)
+        w->st = st, w->err = *err;
+}
+
+/* ---- to disk ---- */
+
+static void write_group(work *w)
+{
+    df_store_photo photos[GROUP];
+    df_error err;
+    if (w->n == 0)
+        return;
+    for (size_t i = 0; i < w->n; i++)
+        photos[i] = w->group[i].photo;
+    df_status st = w->st == DF_OK ? w->g->ops->put(w->g->store, photos, w->n, &err) : w->st;
+    if (st != DF_OK && w->st == DF_OK)
+        give_up(w, st, &err);
+    for (size_t i = 0; i < w->n; i++) {
+        waiting *x = &w->group[i];
+        if (st == DF_OK)
+            tell(w, x->item, photos[i].left_out ? DF_DUPLICATE : x->e ? DF_REGISTERED : DF_REFUSED, x->photo.n, x->e ? NULL : &x->failed);
+        df_embeddings_free(x->e);
+        free(x->faces);
+    }
+    w->n = 0;
+}
+
+/* The largest face is the one that the photo's name is of. */
+static size_t largest(const df_embeddings *e)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < e->n; i++)
+        if (e->faces[i].w * e->faces[i].h > e->faces[best].w * e->faces[best].h)
+            best = i;
+    return best;
+}
+
+static df_status faces_of(waiting *x, df_error *err)
+{
+    const df_embeddings *e = x->e;
+    df_store_face *faces = calloc(e->n, sizeof *faces);
+    if (!faces)
+        return df__no_memory(err, "faces", e->n * sizeof *faces);
+    for (size_t i = 0; i < e->n; i++) {
+        const double none = (double)NAN;
+        faces[i] = (df_store_face){.at = e->faces[i], .quality = none, .vector = e->rows + i * e->dims};
+        faces[i].traits = (df_traits){.age = none, .gender_confidence = none, .emotion_confidence = none, .race_confidence = none, .liveness = none};
+    }
+    if (x->item->name)
+        faces[largest(e)].name = x->item->name;
+    x->faces = faces;
+    x->photo.faces = faces, x->photo.n = e->n;
+    return DF_OK;
+}
+
+static void add(work *w, const waiting *x)
+{
+    if (w->n == 0)
+        w->begun = now();
+    w->group[w->n++] = *x;
+    if (w->n == GROUP || now() - w->begun > group_seconds)
+        write_group(w);
+}
+
+/* ---- one photo ---- */
+
+typedef struct known { uint64_t size; int64_t modified; uint8_t sha256[32]; bool same; const df_file_state *state; } known;
+
+static bool look(void *user, const df_store_photo *photo)
+{
+    known *k = user;
+    memcpy(k->sha256, photo->sha256, sizeof k->sha256);
+    k->same = !photo->failed && k->state && photo->size == k->state->size && photo->modified == k->state->modified;
+    return true;
+}
+
+/* Is there nothing to do for it? The answer is told. */
+static bool settled(work *w, const df_ingest_item *item, const df_file_state *state, const uint8_t sha256[32])
+{
+    known k = {.state = state};
+    bool found = false, done = false;
+    df_error err;
+    pthread_mutex_lock(&w->lock);
+    df_status st = w->g->ops->photo(w->g->store, sha256 ? NULL : item->stored, sha256, look, &k, &found, &err);
+    if (st != DF_OK)
+        give_up(w, st, &err), done = true;
+    else if (found && (sha256 || k.same)) {
+        tell(w, item, sha256 ? DF_DUPLICATE : DF_KNOWN, 0, NULL);
+        done = true;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return done;
+}
+
+/* Is this what the photo is, and not what happened while it was read? */
+static bool of_the_photo(df_status st)
+{
+    return st == DF_E_NO_FACE || st == DF_E_DECODE || st == DF_E_LIMIT || st == DF_E_UNSUPPORTED;
+}
+
+static void refuse(work *w, waiting *x, df_status st)
+{
+    if (w->job->keep_failures && of_the_photo(st)) {
+        x->photo.failed = x->failed.message;
+        add(w, x);
+        if (w->n > 0) /* the message moved with it */
+            w->group[w->n - 1].photo.failed = w->group[w->n - 1].failed.message;
+    } else {
+        tell(w, x->item, DF_REFUSED, 0, &x->failed);
+    }
+}
+
+/* Read and hash; what the file is called in the store, its size and time. */
+static df_status identify(work *w, waiting *x, const df_file_state *state, df_error *err)
+{
+    df_bytes file = {0};
+    df_status st = df__read_file(x->item->path, w->g->engine->limits.bytes, &file, err);
+    if (st != DF_OK)
+        return st;
+    x->photo = (df_store_photo){.path = x->item->stored, .size = state->size, .modified = state->modified, .meta = x->item->meta, .once = w->job->once};
+    df__sha256(file.data, file.len, x->photo.sha256);
+    df__bytes_free(&file);
+    return DF_OK;
+}
+
+static void ingest_one(void *arg, size_t i, int worker)
+{
+    work *w = arg;
+    waiting x = {.item = &w->job->items[i]};
+    df_file_state state = {0};
+    (void)worker;
+    pthread_mutex_lock(&w->lock);
+    bool stop = w->stop;
+    pthread_mutex_unlock(&w->lock);
+    if (stop)
+        return;
+    (void)df__file_state(x.item->path, &state); /* an absent file fails below, with its name */
+    if (settled(w, x.item, &state, NULL))
+        return;
+    df_status st = identify(w, &x, &state, &x.failed);
+    if (st == DF_OK && w->job->once && settled(w, x.item, NULL, x.photo.sha256))
+        return;
+    if (st == DF_OK)
+        st = df__pipeline_represent(w->p, x.item->path, NULL, w->job->n == 1 ? w->g->engine->threads : 1, &x.e, &x.failed);
+    if (st == DF_OK)
+        st = faces_of(&x, &x.failed);
+    pthread_mutex_lock(&w->lock);
+    if (st == DF_OK) {
+        add(w, &x);
+    } else {
+        df_embeddings_free(x.e);
+        x.e = NULL;
+        refuse(w, &x, st);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+df_status df__gallery_ingest(df_gallery *g, const df_pipeline *p, df_ingest *job, df_error *err)
+{
+    work *w = calloc(1, sizeof *w);
+    if (!w)
+        return df__no_memory(err, "a group of photos", sizeof *w);
+    w->g = g, w->p = p, w->job = job;
+    pthread_mutex_init(&w->lock, NULL);
+    df__parallel_for(job->n, g->engine->threads, ingest_one, w);
+    write_group(w);
+    pthread_mutex_destroy(&w->lock);
+    df_status st = w->st;
+    if (st != DF_OK && err)
+        *err = w->err;
+    free(w);
+    return st;
+}

@@ -1,0 +1,78 @@
+/* gallery_register.c - the verb register. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/gallery.h"
+#include "core/json.h"
+
+/* Metadata is one JSON object; it is kept as it was given. */
+static df_status check_meta(const df_photo_item *item, df_error *err)
+{
+    json_error_t why;
+    if (!item->meta)
+        return DF_OK;
+    json_t *value = json_loads(item->meta, JSON_REJECT_DUPLICATES, &why);
+    bool object = json_is_object(value);
+    json_decref(value);
+    if (!value)
+        return df__fail(err, DF_E_ARGUMENT, "%s: its metadata is no JSON: column %d: %s", item->path, why.column, why.text);
+    if (!object)
+        return df__fail(err, DF_E_ARGUMENT, "%s: its metadata is no JSON object", item->path);
+    if (strlen(item->meta) > DF_STORE_META)
+        return df__fail(err, DF_E_LIMIT, "%s: its metadata has %zu bytes, the limit is %d", item->path, strlen(item->meta), DF_STORE_META);
+    return DF_OK;
+}
+
+/* A gallery is read from other working folders than the one it was made in. malloc. */
+static char *absolute(const char *folder, const char *path)
+{
+    while (path[0] == '.' && path[1] == '/')
+        path += 2;
+    size_t size = strlen(folder) + strlen(path) + 2;
+    char *full = malloc(size);
+    if (full)
+        snprintf(full, size, "%s%s%s", path[0] == '/' ? "" : folder, path[0] == '/' || strcmp(folder, "/") == 0 ? "" : "/", path);
+    return full;
+}
+
+df_status df_gallery_register(df_gallery *g, const df_photo_item *items, size_t n, const df_opts *opts, df_register_fn each, void *user, df_error *err)
+{
+    df_status st = DF_OK;
+    df_pipeline p;
+    char *folder = NULL;
+    df_ingest_item *list = NULL;
+    if (!g || (!items && n))
+        return df__fail(err, DF_E_ARGUMENT, "df_gallery_register: a NULL argument");
+    if (g->read_only)
+        return df__fail(err, DF_E_STORE, "%s: opened for reading alone", g->path);
+    for (size_t i = 0; i < n; i++) {
+        if (!items[i].path || !*items[i].path || strcmp(items[i].path, "-") == 0)
+            return df__fail(err, DF_E_ARGUMENT, "photo %zu is no file", i);
+        if (items[i].name && strlen(items[i].name) > DF_STORE_NAME)
+            return df__fail(err, DF_E_LIMIT, "%s: its name has %zu bytes, the limit is %d", items[i].path, strlen(items[i].name), DF_STORE_NAME);
+        DF_TRY(check_meta(&items[i], err));
+    }
+    DF_TRY(df__gallery_pipeline(g, opts, true, &p, err));
+    folder = getcwd(NULL, 0);
+    if (!folder)
+        DF_TRY(df__fail(err, DF_E_IO, "the working folder cannot be found: %s", strerror(errno)));
+    list = calloc(n + 1, sizeof *list);
+    if (!list)
+        DF_TRY(df__no_memory(err, "photos", n * sizeof *list));
+    for (size_t i = 0; i < n; i++) {
+        list[i] = (df_ingest_item){.path = items[i].path, .stored = absolute(folder, items[i].path), .name = items[i].name, .meta = items[i].meta, .index = i};
+        if (!list[i].stored)
+            DF_TRY(df__no_memory(err, "path", strlen(items[i].path)));
+    }
+    df_ingest job = {.items = list, .n = n, .once = true, .each = each, .user = user};
+    DF_TRY(df__gallery_ingest(g, &p, &job, err));
+done:
+    for (size_t i = 0; list && i < n; i++)
+        free((char *)list[i].stored);
+    free(list);
+    free(folder);
+    return st;
+}

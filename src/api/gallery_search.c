@@ -1,0 +1,263 @@
+/* gallery_search.c - the verbs search and identify: a photo's faces against those of a gallery. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/gallery.h"
+#include "core/sha256.h"
+#include "verify/verify.h"
+
+enum { NEAREST = 10 };
+
+void df_search_opts_init(df_search_opts *opts, size_t size)
+{
+    df_search_opts all = {.size = size};
+    memset(opts, 0, size);
+    memcpy(opts, &all, size < sizeof all ? size : sizeof all);
+}
+
+df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out, df_error *err)
+{
+    df_search_opts_init(out, sizeof *out);
+    if (!given)
+        return DF_OK;
+    if (given->size < sizeof given->size || given->size > 1 << 16)
+        return df__fail(err, DF_E_ARGUMENT, "df_search_opts: size is %zu; begin with df_search_opts_default()", given->size);
+    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    if (out->k < 0)
+        return df__fail(err, DF_E_ARGUMENT, "k: %d is less than 0", out->k);
+    return DF_OK;
+}
+
+/* ---- hits to matches ---- */
+
+typedef struct filling {
+    const df_pipeline *p;
+    df_matches        *m;
+    df_match          *at;
+    const df_hit      *hits;
+    size_t             n_hits, n; /* matches so far */
+    bool               out_of_memory;
+} filling;
+
+static bool fill(void *user, const df_store_record *r)
+{
+    filling *f = user;
+    df_match *match = &f->at[f->n];
+    size_t h = 0;
+    while (h < f->n_hits && f->hits[h].id != r->face.id) /* they come in the order of the hits */
+        h++;
+    *match = (df_match){.face = r->face.id, .target = r->face.at, .distance = f->hits[h].distance,
+                        .name = r->face.name ? strdup(r->face.name) : NULL, .path = strdup(r->photo->path)};
+    df__sha256_digits(r->photo->sha256, match->sha256);
+    match->verified = match->distance <= f->m->threshold;
+    match->confidence = df__confidence(match->distance, match->verified, &f->p->row->confidence[f->p->align][f->p->metric]);
+    f->n++, f->hits += h + 1, f->n_hits -= h + 1;
+    f->out_of_memory = !match->path || (r->face.name && !match->name);
+    return !f->out_of_memory;
+}
+
+static df_status look_up(df_gallery *g, const df_pipeline *p, const df_hit *hits, size_t n, df_matches *m, df_probe_matches *out, df_error *err)
+{
+    df_status st = DF_OK;
+    uint64_t *ids = malloc((n + 1) * sizeof *ids);
+    out->items = calloc(n + 1, sizeof *out->items);
+    if (!ids || !out->items)
+        DF_TRY(df__no_memory(err, "matches", n * sizeof *out->items));
+    for (size_t i = 0; i < n; i++)
+        ids[i] = hits[i].id;
+    filling f = {.p = p, .m = m, .at = out->items, .hits = hits, .n_hits = n};
+    st = g->ops->faces(g->store, ids, n, false, fill, &f, err);
+    out->n = f.n;
+    if (st == DF_OK && f.out_of_memory)
+        st = df__no_memory(err, "matches", n * sizeof *out->items);
+done:
+    free(ids);
+    return st;
+}
+
+/* ---- search ---- */
+
+static df_status ask_probe(df_gallery *g, const df_pipeline *p, const float *query, const df_search_opts *search, df_matches *m, df_probe_matches *out,
+                           df_error *err)
+{
+    df_status st = DF_OK;
+    df_hit *hits = NULL;
+    size_t n = 0, k = (size_t)search->k;
+    if (search->nearest || k > 0) {
+        k = k ? k : NEAREST;
+        size_t all = df__vectors_count(g->vectors);
+        k = k < all ? k : all;
+        hits = malloc((k + 1) * sizeof *hits);
+        if (!hits)
+            DF_TRY(df__no_memory(err, "hits", k * sizeof *hits));
+        DF_TRY(df__vectors_search(g->vectors, p->metric, query, 1, k, NULL, g->engine->threads, hits, &n, err));
+        while (!search->nearest && n > 0 && hits[n - 1].distance > m->threshold)
+            n--;
+    } else {
+        DF_TRY(df__vectors_within(g->vectors, p->metric, query, m->threshold, NULL, g->engine->threads, &hits, &n, err));
+    }
+    DF_TRY(look_up(g, p, hits, n, m, out, err));
+done:
+    free(hits);
+    return st;
+}
+
+df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_search_opts *search, df_matches **out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_matches *m = calloc(1, sizeof *m);
+    *out = NULL;
+    if (m)
+        m->probes = calloc(e->n, sizeof *m->probes);
+    if (!m || !m->probes) {
+        df_matches_free(m);
+        return df__no_memory(err, "matches", e->n * sizeof *m->probes);
+    }
+    m->n = e->n;
+    m->threshold = isnan(p->opts.threshold) ? p->row->threshold[p->align][p->metric] : p->opts.threshold;
+    st = df__vectors_begin(g->vectors, err);
+    if (st == DF_OK) {
+        m->searched = df__vectors_count(g->vectors);
+        for (size_t i = 0; st == DF_OK && i < e->n; i++) {
+            m->probes[i].at = e->faces[i];
+            st = ask_probe(g, p, e->rows + i * e->dims, search, m, &m->probes[i], err);
+        }
+        df__vectors_end(g->vectors);
+    }
+    if (st != DF_OK)
+        df_matches_free(m);
+    else
+        *out = m;
+    return st;
+}
+
+static df_status search(df_gallery *g, const char *path, const df_image *img, const df_opts *opts, const df_search_opts *how, df_matches **out,
+                        df_error *err)
+{
+    df_status st = DF_OK;
+    df_pipeline p;
+    df_search_opts o;
+    df_embeddings *e = NULL;
+    if (!g || !out)
+        return df__fail(err, DF_E_ARGUMENT, "df_gallery_search: a NULL argument");
+    *out = NULL;
+    DF_TRY(df__search_opts_read(how, &o, err));
+    DF_TRY(df__gallery_pipeline(g, opts, true, &p, err));
+    DF_TRY(df__pipeline_represent(&p, path, img, g->engine->threads, &e, err));
+    DF_TRY(df__gallery_ask(g, &p, e, &o, out, err));
+done:
+    df_embeddings_free(e);
+    return st;
+}
+
+df_status df_gallery_search(df_gallery *g, const char *path, const df_opts *opts, const df_search_opts *how, df_matches **out, df_error *err)
+{
+    return search(g, path, NULL, opts, how, out, err);
+}
+
+df_status df_gallery_search_image(df_gallery *g, const df_image *img, const df_opts *opts, const df_search_opts *how, df_matches **out, df_error *err)
+{
+    return search(g, NULL, img, opts, how, out, err);
+}
+
+size_t df_matches_probes(const df_matches *m) { return m ? m->n : 0; }
+const df_face *df_matches_probe(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? &m->probes[probe].at : NULL; }
+size_t df_matches_count(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? m->probes[probe].n : 0; }
+double df_matches_threshold(const df_matches *m) { return m ? m->threshold : (double)NAN; }
+size_t df_matches_searched(const df_matches *m) { return m ? m->searched : 0; }
+
+const df_match *df_matches_at(const df_matches *m, size_t probe, size_t index)
+{
+    return index < df_matches_count(m, probe) ? &m->probes[probe].items[index] : NULL;
+}
+
+void df_matches_free(df_matches *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; m->probes && i < m->n; i++) {
+        for (size_t k = 0; m->probes[i].items && k < m->probes[i].n; k++) {
+            free((char *)m->probes[i].items[k].name);
+            free((char *)m->probes[i].items[k].path);
+        }
+        free(m->probes[i].items);
+    }
+    free(m->probes);
+    free(m->root);
+    free(m);
+}
+
+/* ---- identify ---- */
+
+typedef struct person { df_embeddings *e; bool out_of_memory; } person;
+
+static bool take_vector(void *user, const df_store_record *r)
+{
+    person *p = user;
+    df_embeddings *e = p->e;
+    float *rows = realloc(e->rows, (e->n + 1) * e->dims * sizeof *rows);
+    if (rows)
+        e->rows = rows;
+    df_face *faces = rows ? realloc(e->faces, (e->n + 1) * sizeof *faces) : NULL;
+    if (!faces) {
+        p->out_of_memory = true;
+        return false;
+    }
+    e->faces = faces;
+    memcpy(rows + e->n * e->dims, r->face.vector, e->dims * sizeof *rows);
+    faces[e->n++] = r->face.at;
+    return true;
+}
+
+static df_status vectors_of(df_gallery *g, const char *name, df_embeddings *known, df_error *err)
+{
+    df_status st = DF_OK;
+    uint64_t *ids = NULL;
+    size_t n;
+    df_value value = {.kind = DF_VALUE_TEXT, .text = name};
+    df_condition condition = {.sql = "person.name = ?", .values = &value, .n = 1};
+    person who = {.e = known};
+    DF_TRY(g->ops->select(g->store, &condition, &ids, &n, err));
+    if (n == 0)
+        DF_TRY(df__fail(err, DF_E_ARGUMENT, "%s: nobody is named \"%s\"", g->path, name));
+    DF_TRY(g->ops->faces(g->store, ids, n, true, take_vector, &who, err));
+    if (who.out_of_memory)
+        DF_TRY(df__no_memory(err, "vectors of a person", n * known->dims * sizeof(float)));
+done:
+    free(ids);
+    return st;
+}
+
+df_status df_gallery_identify(df_gallery *g, const char *path, const char *name, const df_opts *opts, df_verify_result *result, df_error *err)
+{
+    df_status st = DF_OK;
+    df_pipeline p;
+    df_embeddings *e = NULL, *known = NULL;
+    struct timespec begun, ended;
+    uint64_t change;
+    if (!g || !path || !name || !result)
+        return df__fail(err, DF_E_ARGUMENT, "df_gallery_identify: a NULL argument");
+    memset(result, 0, sizeof *result);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    DF_TRY(df__gallery_pipeline(g, opts, true, &p, err));
+    known = calloc(1, sizeof *known);
+    if (!known)
+        DF_TRY(df__no_memory(err, "vectors of a person", sizeof *known));
+    *known = (df_embeddings){.dims = (size_t)p.row->dims, .row = p.row, .align = p.align, .range = p.range, .flip = p.flip, .outline = p.outline};
+    DF_TRY(g->ops->begin(g->store, &change, err));
+    st = vectors_of(g, name, known, err);
+    g->ops->end(g->store);
+    if (st != DF_OK)
+        goto done;
+    DF_TRY(df__pipeline_represent(&p, path, NULL, g->engine->threads, &e, err));
+    DF_TRY(df__pipeline_closest(&p, e, known, result, err));
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    result->seconds = (double)(ended.tv_sec - begun.tv_sec) + 1e-9 * (double)(ended.tv_nsec - begun.tv_nsec);
+done:
+    df_embeddings_free(e);
+    df_embeddings_free(known);
+    return st;
+}
