@@ -237,7 +237,7 @@ bool cli_args_read(const cli_command *command, int argc, char **argv, cli_args *
 {
     reader r = {.command = command, .out = out, .argc = argc, .argv = argv};
     bool flags = true;
-    *out = (cli_args){.opts = df_opts_default(), .engine = df_engine_opts_default(), .search = df_search_opts_default()};
+    *out = (cli_args){.opts = df_opts_default(), .engine = df_engine_opts_default(), .search = df_search_opts_default(), .retries = -1};
     out->paths = calloc((size_t)argc + 1, sizeof *out->paths);
     if (!out->paths)
         return cli_fail(CLI_FAILED, "out of memory"), false;

@@ -18,6 +18,8 @@ typedef struct cli_args {
     const char    *db, *name, *meta; /* of galleries */
     df_search_opts search;
     const char    *out, *labels, *pairs, *root, *size, *input, *output;
+    const char    *from;
+    int            retries, stall;
     const char   **paths; /* what is no flag */
     size_t         n;
 } cli_args;
@@ -56,6 +58,9 @@ void cli_verdict_print(const df_verify_result *r);
 int cli_pairs(const cli_args *args);
 /* `bench model FILE.onnx`. */
 int cli_bench_model(const cli_args *args);
+
+/* `models pull`. */
+int cli_models_pull(const cli_args *args);
 
 /* One line on standard error, "deepface: ...", made safe; gives `code` back. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,7 @@
-/* models.c - `deepface models`: which weight files are here. */
+/* models.c - `deepface models list` and `check`: which weight files are here, and are they right. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 #include "print.h"
@@ -59,7 +60,7 @@ static bool wanted(const cli_args *args, const char *name)
 {
     bool any = args->n < 2;
     for (size_t i = 1; i < args->n; i++)
-        any = any || strcmp(args->paths[i], name) == 0;
+        any = any || strcasecmp(args->paths[i], name) == 0;
     return any;
 }
 
@@ -68,7 +69,7 @@ static int names_known(const cli_args *args)
     for (size_t i = 1; i < args->n; i++) {
         const df_model_info *m;
         size_t k = 0;
-        while ((m = df_model_at(k)) && strcmp(m->name, args->paths[i]) != 0)
+        while ((m = df_model_at(k)) && strcasecmp(m->name, args->paths[i]) != 0)
             k++;
         if (!m)
             return cli_fail(CLI_BAD_INPUT, "no model is named \"%s\"; see: deepface models list", args->paths[i]);
@@ -111,9 +112,12 @@ static int run(const cli_args *args)
     cli_table table;
     const char *act = args->paths[0];
     bool check = strcmp(act, "check") == 0;
-    if (!check && strcmp(act, "list") != 0)
-        return cli_fail(CLI_BAD_INPUT, "models knows list and check, not \"%s\"", act);
+    bool pull = strcmp(act, "pull") == 0;
+    if (!check && !pull && strcmp(act, "list") != 0)
+        return cli_fail(CLI_BAD_INPUT, "models knows list, check and pull, not \"%s\"", act);
     int code = names_known(args);
+    if (code == CLI_OK && pull)
+        return cli_models_pull(args);
     if (code == CLI_OK)
         code = cli_engine(args, &engine);
     if (code != CLI_OK)
@@ -132,5 +136,14 @@ static int run(const cli_args *args)
     return code;
 }
 
-const cli_command cli_models = {"models", "list|check [NAME...]", "which weights are here; check reads them and compares sha256", NULL, false, 1,
-                                SIZE_MAX, "list or check", run};
+static const cli_flag flags[] = {
+    {"from", 0, CLI_TEXT, "PLACE", offsetof(cli_args, from), 0, 0,
+     "of pull: an address or a file (- is standard input) instead of the official addresses; a folder, or an address that ends in /, for several"},
+    {"retries", 0, CLI_INT, "N", offsetof(cli_args, retries), 0, 100, "of pull: further tries of an address after a failure that may pass; 4 unless told"},
+    {"stall", 0, CLI_INT, "SECONDS", offsetof(cli_args, stall), 1, 3600, "of pull: as long without 1,000 bytes a second is a failure; 30 unless told"},
+    {0},
+};
+
+const cli_command cli_models = {"models", "list|check|pull [NAME...]",
+                                "which weights are here; check reads them and compares sha256; pull fetches those that are named", flags, false, 1,
+                                SIZE_MAX, "list, check or pull", run};

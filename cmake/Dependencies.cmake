@@ -38,6 +38,22 @@ endif()
 if(DF_WITH_TIFF)
   df_need(TIFF libtiff-4 libtiff-dev)
 endif()
+
+# Fetching weights (`models pull`). Both are loaded when they are first needed, so a program that fetches nothing does not pay for them: the
+# headers are enough to build. Without them the rest works, and pull answers DF_E_UNSUPPORTED.
+option(DF_WITH_CURL "fetch weights from their addresses (libcurl)" ON)
+option(DF_WITH_ARCHIVE "unpack weights that are served packed (libarchive)" ON)
+function(df_want_header option header package variable)
+  if(${option})
+    find_path(${variable} ${header})
+    if(NOT ${variable})
+      message(FATAL_ERROR "${header} was not found. On Debian: apt-get install ${package} (or `make deps`); or configure with -D${option}=OFF")
+    endif()
+  endif()
+endfunction()
+df_want_header(DF_WITH_CURL curl/curl.h libcurl4-openssl-dev DF_CURL_INCLUDE_DIR)
+df_want_header(DF_WITH_ARCHIVE archive.h libarchive-dev DF_ARCHIVE_INCLUDE_DIR)
+
 if(DF_TESTS)
   df_need(CMOCKA cmocka libcmocka-dev)
 endif()

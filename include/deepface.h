@@ -407,6 +407,52 @@ DF_API const df_model_info *df_model_at(size_t index);
 DF_API df_status df_model_check(df_engine *engine, const char *name, bool hash, df_model_state *state, char *path,
                                 size_t path_size, df_error *err);
 
+typedef enum df_pull_step {
+    DF_PULL_WAITING,   /* for another pull of the same file, or before the next try: `note` says why */
+    DF_PULL_FETCHING,  /* bytes come, `done` of `total` */
+    DF_PULL_UNPACKING, /* what came is a .bz2, .gz, .xz or .zip */
+    DF_PULL_CHECKING,  /* sha256, and what the file is */
+    DF_PULL_READY,     /* the last: it is there now */
+    DF_PULL_KEPT       /* the last: it was there, and right */
+} df_pull_step;
+
+typedef struct df_pull_progress {
+    df_pull_step step;
+    const char  *name;   /* of the model */
+    const char  *source; /* address or file; NULL before there is one */
+    uint64_t     done, total; /* bytes; total 0: not known */
+    const char  *note;   /* told once; NULL: nothing to say */
+} df_pull_progress;
+
+/* Called from the caller's thread, at least once a second while bytes come or it waits; what it is given ends with the call. Return false to stop: what came stays. */
+typedef bool (*df_pull_fn)(void *user, const df_pull_progress *progress);
+
+typedef struct df_pull_opts {
+    size_t      size;    /* set by df_pull_opts_default */
+    const char *from;    /* NULL (default): the model's official addresses in order. Else an address (http, https), a file, "-" (standard
+                          * input), or a folder or an address that ends in '/': the model's file in it */
+    int         retries; /* further tries of an address after a failure that may pass, 0..100; default 4. One that brought bytes is not counted */
+    int         stall;   /* seconds for connecting, and with less than 1,000 bytes a second, that make a failure, 1..3600; default 30 */
+    df_pull_fn  each;    /* NULL (default): nobody is told */
+    void       *user;
+} df_pull_opts;          /* new fields at the end only */
+
+DF_API void df_pull_opts_init(df_pull_opts *opts, size_t size);
+static inline df_pull_opts df_pull_opts_default(void)
+{
+    df_pull_opts o;
+    df_pull_opts_init(&o, sizeof o);
+    return o;
+}
+
+/* Fetch a model's file into the weights folder (docs/weights.md says how, and what is checked). Nothing is fetched where the right file is
+ * there; a wrong one is renamed to NAME.old once the right one is here. A second call, also of another process, waits for the first and
+ * goes on where a former one ended. opts NULL for the defaults.
+ * Errors: DF_E_NO_MODEL no address serves it (the message says where it comes from), DF_E_BAD_MODEL what came is another file, DF_E_IO the
+ * network, the disk, stopped by `each`, DF_E_LIMIT, DF_E_UNSUPPORTED (libcurl or libarchive is not there, an operator), DF_E_ARGUMENT,
+ * DF_E_NO_MEMORY. */
+DF_API df_status df_model_pull(df_engine *engine, const char *name, const df_pull_opts *opts, df_error *err);
+
 /* ---- networks of your own ------------------------------------------------------------------- */
 
 /* An ONNX file of known operators (docs/operators.md), ready to run, by what runs the models above. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "api/engine.h"
+#include "api/pull.h"
 
 const df_model_info *df_model_at(size_t index)
 {
@@ -34,7 +35,10 @@ df_status df_model_check(df_engine *engine, const char *name, bool hash, df_mode
     } else if (!hash) {
         *state = row->info.bytes == 0 || (size_t)info.st_size == row->info.bytes ? DF_MODEL_READY : DF_MODEL_DAMAGED;
     } else {
-        st = df__weights_check(&engine->loader, name, err);
+        df_pull_opts quiet = df_pull_opts_default();
+        df_pull_job job = {.loader = &engine->loader, .row = row, .opts = &quiet, .fits = df__model_fits};
+        job.user = &job;
+        st = df__pull_look(&job, err);
         *state = st == DF_OK ? DF_MODEL_READY : DF_MODEL_DAMAGED;
         if (st == DF_E_BAD_MODEL) /* an answer, not a failure; err says what is wrong */
             st = DF_OK;

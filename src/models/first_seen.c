@@ -31,27 +31,38 @@ static bool is_hash(const df_bytes *record)
     return true;
 }
 
-df_status df__first_seen_check(const char *path, const char hex[65], bool *known, df_error *err)
+df_status df__first_seen_read(const char *path, char hex[65], df_error *err)
 {
     df_status st = DF_OK;
     df_bytes record = {0};
     char *at = NULL;
-    if (known)
-        *known = false;
+    hex[0] = '\0';
     DF_TRY(record_path(path, &at, err));
     if (access(at, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
         goto done;
     DF_TRY(df__map_file(at, RECORD, &record, err));
     if (!is_hash(&record))
         DF_TRY(df__fail(err, DF_E_BAD_MODEL, "%s is no line of sha256sum. Delete it, and the file beside it is trusted anew", at));
-    if (memcmp(record.data, hex, HEX) != 0)
-        DF_TRY(df__fail(err, DF_E_BAD_MODEL, "%s has sha256 %s, not %.64s as when it was first used. If you replaced it yourself, delete %s", path,
-                        hex, (const char *)record.data, at));
-    if (known)
-        *known = true;
+    memcpy(hex, record.data, HEX);
+    hex[HEX] = '\0';
 done:
     df__bytes_free(&record);
     free(at);
+    return st;
+}
+
+df_status df__first_seen_check(const char *path, const char hex[65], bool *known, df_error *err)
+{
+    char seen[65];
+    df_status st = df__first_seen_read(path, seen, err);
+    if (known)
+        *known = st == DF_OK && seen[0];
+    if (st == DF_OK && seen[0] && strcmp(seen, hex) != 0) {
+        if (known)
+            *known = false;
+        st = df__fail(err, DF_E_BAD_MODEL, "%s has sha256 %s, not %s as when it was first used. If you replaced it yourself, delete %s.sha256", path,
+                      hex, seen, path);
+    }
     return st;
 }
 

@@ -5,6 +5,8 @@
 
 #include "core/status.h"
 
+/* The hash that the record of `path` tells, "" without a record. Errors: DF_E_BAD_MODEL when it cannot be understood. */
+df_status df__first_seen_read(const char *path, char hex[65], df_error *err);
 /* DF_E_BAD_MODEL, with both hashes and the way out, when the record of `path` tells another hash than `hex`, or cannot be understood;
  * DF_OK when there is no record. *known (may be NULL): whether there is one. */
 df_status df__first_seen_check(const char *path, const char hex[65], bool *known, df_error *err);

@@ -161,7 +161,11 @@ static df_status open_file(const df_loader *loader, const char *name, bool trust
     if (!row)
         return df__fail(err, DF_E_ARGUMENT, "no weights are named \"%s\"", name);
     const df_model_info *info = &row->info;
-    DF_TRY(df__weights_path(loader, info->file, &path, err));
+    bool tried = loader->tried == row;
+    if (tried && !(path = strdup(loader->tried_at)))
+        DF_TRY(df__no_memory(err, "path", strlen(loader->tried_at)));
+    if (!tried)
+        DF_TRY(df__weights_path(loader, info->file, &path, err));
     if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
         st = absent(row, path, err);
         goto done;
@@ -172,7 +176,8 @@ static df_status open_file(const df_loader *loader, const char *name, bool trust
                       path, file.len, info->bytes, info->get);
         goto done;
     }
-    DF_TRY(df__cache_dir(loader, &folder, err));
+    if (!tried)
+        DF_TRY(df__cache_dir(loader, &folder, err));
     bool known = df__stamped_sha256(folder, path, &file, &state, trust, hex), pinned = info->sha256[0] != '\0';
     if (known && (pinned ? strcmp(hex, info->sha256) != 0 : df__first_seen_check(path, hex, NULL, NULL) != DF_OK))
         known = df__stamped_sha256(folder, path, &file, &state, false, hex); /* nobody is sent to fetch a file because a stamp is wrong */
@@ -296,7 +301,7 @@ df_status df__weights_net_checked(const df_loader *loader, const char *name, df_
     DF_TRY(net_of(loader, given, base, precision, model, &net, err));
     if (check)
         DF_TRY(check(net, err));
-    if (row->info.sha256[0] == '\0')
+    if (row->info.sha256[0] == '\0' && loader->tried != row)
         remember(loader, &row->info, hex);
     *out = net, net = NULL;
 done:

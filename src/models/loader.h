@@ -7,7 +7,13 @@
 #include "models/catalogue.h"
 #include "nn/net.h"
 
-typedef struct df_loader { const char *dir; df_log log; df_precision precision; } df_loader; /* dir: the weights folder; precision: of what a stage opens */
+typedef struct df_loader {
+    const char  *dir; /* the weights folder */
+    df_log       log;
+    df_precision precision; /* of what a stage opens */
+    const df_weights *tried; /* NULL, or the row whose file is looked for at `tried_at`: what was fetched is opened before it gets its name. */
+    const char       *tried_at; /* Nothing is remembered of it */
+} df_loader;
 
 /* The one path rule: `dir`/`file`, malloc. */
 df_status df__weights_path(const df_loader *loader, const char *file, char **out, df_error *err);

@@ -43,6 +43,7 @@ TEST(deps_installs_every_library_that_cmake_looks_for)
     char *list = read_text("tools/setup/debian.txt"), *cmake = read_text("cmake/Dependencies.cmake");
     CHECK(check(list, cmake, "\ndf_need(", "\ndf_need(%*s %*s %63[a-z0-9.+-]") > 0);
     CHECK(check(list, cmake, "  df_need(", "  df_need(%*s %*s %63[a-z0-9.+-]") > 0);
+    CHECK(check(list, cmake, "\ndf_want_header(", "\ndf_want_header(%*s %*s %63[a-z0-9.+-]") > 0);
     CHECK(check(list, cmake, "apt-get install ", "apt-get install %63[a-z0-9.+-]") > 0);
     free(list), free(cmake);
 }
