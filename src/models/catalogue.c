@@ -75,7 +75,8 @@ static const df_weights weights[] = {
     /* In no package registry: bytes and sha256 could not be read here. SCRFD, Guo et al. 2021. */
     {.info = {.name = "scrfd", .task = "detector", .file = "det_10g.onnx", .sha256 = "",
               .licence = "InsightFace, research only", .commercial = false,
-              .get = "copy det_10g.onnx of InsightFace's buffalo_l there (docs/weights.md)"}},
+              .get = "deepface models pull scrfd"},
+     .about = 16923827, .urls = {GITHUB "deepinsight/insightface/releases/download/v0.7/buffalo_l.zip"}},
     /* RetinaFace on ResNet-50, the ONNX file of the package retina-face 0.0.19. */
     {.info = {.name = "retinaface-resnet50", .task = "detector", .file = "retinaface.onnx", .sha256 = "",
               .licence = "MIT, trained by InsightFace", .commercial = false,

@@ -384,8 +384,9 @@ static df_status make_folders(const char *path, df_error *err)
         return df__no_memory(err, path, strlen(path));
     for (char *slash = strchr(folder + 1, '/'); slash && st == DF_OK; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0777) != 0 && errno != EEXIST && access(folder, F_OK) != 0)
-            st = df__fail(err, DF_E_IO, "cannot create %s: %s", folder, strerror(errno));
+        int why = mkdir(folder, 0777) != 0 ? errno : 0;
+        if (why && why != EEXIST && access(folder, F_OK) != 0)
+            st = df__fail(err, DF_E_IO, "cannot create %s: %s", folder, strerror(why));
         *slash = '/';
     }
     free(folder);

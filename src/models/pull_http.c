@@ -1,4 +1,4 @@
-/* pull_http.c - see pull_http.h. libcurl is loaded by the first fetch: linking it would add some 5 ms to every start of a program.
+/* pull_http.c - see pull_http.h. libcurl is loaded by the first fetch: linking it would add some 5 ms to every start.
  * The proxy is the environment's (https_proxy, http_proxy, all_proxy, no_proxy), and so are certificates of one's own (CURL_CA_BUNDLE,
  * SSL_CERT_FILE). */
 #include "models/pull_http.h"
