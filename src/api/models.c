@@ -40,7 +40,7 @@ df_status df_model_check(df_engine *engine, const char *name, bool hash, df_mode
         job.user = &job;
         st = df__pull_look(&job, err);
         *state = st == DF_OK ? DF_MODEL_READY : DF_MODEL_DAMAGED;
-        if (st == DF_E_BAD_MODEL) /* an answer, not a failure; err says what is wrong */
+        if (st == DF_E_BAD_MODEL || st == DF_E_UNSUPPORTED) /* an answer, not a failure; err says what is wrong */
             st = DF_OK;
     }
 done:

@@ -70,7 +70,7 @@ run draw a; expect 2; one_error; says "$err" '-o OUT\.png'
 run draw a b -o c.png; expect 2; one_error; says "$err" '"b" is one argument too many'
 run draw a -o - --json; expect 2; one_error
 run models; expect 2; one_error
-run models fetch; expect 2; one_error; says "$err" 'list and check'
+run models fetch; expect 2; one_error; says "$err" 'list, check and pull'
 run models check nix; expect 2; one_error; says "$err" 'no model is named "nix"'
 run bench; expect 2; one_error
 run bench -; expect 2; one_error
