@@ -2,9 +2,10 @@
 #include "core/library.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <string.h>
 
-df_status df__library_load(const char *const *files, const char *const *names, void *functions, const char *package, df_error *err)
+static df_status load(const char *const *files, const char *const *names, void *functions, const char *package, df_error *err)
 {
     void *library = NULL;
     for (size_t i = 0; files[i] && !library; i++)
@@ -18,4 +19,14 @@ df_status df__library_load(const char *const *files, const char *const *names, v
         memcpy((char *)functions + i * sizeof at, &at, sizeof at); /* POSIX: a function's address fits in a void pointer */
     }
     return DF_OK;
+}
+
+df_status df__library_load(const char *const *files, const char *const *names, void *functions, bool *ready, const char *package, df_error *err)
+{
+    static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&once);
+    df_status st = *ready ? DF_OK : load(files, names, functions, package, err);
+    *ready = st == DF_OK;
+    pthread_mutex_unlock(&once);
+    return st;
 }

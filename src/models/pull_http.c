@@ -25,7 +25,6 @@ df_fetched df__fetch(const df_fetch *fetch, df_part *part, double *pause, df_err
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -48,17 +47,10 @@ static df_status load(df_error *err)
 #define X(name) "curl_" #name,
     static const char *const names[] = {CALLS(X) NULL};
 #undef X
-    static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
     static bool ready;
-    df_status st = DF_OK;
-    pthread_mutex_lock(&once);
-    if (!ready) {
-        st = df__library_load(files, names, &curl, "libcurl4", err);
-        if (st == DF_OK && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-            st = df__fail(err, DF_E_UNSUPPORTED, "libcurl does not start");
-        ready = st == DF_OK;
-    }
-    pthread_mutex_unlock(&once);
+    df_status st = df__library_load(files, names, &curl, &ready, "libcurl4", err);
+    if (st == DF_OK && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* it counts */
+        st = df__fail(err, DF_E_UNSUPPORTED, "libcurl does not start");
     return st;
 }
 

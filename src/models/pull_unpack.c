@@ -27,7 +27,6 @@ df_status df__unpack(const char *archive, const char *name, const char *to, uint
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -50,15 +49,8 @@ static df_status load(df_error *err)
 #define X(name) "archive_" #name,
     static const char *const names[] = {CALLS(X) NULL};
 #undef X
-    static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
     static bool ready;
-    df_status st = DF_OK;
-    pthread_mutex_lock(&once);
-    if (!ready)
-        st = df__library_load(files, names, &lib, "libarchive13", err);
-    ready = st == DF_OK;
-    pthread_mutex_unlock(&once);
-    return st;
+    return df__library_load(files, names, &lib, &ready, "libarchive13", err);
 }
 
 static df_status damaged(struct archive *a, const char *archive, df_error *err)
