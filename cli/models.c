@@ -37,23 +37,79 @@ static void print_json(const look *l, bool first)
     printf(", \"commercial\": %s, \"bytes\": %zu, \"sha256\": \"%s\", \"width\": %d, \"height\": %d, \"dims\": %d",
            m->commercial ? "true" : "false", m->bytes, m->sha256, m->width, m->height, m->dims);
     text("get", m->get);
-    putchar('}');
+    fputs(", \"urls\": [", stdout);
+    for (size_t i = 0; df_model_url(m->name, i); i++) {
+        fputs(i ? ", " : "", stdout);
+        cli_json_text(stdout, df_model_url(m->name, i));
+    }
+    fputs("]}", stdout);
+}
+
+/* "22.5", "~136.5" of a size that nobody pinned, "-". */
+static void megabytes(const char *name, char *out, size_t size)
+{
+    bool rough;
+    size_t bytes = df_model_bytes(name, &rough);
+    snprintf(out, size, bytes ? "%s%.1f" : "-", rough ? "~" : "", (double)bytes / 1e6);
+}
+
+/* The site of its first address, "google.com"; else who makes the file. */
+static void from_where(const df_model_info *m, char *out, size_t size)
+{
+    const char *url = df_model_url(m->name, 0), *host = url ? strstr(url, "://") : NULL;
+    if (host) {
+        const char *end = host + 3 + strcspn(host + 3, "/"), *at = end;
+        for (int dots = 0; at > host + 3 && (dots += at[-1] == '.') < 2;)
+            at--;
+        snprintf(out, size, "%.*s", (int)(end - at), at);
+    } else
+        snprintf(out, size, "%s", *m->sha256 ? "make" : "yourself");
+}
+
+static cli_colour colour_of(df_model_state state)
+{
+    return state == DF_MODEL_READY ? CLI_GREEN : state == DF_MODEL_ABSENT ? CLI_YELLOW : CLI_RED;
 }
 
 static void add_row(cli_table *t, const look *l)
 {
     const df_model_info *m = l->info;
-    cli_colour colour = l->state == DF_MODEL_READY ? CLI_GREEN : l->state == DF_MODEL_ABSENT ? CLI_YELLOW : CLI_RED;
+    char size[32], from[128];
+    megabytes(m->name, size, sizeof size);
+    from_where(m, from, sizeof from);
     cli_table_add(t, CLI_PLAIN, "%s", m->name);
     cli_table_add(t, CLI_PLAIN, "%s", m->task);
     cli_table_add(t, CLI_PLAIN, "%s", m->file);
-    if (m->bytes)
-        cli_table_add(t, CLI_PLAIN, "%.1f", (double)m->bytes / 1e6);
-    else
-        cli_table_add(t, CLI_PLAIN, "-");
+    cli_table_add(t, CLI_PLAIN, "%s", size);
     cli_table_add(t, CLI_PLAIN, "%s", m->licence);
-    cli_table_add(t, CLI_PLAIN, "%s", m->commercial ? "yes" : "no");
-    cli_table_add(t, colour, "%s", state_name(l->state));
+    cli_table_add(t, m->commercial ? CLI_PLAIN : CLI_YELLOW, "%s", m->commercial ? "yes" : "no");
+    cli_table_add(t, colour_of(l->state), "%s", state_name(l->state));
+    cli_table_add(t, CLI_PLAIN, "%s", from);
+}
+
+/* Everything about one model that was asked for by name. */
+static void print_details(const look *l)
+{
+    const df_model_info *m = l->info;
+    char size[32];
+    megabytes(m->name, size, sizeof size);
+    fputs("  ", stdout);
+    cli_print_coloured(CLI_BOLD, m->name);
+    printf("  %s", m->task);
+    if (m->width)
+        printf(", %d x %d pixels", m->width, m->height);
+    if (m->dims)
+        printf(", %d numbers", m->dims);
+    fputs("\n    state    ", stdout);
+    cli_print_coloured(colour_of(l->state), state_name(l->state));
+    fputs("\n    file     ", stdout);
+    cli_print_safe(stdout, l->path);
+    printf("\n    size     %s MB\n    licence  %s\n    may be used commercially: %s\n", size, m->licence, m->commercial ? "yes" : "no");
+    if (*m->sha256)
+        printf("    sha256   %s\n", m->sha256);
+    for (size_t i = 0; df_model_url(m->name, i); i++)
+        printf("    %s     %s\n", i ? "or  " : "from", df_model_url(m->name, i));
+    printf("    to get   %s\n", m->get);
 }
 
 static bool wanted(const cli_args *args, const char *name)
@@ -80,11 +136,12 @@ static int names_known(const cli_args *args)
 /* 0, or 3 for a damaged file, and for an absent one that was asked for by name. */
 static int look_at(const cli_args *args, df_engine *engine, bool hash, cli_table *t)
 {
-    static const char *const head[] = {"model", "task", "file", "MB", "licence", "commercial", "state"};
+    static const char *const head[] = {"model", "task", "file", "MB", "licence", "commercial", "state", "from"};
+    bool details = !hash && args->n > 1;
     int code = CLI_OK;
     bool first = true;
     look l;
-    for (size_t i = 0; i < t->columns; i++)
+    for (size_t i = 0; i < t->columns && !details; i++)
         cli_table_add(t, CLI_BOLD, "%s", head[i]);
     for (size_t i = 0; (l.info = df_model_at(i)); i++) {
         if (!wanted(args, l.info->name))
@@ -95,7 +152,9 @@ static int look_at(const cli_args *args, df_engine *engine, bool hash, cli_table
             l.state = DF_MODEL_DAMAGED;
         if (args->json)
             print_json(&l, first);
-        else
+        else if (details && !args->quiet)
+            print_details(&l);
+        else if (!details)
             add_row(t, &l);
         first = false;
         if (l.state == DF_MODEL_DAMAGED)
@@ -124,7 +183,7 @@ static int run(const cli_args *args)
         return code;
     if (args->json)
         putchar('[');
-    cli_table_start(&table, "lllrlll");
+    cli_table_start(&table, "lLLrllll");
     code = look_at(args, engine, check, &table);
     if (args->json)
         puts("]");

@@ -13,6 +13,11 @@ typedef enum cli_colour { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_GREEN, CLI_RED, CLI_
 void cli_print_start(void);
 /* May stdout show box characters? */
 bool cli_print_utf8(void);
+/* Columns of the terminal that stdout is; SIZE_MAX where it is none. */
+size_t cli_print_columns(void);
+/* Everything between the two is in a colour, or as it is. */
+void cli_print_start_colour(cli_colour colour);
+void cli_print_end_colour(cli_colour colour);
 /* `text` in a colour, or as it is; to stdout. */
 void cli_print_coloured(cli_colour colour, const char *text);
 /* printf, its text made safe for a terminal by cli_safe. */
@@ -25,7 +30,8 @@ void cli_distance_bar(double distance, double threshold, size_t width, char *out
 typedef struct cli_cell { char *text; cli_colour colour; } cli_cell;
 typedef struct cli_table {
     size_t      columns, n, cap; /* n cells so far */
-    const char *align;  /* a letter a column: l, r */
+    size_t      most;   /* columns of the terminal that it may take */
+    const char *align;  /* a letter a column: l, r; L, R: left out where the terminal is too narrow */
     cli_cell   *cells;  /* row by row, the first is the head */
     bool        failed; /* out of memory: nothing is printed */
 } cli_table;
@@ -34,7 +40,7 @@ typedef struct cli_table {
 void cli_table_start(cli_table *t, const char *align);
 /* The next cell, row by row; its text is made safe and copied. */
 void cli_table_add(cli_table *t, cli_colour colour, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Print to stdout with a margin of two columns, and free. False when memory ran out. */
+/* Print to stdout, not wider than the terminal if that can be, with a margin of two columns, and free. False when memory ran out. */
 bool cli_table_end(cli_table *t);
 /* Free without printing. */
 void cli_table_drop(cli_table *t);

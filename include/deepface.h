@@ -403,6 +403,10 @@ typedef struct df_model_info {
 
 /* Files of the catalogue; NULL past the last. */
 DF_API const df_model_info *df_model_at(size_t index);
+/* The addresses that a model's project publishes its file at, the first first; NULL past the last. */
+DF_API const char *df_model_url(const char *name, size_t index);
+/* Bytes of a model's file: as pinned; else roughly, and *rough is set; 0: not known. */
+DF_API size_t df_model_bytes(const char *name, bool *rough);
 /* Look at a model's file: size and, with `hash`, its sha256. `path` (may be NULL) takes the file's full name. */
 DF_API df_status df_model_check(df_engine *engine, const char *name, bool hash, df_model_state *state, char *path,
                                 size_t path_size, df_error *err);

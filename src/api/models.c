@@ -14,6 +14,23 @@ const df_model_info *df_model_at(size_t index)
     return row ? &row->info : NULL;
 }
 
+const char *df_model_url(const char *name, size_t index)
+{
+    const df_weights *row = name ? df__weights_find(name) : NULL;
+    size_t n = 0;
+    while (row && row->urls[n])
+        n++;
+    return index < n ? row->urls[index] : NULL;
+}
+
+size_t df_model_bytes(const char *name, bool *rough)
+{
+    const df_weights *row = name ? df__weights_find(name) : NULL;
+    if (rough)
+        *rough = row && row->info.bytes == 0 && row->about > 0;
+    return !row ? 0 : row->info.bytes ? row->info.bytes : row->about;
+}
+
 df_status df_model_check(df_engine *engine, const char *name, bool hash, df_model_state *state, char *path, size_t path_size, df_error *err)
 {
     df_status st = DF_OK;

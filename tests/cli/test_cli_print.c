@@ -74,3 +74,32 @@ TEST(an_empty_table_prints_nothing)
     cli_table_start(&t, "ll");
     assert_string_equal(printed(&t, text, sizeof text), "");
 }
+
+/* Two columns of names and one that can be done without, in a terminal of so many columns. */
+static const char *narrow(size_t most, char *text, size_t size)
+{
+    static const char *const cells[] = {"name", "file", "licence", "d\xC3\xB6ner-kebab", "a/file.onnx", "free for all who ask"};
+    cli_table t;
+    cli_table_start(&t, "lLl");
+    t.most = most;
+    for (size_t i = 0; i < 6; i++)
+        cli_table_add(&t, CLI_PLAIN, "%s", cells[i]);
+    return printed(&t, text, size);
+}
+
+TEST(a_table_that_is_too_wide_leaves_out_and_breaks)
+{
+    char text[1024];
+    CHECK_HAS(narrow(54, text, sizeof text), "  | d\xC3\xB6ner-kebab | a/file.onnx | free for all who ask |\n");
+    CHECK_HAS(narrow(53, text, sizeof text), "  | d\xC3\xB6ner-kebab | free for all who ask |\n");
+    assert_string_equal(narrow(28, text, sizeof text), "  +------------+-----------+\n"
+                                                       "  | name       | licence   |\n"
+                                                       "  +------------+-----------+\n"
+                                                       "  | d\xC3\xB6ner-     | free for  |\n"
+                                                       "  | kebab      | all who   |\n"
+                                                       "  |            | ask       |\n"
+                                                       "  +------------+-----------+\n");
+    CHECK_HAS(narrow(1, text, sizeof text), "  | d\xC3\xB6ner- | free    |\n"
+                                            "  | kebab  | for all |\n"
+                                            "  |        | who ask |\n"); /* no narrower than its words */
+}
