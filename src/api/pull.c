@@ -24,8 +24,8 @@ static df_status declared(const df_net *net, const df_model_info *info, df_error
     const df_tensor *in = &df__net_input(net, 0)->shape, *out = &df__net_output(net, 0)->shape;
     int64_t height = -1, width = -1;
     if (info->width && (!picture(in, &height, &width) || (height > 0 && height != info->height) || (width > 0 && width != info->width)))
-        return df__fail(err, DF_E_BAD_MODEL, "%s: input %s is no picture of %d x %d pixels, as %s takes", info->file, df__net_input(net, 0)->name,
-                        info->width, info->height, info->name);
+        return df__fail(err, DF_E_BAD_MODEL, "%s: input %s is no picture of %d x %d pixels, as %s takes", info->file,
+                        df__net_input(net, 0)->name, info->width, info->height, info->name);
     int64_t dims = out->rank > 0 ? out->dims[out->rank - 1] : -1;
     if (info->dims && dims > 0 && dims != info->dims)
         return df__fail(err, DF_E_BAD_MODEL, "%s: output %s has %lld numbers, not the %d of %s", info->file, df__net_output(net, 0)->name,
@@ -55,7 +55,7 @@ df_status df__model_fits(void *user, const char *path, df_error *err)
     df_net *net = NULL;
     loader.tried = job->row;
     loader.tried_at = path;
-    for (size_t i = 0; (recogniser = df__recogniser_at(i)) && strcmp(recogniser->weights, name) != 0; i++) {}
+    for (size_t i = 0; (recogniser = df__recogniser_at(i)) && (!recogniser->weights || strcmp(recogniser->weights, name) != 0); i++) {}
     if (detector) {
         void *self = NULL;
         df_status st = detector->open(&loader, &self, err);

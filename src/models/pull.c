@@ -1,8 +1,8 @@
 /* pull.c - one weight file, from an address to its name.
  *
- * Everything happens under FILE.pull's lock (pull_part.h): bytes come into FILE.pull, what is packed is unpacked to FILE.unpacked, the whole is
- * looked at, brought to the disk, and renamed. A kill at any moment leaves the old file or the new one under the name, and what the next
- * pull goes on with or overwrites. Which file is right is said by the row's sha256; where it has none, by the record of the first one
+ * Everything happens under FILE.pull's lock (pull_part.h): bytes come into FILE.pull, what is packed is unpacked to FILE.unpacked, the
+ * whole is looked at, brought to the disk, and renamed. A kill at any moment leaves the old file or the new one under the name, and what
+ * the next pull goes on with or overwrites. Which file is right is said by the row's sha256; where it has none, by the record of the first one
  * (first_seen.h), and for the first one by opening it. */
 #include "models/pull.h"
 
@@ -91,8 +91,8 @@ static df_status wrong_hash(const pull *p, const char *hex, df_error *err)
 {
     if (p->info->sha256[0])
         return df__fail(err, DF_E_BAD_MODEL, "another file than %s: its sha256 is %s, not %s", p->info->name, hex, p->expected);
-    return df__fail(err, DF_E_BAD_MODEL, "another file than the one first seen: its sha256 is %s, not %s. If you know that it was replaced, delete %s.sha256",
-                    hex, p->expected, p->path);
+    return df__fail(err, DF_E_BAD_MODEL, "another file than the one first seen: its sha256 is %s, not %s. If you know that it was "
+                    "replaced, delete %s.sha256", hex, p->expected, p->path);
 }
 
 /* Everything but its name. hex takes its sha256. */
@@ -120,7 +120,8 @@ done:
 
 static bool stop_waiting(void *user) { return (void)user, false; }
 
-/* What lies under the name already: DF_OK when it is right, and then it is the one that is expected from now on, DF_E_NO_MODEL when there is nothing, else what is wrong with it. */
+/* What lies under the name already: DF_OK when it is right, and then it is the one that is expected from now on, DF_E_NO_MODEL when there
+ * is nothing, else what is wrong with it. */
 static df_status present(pull *p, df_error *err)
 {
     df_status st = DF_OK;
@@ -237,7 +238,10 @@ done:
 }
 
 /* Does a failure tell of the bytes, so that they must be fetched anew? */
-static bool of_bytes(df_status st) { return st == DF_E_BAD_MODEL || st == DF_E_LIMIT || st == DF_E_DECODE || st == DF_E_UNSUPPORTED || st == DF_E_ARGUMENT; }
+static bool of_bytes(df_status st)
+{
+    return st == DF_E_BAD_MODEL || st == DF_E_LIMIT || st == DF_E_DECODE || st == DF_E_UNSUPPORTED || st == DF_E_ARGUMENT;
+}
 
 /* ---- where from ---- */
 
@@ -397,10 +401,11 @@ static df_status no_address(const pull *p, df_error *err)
 {
     const df_model_info *info = p->info;
     if (info->sha256[0])
-        return df__fail(err, DF_E_NO_MODEL, "%s: no address serves %s as it is. In a checkout of the sources: %s, or tools/weights/fetch.py %s. A copy "
-                        "that you have: deepface models pull %s --from FILE", info->name, info->file, info->get, info->name, info->name);
-    return df__fail(err, DF_E_NO_MODEL, "%s: no address serves %s as it is: %s. Then: deepface models pull %s --from FILE", info->name, info->file,
-                    info->get, info->name);
+        return df__fail(err, DF_E_NO_MODEL, "%s: no address serves %s as it is. In a checkout of the sources: %s, or "
+                        "tools/weights/fetch.py %s. A copy that you have: deepface models pull %s --from FILE", info->name, info->file,
+                        info->get, info->name, info->name);
+    return df__fail(err, DF_E_NO_MODEL, "%s: no address serves %s as it is: %s. Then: deepface models pull %s --from FILE", info->name,
+                    info->file, info->get, info->name);
 }
 
 static df_status set_up(pull *p, const df_pull_job *job, df_error *err)

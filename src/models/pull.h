@@ -14,8 +14,8 @@ typedef struct df_pull_job {
     void *user;
 } df_pull_job;
 
-/* Is the file that lies there the right one? Reads all of it; one that nobody pinned and that was never used is the one that is expected from
- * now on when it fits. Errors: those of df__weights_check, of fits. */
+/* Is the file that lies there the right one? Reads all of it; one that nobody pinned and that was never used is the one that is expected
+ * from now on when it fits. Errors: those of df__weights_check, of fits. */
 df_status df__pull_look(const df_pull_job *job, df_error *err);
 /* See df_model_pull. */
 df_status df__pull(const df_pull_job *job, df_error *err);

@@ -33,7 +33,9 @@ df_fetched df__fetch(const df_fetch *fetch, df_part *part, double *pause, df_err
 
 /* ---- libcurl ---- */
 
-#define CALLS(X) X(global_init) X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_strerror) X(easy_cleanup) X(slist_append) X(slist_free_all)
+#define CALLS(X)                                                                                                          \
+    X(global_init) X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_strerror) X(easy_cleanup) X(slist_append) \
+    X(slist_free_all)
 
 static struct {
 #define X(name) __typeof__(&curl_##name) name;
@@ -151,7 +153,8 @@ static bool begin(transfer *t)
         return end(t, DF_FETCH_NEXT);
     }
     if (p->total > t->fetch->limit) {
-        df__fail(&t->err, DF_E_LIMIT, "has %llu bytes, the limit is %llu", (unsigned long long)p->total, (unsigned long long)t->fetch->limit);
+        df__fail(&t->err, DF_E_LIMIT, "has %llu bytes, the limit is %llu", (unsigned long long)p->total,
+                 (unsigned long long)t->fetch->limit);
         return end(t, DF_FETCH_NEXT);
     }
     if (df__part_room(p, (p->total > p->len ? p->total - p->len : 0) + t->fetch->unpacked, &t->err) != DF_OK)
@@ -187,6 +190,8 @@ static int on_time(void *user, curl_off_t total, curl_off_t done, curl_off_t up_
 
 /* ---- what came of it ---- */
 
+static bool is_https(const char *url) { return strncasecmp(url, "https:", 6) == 0; }
+
 static bool may_pass(long http)
 {
     return http == 408 || http == 425 || http == 429 || http == 500 || http == 502 || http == 503 || http == 504;
@@ -196,8 +201,9 @@ static df_fetched http_error(transfer *t, double *pause)
 {
     long code = 0;
     curl_off_t wait = 0;
-    static const struct { long code; const char *text; } known[] = {{401, " Unauthorized"}, {403, " Forbidden"}, {404, " Not Found"}, {410, " Gone"},
-        {429, " Too Many Requests"}, {500, " Internal Server Error"}, {502, " Bad Gateway"}, {503, " Service Unavailable"}, {504, " Gateway Timeout"}};
+    static const struct { long code; const char *text; } known[] = {
+        {401, " Unauthorized"}, {403, " Forbidden"}, {404, " Not Found"}, {410, " Gone"}, {429, " Too Many Requests"},
+        {500, " Internal Server Error"}, {502, " Bad Gateway"}, {503, " Service Unavailable"}, {504, " Gateway Timeout"}};
     const char *text = "";
     curl.easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &code);
     curl.easy_getinfo(t->handle, CURLINFO_RETRY_AFTER, &wait);
@@ -237,7 +243,7 @@ static df_fetched verdict(transfer *t, CURLcode rc, const char *detail, double *
         t->err.status = DF_E_NO_MEMORY;
         return DF_FETCH_STOP;
     case CURLE_UNSUPPORTED_PROTOCOL: /* of a redirection, or of the address itself */
-        df__fail(&t->err, DF_E_IO, "leads to an address that is not %s: refused", strncasecmp(t->fetch->url, "https:", 6) == 0 ? "https" : "http or https");
+        df__fail(&t->err, DF_E_IO, "leads to an address that is not %s: refused", is_https(t->fetch->url) ? "https" : "http or https");
         return DF_FETCH_NEXT;
     case CURLE_TOO_MANY_REDIRECTS:
     case CURLE_URL_MALFORMAT:
@@ -263,7 +269,7 @@ static void set_up(transfer *t, char detail[CURL_ERROR_SIZE])
 {
     const df_fetch *f = t->fetch;
     CURL *h = t->handle;
-    const char *protocols = strncasecmp(f->url, "https:", 6) == 0 ? "https" : "http,https";
+    const char *protocols = is_https(f->url) ? "https" : "http,https";
     curl.easy_setopt(h, CURLOPT_URL, f->url);
     curl.easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl.easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, protocols);

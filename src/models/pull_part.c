@@ -187,8 +187,8 @@ df_status df__part_room(const df_part *p, uint64_t bytes, df_error *err)
     uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize;
     if (bytes <= room)
         return DF_OK;
-    return df__fail(err, DF_E_IO, "%s needs %.1f MB more, its disk has room for %.1f MB. Make room, or choose another folder: DEEPFACE_HOME",
-                    p->path, (double)bytes / 1e6, (double)room / 1e6);
+    return df__fail(err, DF_E_IO, "%s needs %.1f MB more, its disk has room for %.1f MB. Make room, or choose another folder: "
+                    "DEEPFACE_HOME", p->path, (double)bytes / 1e6, (double)room / 1e6);
 }
 
 void df__part_close(df_part *p)

@@ -1,5 +1,5 @@
-/* pull_part.h - what has come of a weight file so far: FILE.pull, locked by the one process that fetches it, and FILE.pull.about, which says
- * what it is the beginning of. Both outlive a killed process; the next pull goes on from there. */
+/* pull_part.h - what has come of a weight file so far: FILE.pull, locked by the one process that fetches it, and FILE.pull.about, which
+ * says what it is the beginning of. Both outlive a killed process; the next pull goes on from there. */
 #ifndef DF_MODELS_PULL_PART_H
 #define DF_MODELS_PULL_PART_H
 

@@ -18,7 +18,8 @@ bool df__is_packed(const uint8_t *begin, size_t len)
 df_status df__unpack(const char *archive, const char *name, const char *to, uint64_t limit, df_error *err)
 {
     (void)name, (void)to, (void)limit;
-    return df__fail(err, DF_E_UNSUPPORTED, "%s is packed, and this build has no libarchive (DF_WITH_ARCHIVE). Unpack it and use `--from FILE`", archive);
+    return df__fail(err, DF_E_UNSUPPORTED, "%s is packed, and this build has no libarchive (DF_WITH_ARCHIVE). Unpack it and use `--from FILE`",
+                    archive);
 }
 
 #else
@@ -34,8 +35,10 @@ df_status df__unpack(const char *archive, const char *name, const char *to, uint
 
 enum { BLOCK = 1 << 16, MEMBERS = 10000 /* of a zip that are looked at */ };
 
-#define CALLS(X) X(read_new) X(read_support_filter_bzip2) X(read_support_filter_gzip) X(read_support_filter_xz) X(read_support_format_raw) \
-    X(read_support_format_zip) X(read_open_filename) X(read_next_header) X(read_data) X(read_free) X(error_string) X(entry_pathname) X(entry_filetype)
+#define CALLS(X)                                                                                                                  \
+    X(read_new) X(read_support_filter_bzip2) X(read_support_filter_gzip) X(read_support_filter_xz) X(read_support_format_raw)       \
+    X(read_support_format_zip) X(read_open_filename) X(read_next_header) X(read_data) X(read_free) X(error_string)                   \
+    X(entry_pathname) X(entry_filetype)
 
 static struct {
 #define X(name) __typeof__(&archive_##name) name;
