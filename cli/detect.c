@@ -48,7 +48,7 @@ static int run(const cli_args *args)
     int code = cli_engine(args, &engine);
     if (code != CLI_OK)
         return code;
-    cli_table_start(&table, "lrrrrrrrrr");
+    cli_table_start(&table, "lrrrrRRRRR");
     for (size_t i = 0; i < table.columns; i++)
         cli_table_add(&table, CLI_BOLD, "%s", head[i]);
     size_t found = 0;

@@ -42,14 +42,21 @@ static void flag_left(const cli_flag *f, char *out, size_t size)
 
 enum { INDENT = 26, RIGHT = 98 };
 
+/* Columns that the text may take: 98, or those of a narrower terminal. */
+static int right_end(FILE *to)
+{
+    size_t columns = to == stdout ? cli_print_columns() : SIZE_MAX;
+    return columns < RIGHT && columns > INDENT + 20 ? (int)columns - 1 : RIGHT;
+}
+
 /* A flag at the left, its text at the right, wrapped. */
 static void print_entry(FILE *to, const char *left, const char *text)
 {
-    int at = fprintf(to, "  %-*s", INDENT - 2, left);
+    int at = fprintf(to, "  %-*s", INDENT - 2, left), end = right_end(to);
     bool first = true;
     while (*text) {
         int word = (int)strcspn(text, " ");
-        if (at + word + 1 > RIGHT || (first && at > INDENT)) {
+        if (at + word + 1 > end || (first && at > INDENT)) {
             fprintf(to, "\n%*s", INDENT, "");
             at = INDENT;
             first = true;

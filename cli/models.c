@@ -14,9 +14,11 @@ typedef struct look {
     df_error             err; /* what is wrong with a damaged file */
 } look;
 
-static const char *state_name(df_model_state state)
+static const char *state_name(const look *l)
 {
-    return state == DF_MODEL_READY ? "ready" : state == DF_MODEL_ABSENT ? "absent" : "damaged";
+    if (l->err.status == DF_E_IO)
+        return "unreadable";
+    return l->state == DF_MODEL_READY ? "ready" : l->state == DF_MODEL_ABSENT ? "absent" : "damaged";
 }
 
 static void text(const char *key, const char *value)
@@ -31,7 +33,7 @@ static void print_json(const look *l, bool first)
     fputs(first ? "{\"name\": " : ", {\"name\": ", stdout);
     cli_json_text(stdout, m->name);
     text("task", m->task);
-    text("state", state_name(l->state));
+    text("state", state_name(l));
     text("path", l->path);
     text("licence", m->licence);
     printf(", \"commercial\": %s, \"bytes\": %zu, \"sha256\": \"%s\", \"width\": %d, \"height\": %d, \"dims\": %d",
@@ -83,7 +85,7 @@ static void add_row(cli_table *t, const look *l)
     cli_table_add(t, CLI_PLAIN, "%s", size);
     cli_table_add(t, CLI_PLAIN, "%s", m->licence);
     cli_table_add(t, m->commercial ? CLI_PLAIN : CLI_YELLOW, "%s", m->commercial ? "yes" : "no");
-    cli_table_add(t, colour_of(l->state), "%s", state_name(l->state));
+    cli_table_add(t, colour_of(l->state), "%s", state_name(l));
     cli_table_add(t, CLI_PLAIN, "%s", from);
 }
 
@@ -101,7 +103,7 @@ static void print_details(const look *l)
     if (m->dims)
         printf(", %d numbers", m->dims);
     fputs("\n    state    ", stdout);
-    cli_print_coloured(colour_of(l->state), state_name(l->state));
+    cli_print_coloured(colour_of(l->state), state_name(l));
     fputs("\n    file     ", stdout);
     cli_print_safe(stdout, l->path);
     printf("\n    size     %s MB\n    licence  %s\n    may be used commercially: %s\n", size, m->licence, m->commercial ? "yes" : "no");
@@ -140,13 +142,15 @@ static int look_at(const cli_args *args, df_engine *engine, bool hash, cli_table
     bool details = !hash && args->n > 1;
     int code = CLI_OK;
     bool first = true;
+    size_t unreadable = 0;
     look l;
     for (size_t i = 0; i < t->columns && !details; i++)
         cli_table_add(t, CLI_BOLD, "%s", head[i]);
     for (size_t i = 0; (l.info = df_model_at(i)); i++) {
         if (!wanted(args, l.info->name))
             continue;
-        l.path[0] = l.err.message[0] = '\0';
+        l.path[0] = '\0';
+        l.err = (df_error){0};
         df_status st = df_model_check(engine, l.info->name, hash, &l.state, l.path, sizeof l.path, &l.err);
         if (st != DF_OK)
             l.state = DF_MODEL_DAMAGED;
@@ -157,11 +161,16 @@ static int look_at(const cli_args *args, df_engine *engine, bool hash, cli_table
         else if (!details)
             add_row(t, &l);
         first = false;
+        unreadable += l.err.status == DF_E_IO;
+        if (l.err.status == DF_E_IO && unreadable > 1)
+            continue; /* a folder without permission is told once */
         if (l.state == DF_MODEL_DAMAGED)
             code = cli_fail(CLI_FAILED, "%s", *l.err.message ? l.err.message : "a file has the wrong size; see: deepface models check");
         else if (l.state == DF_MODEL_ABSENT && hash && args->n > 1)
             code = cli_fail(CLI_FAILED, "%s: weights not found at %s. To fetch them: %s", l.info->name, l.path, l.info->get);
     }
+    if (unreadable > 1)
+        cli_fail(code, "%zu files more cannot be read", unreadable - 1);
     return code;
 }
 

@@ -1,5 +1,5 @@
-/* table.c - tables on standard output, as wide as the terminal lets them be: where a table is wider, columns that can be done without are left
- * out, the last first, and then the text of the widest is broken at its words. */
+/* table.c - tables on standard output, as wide as the terminal lets them be: where a table is wider, the columns that can be done without
+ * are left out, and then the text of the widest is broken at its words. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +119,8 @@ static size_t total(const cli_table *t, const layout *l)
 /* Make it fit; what still does not is wider than the terminal. */
 static void fit(const cli_table *t, layout *l)
 {
-    for (size_t c = t->columns; c-- > 0 && total(t, l) > t->most;)
+    bool narrow = total(t, l) > t->most;
+    for (size_t c = 0; narrow && c < t->columns; c++)
         l[c].shown = t->align[c] != 'L' && t->align[c] != 'R';
     while (total(t, l) > t->most) {
         layout *widest = NULL;

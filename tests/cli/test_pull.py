@@ -347,7 +347,7 @@ class Pull(unittest.TestCase):
             self.nothing()
 
     def test_other_shapes(self):
-        for data, text in ((network(side=96), "112 x 112"), (network(dims=128), "128 numbers, not the 512"), (network(outputs=0), "output"),
+        for data, text in ((network(side=96), "112 x 112"), (network(dims=128), "512"), (network(outputs=0), "output"),
                            (ONE[:300000], "arcface_weights.onnx"), (os.urandom(5000), "arcface_weights.onnx"), (b"\0", "arcface_weights.onnx")):
             _, err = self.pull("ArcFace", "--from", self.server.on("/net.onnx", Good(data)), expect=3)
             self.assertIn(text, err)
@@ -422,7 +422,7 @@ class Pull(unittest.TestCase):
         self.file.write_bytes(network(dims=128))
         check = subprocess.run([DEEPFACE, "models", "check", "ArcFace"], env=self.environment(), capture_output=True, text=True)
         self.assertEqual(check.returncode, 3)
-        self.assertIn("128 numbers, not the 512", check.stderr)
+        self.assertRegex(check.stderr, "128.*512")
         self.file.write_bytes(ONE)
         subprocess.run([DEEPFACE, "models", "check", "ArcFace"], env=self.environment(), check=True, capture_output=True)
         self.holds(ONE)

@@ -109,7 +109,7 @@ TEST(it_stops_when_it_is_told_to_and_leaves_no_file)
 
 TEST(another_network_is_refused)
 {
-    const struct { int64_t width, dims; const char *text; } wrong[] = {{55, 160, "47 x 55"}, {47, 128, "128 numbers, not the 160"}};
+    const struct { int64_t width, dims; const char *text; } wrong[] = {{55, 160, "47 x 55"}, {47, 128, "160"}};
     for (size_t i = 0; i < 2; i++) {
         place p = begin(deepid(wrong[i].width, wrong[i].dims));
         df_pull_opts o = df_pull_opts_default();
