@@ -46,6 +46,8 @@ df_status df__weights_path(const df_loader *loader, const char *file, char **out
     return join(loader->dir, file, out, err);
 }
 
+static bool begins_with(const char *text, const char *begin) { return strncmp(text, begin, strlen(begin)) == 0; }
+
 static df_status absent(const df_weights *row, const char *path, df_error *err)
 {
     const df_model_info *info = &row->info;
@@ -54,8 +56,9 @@ static df_status absent(const df_weights *row, const char *path, df_error *err)
                         (double)row->about / 1e6, info->licence, info->get);
     if (info->bytes == 0)
         return df__fail(err, DF_E_NO_MODEL, "%s: weights not found at %s (%s). To fetch them: %s", info->name, path, info->licence, info->get);
-    return df__fail(err, DF_E_NO_MODEL, "%s: weights not found at %s (%.1f MB, %s). To fetch them: %s", info->name, path,
-                    (double)info->bytes / 1e6, info->licence, info->get);
+    bool both = row->urls[0] && !begins_with(info->get, "deepface "); /* its project's address serves it too */
+    return df__fail(err, DF_E_NO_MODEL, "%s: weights not found at %s (%.1f MB, %s). To fetch them: %s%s%s", info->name, path,
+                    (double)info->bytes / 1e6, info->licence, info->get, both ? ", or deepface models pull " : "", both ? info->name : "");
 }
 
 /* ---- the cache folder ---- */
@@ -82,8 +85,6 @@ df_status df__cache_dir(const df_loader *loader, char **out, df_error *err)
         snprintf(*out, size, "%.*s/cache", (int)n, loader->dir);
     return DF_OK;
 }
-
-static bool begins_with(const char *text, const char *begin) { return strncmp(text, begin, strlen(begin)) == 0; }
 
 static bool ends_with(const char *text, const char *end)
 {

@@ -432,6 +432,23 @@ class Pull(unittest.TestCase):
         self.assertIn(sha(ONE), check.stderr)
         self.assertIn("delete", check.stderr)
 
+    def test_another_network_is_refused_under_every_name(self):
+        rows = json.loads(subprocess.run([DEEPFACE, "models", "list", "--json"], env=self.environment(), capture_output=True, check=True).stdout)
+        rows = [row for row in rows if not row["sha256"]]
+        self.assertGreater(len(rows), 20)
+        (self.dir / "other.onnx").write_bytes(network(side=40, dims=7))
+        for row in rows:
+            place = pathlib.Path(row["path"])
+            _, err = self.pull(row["name"], "--from", str(self.dir / "other.onnx"), expect=3)
+            self.assertFalse(place.exists(), row["name"])
+            shutil.copy(self.dir / "other.onnx", place)
+            check = subprocess.run([DEEPFACE, "models", "check", row["name"]], env=self.environment(), capture_output=True, text=True)
+            self.assertEqual(check.returncode, 3, row["name"])
+            self.assertIn("damaged", check.stdout)
+            self.assertRegex(check.stderr + err, "input|output|size|photos", row["name"])
+            self.assertFalse(pathlib.Path(row["path"] + ".sha256").exists(), row["name"])
+            place.unlink()
+
     # ---- packed ----
 
     def test_packed_in_every_way(self):
