@@ -265,14 +265,15 @@ static const char *certificates(void)
     return file && *file ? file : NULL;
 }
 
-static void set_up(transfer *t, char detail[CURL_ERROR_SIZE])
+/* False: this libcurl is older than 7.85 and cannot be told which protocols are allowed. */
+static bool set_up(transfer *t, char detail[CURL_ERROR_SIZE])
 {
     const df_fetch *f = t->fetch;
     CURL *h = t->handle;
     const char *protocols = is_https(f->url) ? "https" : "http,https";
     curl.easy_setopt(h, CURLOPT_URL, f->url);
-    curl.easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl.easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
+    bool bound = curl.easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+                 curl.easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, protocols) == CURLE_OK;
     curl.easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
     curl.easy_setopt(h, CURLOPT_MAXREDIRS, 10L);
     curl.easy_setopt(h, CURLOPT_FAILONERROR, 1L);
@@ -292,6 +293,7 @@ static void set_up(transfer *t, char detail[CURL_ERROR_SIZE])
     curl.easy_setopt(h, CURLOPT_XFERINFODATA, t);
     if (certificates())
         curl.easy_setopt(h, CURLOPT_CAINFO, certificates());
+    return bound;
 }
 
 /* May the transfer begin behind what is here? Not where nothing would tell another file of the same length from it. */
@@ -316,7 +318,7 @@ df_fetched df__fetch(const df_fetch *fetch, df_part *part, double *pause, df_err
         df__no_memory(err, "a transfer", 0);
         return DF_FETCH_STOP;
     }
-    set_up(&t, detail);
+    bool bound = set_up(&t, detail);
     if (part->len > 0) {
         snprintf(range, sizeof range, "%llu-", (unsigned long long)part->len);
         curl.easy_setopt(t.handle, CURLOPT_RANGE, range);
@@ -326,7 +328,9 @@ df_fetched df__fetch(const df_fetch *fetch, df_part *part, double *pause, df_err
         headers = curl.slist_append(NULL, if_range);
         curl.easy_setopt(t.handle, CURLOPT_HTTPHEADER, headers);
     }
-    if (part->len > 0 && part->tag[0] && !headers)
+    if (!bound)
+        df__fail(&t.err, DF_E_UNSUPPORTED, "libcurl is older than 7.85");
+    else if (part->len > 0 && part->tag[0] && !headers)
         df__no_memory(&t.err, "a header", sizeof if_range);
     else
         result = verdict(&t, curl.easy_perform(t.handle), detail, pause);
