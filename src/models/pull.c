@@ -79,7 +79,7 @@ static bool is_web_page(const df_bytes *file)
 {
     static const char *const begins[] = {"<!doctype html", "<html"};
     size_t at = file->len >= 3 && memcmp(file->data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    while (at < file->len && strchr(" \t\r\n", file->data[at]))
+    while (at < file->len && memchr(" \t\r\n", file->data[at], 4))
         at++;
     for (size_t i = 0; i < 2; i++)
         if (file->len - at >= strlen(begins[i]) && strncasecmp((const char *)file->data + at, begins[i], strlen(begins[i])) == 0)

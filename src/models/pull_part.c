@@ -64,10 +64,9 @@ static void read_about(df_part *p)
     df_error err;
     char text[ABOUT + 1], first[sizeof head], boot[64], now[64], total[32], *at = text, *end = NULL;
     bool good = df__map_file(p->about, ABOUT, &file, &err) == DF_OK;
-    if (good) {
+    if (file.len)
         memcpy(text, file.data, file.len);
-        text[file.len] = '\0';
-    }
+    text[file.len] = '\0';
     good = good && line_into(&at, first, sizeof first) && strcmp(first, head) == 0 && line_into(&at, boot, sizeof boot) &&
            line_into(&at, p->url, sizeof p->url) && line_into(&at, p->tag, sizeof p->tag) && line_into(&at, total, sizeof total);
     p->total = good ? strtoull(total, &end, 10) : 0;

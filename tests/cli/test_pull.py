@@ -516,7 +516,9 @@ class Pull(unittest.TestCase):
         """InsightFace's own files have planes; whether this row takes both is its recogniser's affair."""
         (self.dir / "other" / ".deepface" / "weights").mkdir(parents=True)
         (self.dir / "net").write_bytes(net)
-        return self.start(name, "--from", str(self.dir / "net"), env=self.environment(home=self.dir / "other")).wait() == 0
+        process = self.start(name, "--from", str(self.dir / "net"), env=self.environment(home=self.dir / "other"))
+        process.communicate()
+        return process.returncode == 0
 
     def test_what_no_address_serves(self):
         _, err = self.pull("retinaface", expect=3)
