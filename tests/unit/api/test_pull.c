@@ -207,5 +207,5 @@ TEST(every_allocation_may_fail)
         if (over)
             break;
     }
-    CHECK(failed > 20);
+    CHECK(failed >= 15); /* 20 without a cache folder */
 }
