@@ -4,7 +4,8 @@
  *     bench_detectors faces NAMES PHOTO...      face,detector,photo,score,x,y,w,h,points: five pairs x,y, empty where a detector has none
  *     bench_detectors times NAMES PHOTO...      time,detector,photo,ms,runs: the least of some runs, on one thread
  *
- * NAMES are those of detectors with commas between, or "all". One whose weights are not here is left out. */
+ * NAMES are those of detectors with commas between, or "all". One whose weights are not here is left out. DF_BENCH_PRECISION: "strict" and
+ * so on, in place of the default. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,7 @@ int main(int argc, char **argv)
     df_status st = DF_OK;
     df_engine_opts opts = df_engine_opts_default();
     opts.threads = 1;
+    opts.precision = getenv("DF_BENCH_PRECISION");
     if (argc < 4 || (strcmp(argv[1], "scale") != 0 && strcmp(argv[1], "faces") != 0 && strcmp(argv[1], "times") != 0)) {
         fprintf(stderr, "usage: bench_detectors scale DIR PHOTO... | faces NAMES PHOTO... | times NAMES PHOTO...\n");
         return 2;

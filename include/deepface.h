@@ -123,6 +123,7 @@ typedef struct df_opts {
     const char *landmarks;     /* "none" (default), "468", "68": points of each face beside the five, for df_detect */
     bool        mask;          /* true: black outside the outline of the landmarks ("468" where `landmarks` is "none"); default false */
     const char *rotate;        /* "none" (default); "auto": where no face is found, try the photo turned by 90, 180, 270 degrees */
+    int         tile;          /* side of the tiles that a larger photo is cut into for the detector, from 128 on; 0 (default): none */
 } df_opts;                     /* new fields at the end only */
 
 DF_API void df_opts_init(df_opts *opts, size_t size);
@@ -186,7 +187,7 @@ typedef struct df_face {
 
 typedef struct df_faces df_faces;
 
-/* Find the faces of a photo. Reads detector, score, max_faces, min_face, detect_size, enforce, landmarks, rotate.
+/* Find the faces of a photo. Reads detector, score, max_faces, min_face, detect_size, enforce, landmarks, rotate, tile.
  *   out  best score first; where max_faces left some out, the largest first
  * Errors: DF_E_NO_FACE (enforce), DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_ARGUMENT, DF_E_NO_MEMORY; those of df_image_load. */
 DF_API df_status df_detect(df_engine *engine, const char *path, const df_opts *opts, df_faces **out, df_error *err);

@@ -13,7 +13,9 @@ mkdir -p "$out"
 export LC_ALL=C
 
 "$build/bench/bench_stages" "$photos" >"$csv.part"
-python=${DF_PEERS_PYTHON:-$root/build/golden/upstream/bin/python}
+peers=${DF_PEERS_PYTHON:-}
+python=${peers%%:*}
+python=${python:-$root/build/golden/upstream/bin/python}
 if [ -x "$python" ] && "$python" -c 'import deepface' >/dev/null 2>&1; then
   "$python" "$root/bench/peers/upstream_verify.py" --photos "$photos" 2>"$out/peers.log" | sed 1d >"$out/peers.part" || {
     cat "$out/peers.log" >&2
@@ -56,6 +58,10 @@ awk -F, '
   }' "$csv"
 printf '\n  rows: %s\n' "$csv"
 
+# ---- detectors ----
+
+"$root/tools/bench_detectors.sh" "$build"
+
 # ---- networks ----
 
 rows=$out/networks.csv
@@ -64,7 +70,7 @@ if [ -z "${DF_PEERS_PYTHON:-}" ] || [ -z "$graphs" ]; then
   echo "bench: networks are not measured: set DF_PEERS_PYTHON to a Python with bench/peers/requirements.txt and DF_BENCH_GRAPHS to a folder of .onnx files" >&2
   exit 0
 fi
-DEEPFACE_CACHE=$out/cache "$DF_PEERS_PYTHON" "$root/bench/peers/onnx_runtimes.py" "$graphs" --cli "$build/cli/deepface" ${DF_BENCH_ARGS:-} >"$rows.part"
+DEEPFACE_CACHE=$out/cache "$python" "$root/bench/peers/onnx_runtimes.py" "$graphs" --cli "$build/cli/deepface" ${DF_BENCH_ARGS:-} >"$rows.part"
 mv "$rows.part" "$rows"
-"$DF_PEERS_PYTHON" "$root/bench/peers/runtimes_table.py" "$rows"
+"$python" "$root/bench/peers/runtimes_table.py" "$rows"
 printf '\n  rows: %s\n' "$rows"

@@ -7,6 +7,8 @@
 
 #include "core/options.h"
 #include "core/threads.h"
+#include "detect/list.h"
+#include "detect/mosaic.h"
 #include "detect/opencv.h"
 #include "normalize/mask.h"
 
@@ -61,6 +63,8 @@ df_status df__pipeline_open(df_engine *engine, const df_opts *opts, bool network
     if (!p.detector || !p.chip || align < 0 || metric < 0 || range < 0) /* the options table offers what the stages lack */
         return df__fail(err, DF_E_INTERNAL, "detector %s, model %s, align %s, metric %s or normalization %s is not known to its stage",
                         p.opts.detector, p.opts.model, p.opts.align, p.opts.metric, p.opts.normalization);
+    if (p.opts.tile > 0 && p.opts.tile < DF_MOSAIC_LEAST)
+        return df__fail(err, DF_E_ARGUMENT, "tile: %d is neither 0 nor at least %d", p.opts.tile, DF_MOSAIC_LEAST);
     p.align = (df_align)align, p.metric = (df_metric)metric, p.range = (df_range)range;
     p.flip = p.opts.flip && p.align == DF_ALIGN_POINTS;
     p.marks = atoi(p.opts.landmarks); /* "none" is 0 */
@@ -82,8 +86,8 @@ done:
 
 int df__pipeline_side(const df_pipeline *p)
 {
-    if (p->align != DF_ALIGN_POINTS || p->detector->side == 0 || p->marks || p->outline)
-        return 0; /* upstream's crops and all landmarks come from the photo at full scale */
+    if (p->align != DF_ALIGN_POINTS || p->detector->side == 0 || p->marks || p->outline || p->opts.tile > 0)
+        return 0; /* upstream's crops, all landmarks and tiles come from the photo at full scale */
     return p->opts.detect_size > p->detector->side ? p->opts.detect_size : p->detector->side;
 }
 
@@ -155,17 +159,19 @@ bool df__pipeline_no_face(const df_pipeline *p, const df_face *f) { return takes
 static df_status find(const df_pipeline *p, const df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err)
 {
     df_detect_params params = {.score = p->opts.score, .side = p->opts.detect_size, .threads = threads};
-    df_status st = p->detector->detect(p->detector_self, photo->px, &params, scratch, out, err);
+    bool tiles = p->opts.tile > 0 && (photo->px.width > p->opts.tile || photo->px.height > p->opts.tile) && p->detector != &df__detector_skip;
+    df_status st = tiles ? df__mosaic_detect(p->detector, p->detector_self, photo->px, p->opts.tile, &params, scratch, out, err)
+                         : p->detector->detect(p->detector_self, photo->px, &params, scratch, out, err);
     if (st == DF_OK)
         keep_if_large(out, fmax(1, p->opts.min_face / photo->scale), photo->px.width, photo->px.height);
     return st;
 }
 
-static float best_score(const df_face_list *list)
+static float best_score(const df_pipeline *p, const df_face_list *list)
 {
     float best = 0;
     for (size_t i = 0; i < list->n; i++)
-        best = fmaxf(best, list->items[i].confidence);
+        best = fmaxf(best, p->detector->falls ? 1 - list->items[i].confidence : list->items[i].confidence);
     return best;
 }
 
@@ -179,7 +185,7 @@ static df_status find_turned(const df_pipeline *p, df_photo *photo, int threads,
     for (int quarter = 1; quarter < 4; quarter++) {
         DF_TRY(df__photo_turn(photo, err));
         DF_TRY(find(p, photo, threads, scratch, &found[quarter], err));
-        if (found[quarter].n > 0 && (best == 0 || best_score(&found[quarter]) > best_score(&found[best])))
+        if (found[quarter].n > 0 && (best == 0 || best_score(p, &found[quarter]) > best_score(p, &found[best])))
             best = quarter;
     }
     while (photo->turn != best)
@@ -220,17 +226,10 @@ done:
 
 /* ---- align ---- */
 
-static void scale_point(df_point *pt, float k) { pt->x *= k, pt->y *= k; }
-
 static void scale_faces(df_face_list *list, double by)
 {
-    float k = (float)by;
-    for (size_t i = 0; i < list->n; i++) {
-        df_face *f = &list->items[i];
-        f->x *= k, f->y *= k, f->w *= k, f->h *= k;
-        scale_point(&f->left_eye, k), scale_point(&f->right_eye, k), scale_point(&f->nose, k);
-        scale_point(&f->mouth_left, k), scale_point(&f->mouth_right, k);
-    }
+    for (size_t i = 0; i < list->n; i++)
+        df__face_move(&list->items[i], 0, 0, (float)by);
 }
 
 /* `map`: from the crop's pixels to the photo's. */

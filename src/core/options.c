@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const detectors[] = {"retinaface", "ssd", "opencv", "dlib", "dlib-cnn", "mtcnn", "mediapipe", "mediapipe-full",
+static const char *const detectors[] = {"retinaface", "ssd", "opencv", "dlib", "dlib-cnn", "mtcnn", "fastmtcnn", "mediapipe", "mediapipe-full",
                                         "yunet", "centerface", "scrfd", "retinaface-resnet50",
                                         "yolov8n", "yolov8m", "yolov8l", "yolov11n", "yolov11s", "yolov11m", "yolov11l",
                                         "yolov12n", "yolov12s", "yolov12m", "yolov12l", "skip", NULL};
@@ -48,6 +48,7 @@ static const option options[] = {
     CHOICE(landmarks, "none", landmark_sets, "points of each face beside the five: 468 by MediaPipe's face mesh, 68 by dlib's predictor"),
     SWITCH(mask, "off", "black outside the outline of the face's landmarks, the 468 unless 68 are asked for"),
     CHOICE(rotate, "none", rotations, "auto: where no face is found, try the photo turned by 90, 180 and 270 degrees"),
+    INTEGER(tile, "0", 0, 8192, "side in pixels, from 128 on, of the tiles that a larger photo is cut into for the detector; 0 looks at it whole"),
 };
 
 enum { OPTIONS = sizeof options / sizeof *options };

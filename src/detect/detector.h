@@ -29,6 +29,7 @@ typedef struct df_detector_ops {
     df_box_map  dlib;                       /* its box to the one dlib's predictor of points expects */
     bool        of_dlib;                    /* w and h are right - left and bottom - top of dlib's closed box, and upstream takes the eyes from
                                              * dlib's predictor, however faces are aligned */
+    bool        falls;                      /* confidence falls as the detector gets surer; faces come surest first all the same */
     df_status (*open)(const df_loader *loader, void **self, df_error *err);
     /* Append the faces of `px`, best score first. `self` is shared by threads; memory of the call is `scratch`. */
     df_status (*detect)(void *self, df_pixels px, const df_detect_params *params, df_arena *scratch, df_face_list *out, df_error *err);
@@ -36,7 +37,7 @@ typedef struct df_detector_ops {
 } df_detector_ops;
 
 extern const df_detector_ops df__detector_retinaface, df__detector_ssd, df__detector_opencv, df__detector_dlib,
-    df__detector_dlib_cnn, df__detector_mtcnn, df__detector_mediapipe, df__detector_mediapipe_full, df__detector_skip,
+    df__detector_dlib_cnn, df__detector_mtcnn, df__detector_fastmtcnn, df__detector_mediapipe, df__detector_mediapipe_full, df__detector_skip,
     df__detector_yunet, df__detector_centerface, df__detector_scrfd, df__detector_retinaface_resnet50;
 
 /* One network of a family each, all of them in yolo.c. */

@@ -61,15 +61,16 @@ double df__face_overlap(const df_face *a, const df_face *b)
     return both / ((double)a->w * a->h + (double)b->w * b->h - both);
 }
 
-void df__face_list_suppress(df_face_list *list, size_t from, double overlap)
+void df__face_list_flip(df_face_list *list, size_t from, bool falls)
 {
-    size_t kept = from;
-    for (size_t i = from; i < list->n; i++) {
-        bool keep = true;
-        for (size_t k = from; keep && k < kept; k++)
-            keep = !(df__face_overlap(&list->items[k], &list->items[i]) > overlap);
-        if (keep)
-            list->items[kept++] = list->items[i];
-    }
-    list->n = kept;
+    for (size_t i = from; falls && i < list->n; i++)
+        list->items[i].confidence = 1 - list->items[i].confidence;
+}
+
+void df__face_move(df_face *f, float x, float y, float scale)
+{
+    df_point *points[] = {&f->left_eye, &f->right_eye, &f->nose, &f->mouth_left, &f->mouth_right};
+    f->x = (f->x + x) * scale, f->y = (f->y + y) * scale, f->w *= scale, f->h *= scale;
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        *points[i] = (df_point){(points[i]->x + x) * scale, (points[i]->y + y) * scale};
 }

@@ -9,7 +9,9 @@
 #include "image/warp.h"
 
 enum { RIGHT_EYE, LEFT_EYE, NOSE }; /* then the mouth's centre and the tragions of the ears, for which df_face has no place */
-static const double default_score = 0.7; /* deepface 0.0.103 models/face_detection/MediaPipe.py; MediaPipe's own is 0.5 */
+/* Upstream asks for 0.7 (deepface 0.0.103 models/face_detection/MediaPipe.py), but MediaPipe 0.10.14 passes that over: its
+ * create_graph_options sets a field that the graph does not read, and faces come from 0.5 on, which is what upstream's users get. */
+static const double default_score = 0.5;
 
 /* ---- the network's input ---- */
 

@@ -1,6 +1,7 @@
 /* mtcnn.c - MTCNN (Zhang et al. 2016, "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks"): P-Net proposes
- * windows, R-Net and O-Net look at them again, the latter for the points too. Steps, thresholds and arithmetic as the package mtcnn 1.0.0
- * has them (mtcnn.py, stages/, utils/), which upstream calls with its defaults; its last rounding to whole pixels is left out. */
+ * windows, R-Net and O-Net look at them again, the latter for the points too. Steps, thresholds and arithmetic of "mtcnn" are those of the
+ * package mtcnn 1.0.0 (mtcnn.py, stages/, utils/), those of "fastmtcnn" facenet-pytorch's 2.6.0 (models/mtcnn.py, models/utils/detect_face.py),
+ * which upstream calls with their defaults; the former's last rounding to whole pixels is left out. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,23 @@
 #include "nn/onnx.h"
 
 enum { MANY = 16, FEW = 4, MAX_HEADS = 3 }; /* crops of a run: two shapes, so that a network is compiled twice at most */
-static const double least_pnet = 0.6, least_rnet = 0.7, least_onet = 0.8;
+static const double least_pnet = 0.6, least_rnet = 0.7;
 static const double overlap_level = 0.5, overlap = 0.7;
 
-typedef struct detector { df_mtcnn_pnet *pnet; df_net *rnet, *onet; } detector;
+/* What the two packages do differently. */
+typedef struct rules {
+    df_mtcnn_kind    kind;
+    double           least_onet;
+    df_mtcnn_overlap within, at_end; /* suppression of the first two stages, of the last */
+    void           (*crop)(df_pixels px, const df_mtcnn_box *box, int side, float *out);
+    bool             moved_first;    /* boxes move by what a network says before they suppress each other; else after */
+    bool             inside;         /* the last boxes end at the photo's edge */
+} rules;
+
+static const rules tensorflow_way = {DF_MTCNN_TENSORFLOW, 0.8, DF_MTCNN_UNION, DF_MTCNN_SMALLER, df__mtcnn_crop, true, true};
+static const rules torch_way = {DF_MTCNN_TORCH, 0.7, DF_MTCNN_KEPT_UNION, DF_MTCNN_KEPT_SMALLER, df__mtcnn_crop_area, false, false};
+
+typedef struct detector { const rules *way; df_mtcnn_pnet *pnet; df_net *rnet, *onet; } detector;
 
 static void mtcnn_close(void *self)
 {
@@ -43,25 +57,31 @@ done:
     return st;
 }
 
-static df_status mtcnn_open(const df_loader *loader, void **self, df_error *err)
+/* Always float32: bfloat16 moves boxes of 20 pixels by more than a twentieth of their area. */
+static df_status open_as(const rules *way, const df_loader *loader, void **self, df_error *err)
 {
     df_status st = DF_OK;
     detector *d = calloc(1, sizeof *d);
     *self = NULL;
     if (!d)
         return df__no_memory(err, "mtcnn", sizeof *d);
+    d->way = way;
     DF_TRY(open_pnet(loader, &d->pnet, err));
-    DF_TRY(df__weights_net(loader, "mtcnn-rnet", loader->precision, &d->rnet, err));
-    DF_TRY(df__weights_net(loader, "mtcnn-onet", loader->precision, &d->onet, err));
+    DF_TRY(df__weights_net(loader, "mtcnn-rnet", DF_PRECISION_STRICT, &d->rnet, err));
+    DF_TRY(df__weights_net(loader, "mtcnn-onet", DF_PRECISION_STRICT, &d->onet, err));
     *self = d, d = NULL;
 done:
     mtcnn_close(d);
     return st;
 }
 
+static df_status mtcnn_open(const df_loader *loader, void **self, df_error *err) { return open_as(&tensorflow_way, loader, self, err); }
+static df_status fastmtcnn_open(const df_loader *loader, void **self, df_error *err) { return open_as(&torch_way, loader, self, err); }
+
 /* ---- R-Net and O-Net: batches of crops, side by side ---- */
 
 typedef struct stage {
+    const rules *way;
     df_net  *net;
     df_pixels px;
     int      side, heads;
@@ -88,7 +108,7 @@ static df_status run_crops(stage *s, size_t from, size_t n, size_t room, df_aren
         DF_TRY(df__no_memory(err, "crops of mtcnn", room * each * sizeof *crops));
     in.data = crops;
     for (size_t i = 0; i < n; i++)
-        df__mtcnn_crop(s->px, &s->boxes[from + i], s->side, crops + i * each);
+        s->way->crop(s->px, &s->boxes[from + i], s->side, crops + i * each);
     DF_TRY(df__net_run(s->net, &in, 1, result, (size_t)s->heads, 1, scratch, err));
     for (int h = 0; h < s->heads; h++) {
         size_t width = (size_t)s->width[h];
@@ -144,19 +164,22 @@ static df_status propose(const detector *d, df_pixels px, int threads, df_arena 
 {
     df_status st = DF_OK;
     size_t first[DF_MTCNN_LEVELS + 1], kept = 0;
-    DF_TRY(df__mtcnn_pnet_run(d->pnet, px, least_pnet, threads, scratch, boxes, first, err));
+    DF_TRY(df__mtcnn_pnet_run(d->pnet, d->way->kind, px, least_pnet, threads, scratch, boxes, first, err));
     for (int l = 0; l < DF_MTCNN_LEVELS; l++) { /* each level by itself, moved to the front when it is done */
         df_mtcnn_boxes level = {.items = boxes->items + first[l], .n = first[l + 1] - first[l]};
         if (!level.n)
             continue;
-        DF_TRY(df__mtcnn_suppress(&level, 0, DF_MTCNN_UNION, overlap_level, scratch, err));
+        DF_TRY(df__mtcnn_suppress(&level, 0, d->way->within, overlap_level, scratch, err));
         memmove(boxes->items + kept, level.items, level.n * sizeof *level.items);
         kept += level.n;
     }
     boxes->n = kept;
-    DF_TRY(df__mtcnn_suppress(boxes, 0, DF_MTCNN_UNION, overlap, scratch, err));
-    for (size_t i = 0; i < boxes->n; i++)
+    DF_TRY(df__mtcnn_suppress(boxes, 0, d->way->within, overlap, scratch, err));
+    for (size_t i = 0; i < boxes->n; i++) {
+        if (!d->way->moved_first)
+            df__mtcnn_move(&boxes->items[i], boxes->items[i].points);
         df__mtcnn_square(&boxes->items[i]);
+    }
 done:
     return st;
 }
@@ -165,20 +188,26 @@ static df_status refine(const detector *d, df_pixels px, int threads, df_arena *
 {
     df_status st = DF_OK;
     static const int widths[] = {4, 2};
-    stage s = {.net = d->rnet, .px = px, .side = 24, .heads = 2, .width = widths, .boxes = boxes->items, .n = boxes->n};
+    stage s = {.way = d->way, .net = d->rnet, .px = px, .side = 24, .heads = 2, .width = widths, .boxes = boxes->items, .n = boxes->n};
     size_t kept = 0;
     DF_TRY(run_stage(&s, threads, scratch, err));
     for (size_t i = 0; i < boxes->n; i++) {
         df_mtcnn_box box = boxes->items[i];
         box.score = s.out[1][2 * i + 1];
-        df__mtcnn_adjust(&box, s.out[0] + 4 * i);
+        if (d->way->moved_first)
+            df__mtcnn_adjust(&box, s.out[0] + 4 * i);
+        else
+            memcpy(box.points, s.out[0] + 4 * i, 4 * sizeof(float));
         if ((double)box.score > least_rnet)
             boxes->items[kept++] = box;
     }
     boxes->n = kept;
-    DF_TRY(df__mtcnn_suppress(boxes, 0, DF_MTCNN_UNION, overlap, scratch, err));
-    for (size_t i = 0; i < boxes->n; i++)
+    DF_TRY(df__mtcnn_suppress(boxes, 0, d->way->within, overlap, scratch, err));
+    for (size_t i = 0; i < boxes->n; i++) {
+        if (!d->way->moved_first)
+            df__mtcnn_adjust(&boxes->items[i], boxes->items[i].points);
         df__mtcnn_square(&boxes->items[i]);
+    }
 done:
     return st;
 }
@@ -197,7 +226,7 @@ static df_status finish(const detector *d, df_pixels px, double least, int threa
 {
     df_status st = DF_OK;
     static const int widths[] = {4, 10, 2};
-    stage s = {.net = d->onet, .px = px, .side = 48, .heads = 3, .width = widths, .boxes = boxes->items, .n = boxes->n};
+    stage s = {.way = d->way, .net = d->onet, .px = px, .side = 48, .heads = 3, .width = widths, .boxes = boxes->items, .n = boxes->n};
     size_t kept = 0;
     DF_TRY(run_stage(&s, threads, scratch, err));
     for (size_t i = 0; i < boxes->n; i++) {
@@ -209,16 +238,18 @@ static df_status finish(const detector *d, df_pixels px, double least, int threa
             boxes->items[kept++] = box;
     }
     boxes->n = kept;
-    DF_TRY(df__mtcnn_suppress(boxes, 0, DF_MTCNN_SMALLER, overlap, scratch, err));
+    DF_TRY(df__mtcnn_suppress(boxes, 0, d->way->at_end, overlap, scratch, err));
 done:
     return st;
 }
 
 static double within(double v, int side) { return fmin(fmax(v, 0), side - 1); }
 
-static df_face face_of(const df_mtcnn_box *b, df_pixels px, double scale)
+static df_face face_of(const df_mtcnn_box *b, bool inside, df_pixels px, double scale)
 {
-    double left = within(b->left, px.width), top = within(b->top, px.height), right = within(b->right, px.width), bottom = within(b->bottom, px.height);
+    double left = b->left, top = b->top, right = b->right, bottom = b->bottom;
+    if (inside)
+        left = within(left, px.width), top = within(top, px.height), right = within(right, px.width), bottom = within(bottom, px.height);
     df_face f = {.x = (float)(left * scale), .y = (float)(top * scale), .w = (float)((right - left) * scale), .h = (float)((bottom - top) * scale),
                  .confidence = b->score, .has = DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH};
     /* The network tells points by the side of the picture: its first eye is the person's right one. */
@@ -231,8 +262,9 @@ static df_face face_of(const df_mtcnn_box *b, df_pixels px, double scale)
 static df_status mtcnn_detect(void *self, df_pixels px, const df_detect_params *params, df_arena *scratch, df_face_list *out, df_error *err)
 {
     df_status st = DF_OK;
+    const rules *way = ((const detector *)self)->way;
     df_mtcnn_boxes boxes = {0};
-    double scale = 1, least = isnan(params->score) ? least_onet : params->score;
+    double scale = 1, least = isnan(params->score) ? way->least_onet : params->score;
     DF_TRY(df__detect_reduce(&px, params->side, &scale, scratch, err));
     DF_TRY(propose(self, px, params->threads, scratch, &boxes, err));
     if (boxes.n)
@@ -240,7 +272,7 @@ static df_status mtcnn_detect(void *self, df_pixels px, const df_detect_params *
     if (boxes.n)
         DF_TRY(finish(self, px, least, params->threads, scratch, &boxes, err));
     for (size_t i = 0; i < boxes.n; i++) {
-        df_face f = face_of(&boxes.items[i], px, scale);
+        df_face f = face_of(&boxes.items[i], way->inside, px, scale);
         if (f.w > 0 && f.h > 0)
             DF_TRY(df__face_list_add(out, &f, err));
     }
@@ -253,4 +285,8 @@ done:
 const df_detector_ops df__detector_mtcnn = {
     .name = "mtcnn", .gives = DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH, .side = 0, .dlib = {-0.09f, 0.12f, 1.16f, 0.85f},
     .open = mtcnn_open, .detect = mtcnn_detect, .close = mtcnn_close,
+};
+const df_detector_ops df__detector_fastmtcnn = {
+    .name = "fastmtcnn", .gives = DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH, .side = 0, .dlib = {-0.09f, 0.12f, 1.16f, 0.85f},
+    .open = fastmtcnn_open, .detect = mtcnn_detect, .close = mtcnn_close,
 };

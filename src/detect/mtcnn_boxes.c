@@ -53,13 +53,18 @@ static int by_left(const void *a, const void *b)
     return p->index < q->index ? -1 : p->index > q->index;
 }
 
+static double area_of(const df_mtcnn_box *b, double end) { return (b->right - b->left + end) * (b->bottom - b->top + end); }
+
+static bool of_union(df_mtcnn_overlap kind) { return kind == DF_MTCNN_UNION || kind == DF_MTCNN_KEPT_UNION; }
+
 static bool overlaps(const df_mtcnn_box *a, const df_mtcnn_box *b, df_mtcnn_overlap kind, double most)
 {
-    double w = fmin(a->right, b->right) - fmax(a->left, b->left), h = fmin(a->bottom, b->bottom) - fmax(a->top, b->top);
+    double end = kind == DF_MTCNN_KEPT_SMALLER ? 1 : 0;
+    double w = fmin(a->right, b->right) - fmax(a->left, b->left) + end, h = fmin(a->bottom, b->bottom) - fmax(a->top, b->top) + end;
     if (!(w > 0 && h > 0))
         return false;
-    double both = w * h, area_a = (a->right - a->left) * (a->bottom - a->top), area_b = (b->right - b->left) * (b->bottom - b->top);
-    return both / (kind == DF_MTCNN_UNION ? area_a + area_b - both : fmin(area_a, area_b)) > most;
+    double both = w * h, area_a = area_of(a, end), area_b = area_of(b, end);
+    return both / (of_union(kind) ? area_a + area_b - both : fmin(area_a, area_b)) > most;
 }
 
 static df_status sort(df_mtcnn_box *items, size_t n, place *places, df_arena *scratch, df_error *err)
@@ -83,25 +88,29 @@ df_status df__mtcnn_suppress(df_mtcnn_boxes *list, size_t from, df_mtcnn_overlap
     df_status st = DF_OK;
     df_mtcnn_box *items = list->items ? list->items + from : NULL;
     size_t n = list->n - from, kept = 0;
+    const bool by_kept = kind == DF_MTCNN_KEPT_UNION || kind == DF_MTCNN_KEPT_SMALLER;
     df_arena_mark mark = df__arena_mark(scratch);
     if (n < 2)
         return DF_OK;
     place *places = df__arena_alloc(scratch, n * sizeof *places);
+    size_t *at = df__arena_alloc(scratch, n * sizeof *at);
     bool *drop = df__arena_calloc(scratch, n, sizeof *drop);
-    if (!places || !drop)
-        DF_TRY(df__no_memory(err, "suppression of boxes", n * (sizeof *places + sizeof *drop)));
+    if (!places || !at || !drop)
+        DF_TRY(df__no_memory(err, "suppression of boxes", n * (sizeof *places + sizeof *at + sizeof *drop)));
     DF_TRY(sort(items, n, places, scratch, err));
     for (size_t i = 0; i < n; i++)
         places[i] = (place){items[i].left, i};
     qsort(places, n, sizeof *places, by_left);
-    for (size_t p = 0; p < n; p++) {
-        size_t i = places[p].index;
+    for (size_t p = 0; p < n; p++)
+        at[places[p].index] = p;
+    for (size_t i = 0; i < n; i++) { /* best first, so that what stays is known */
+        size_t p = at[i];
         const df_mtcnn_box *box = &items[i];
-        double reach = kind == DF_MTCNN_UNION ? (1 - most) / most * (box->right - box->left) : (double)INFINITY;
+        double reach = of_union(kind) ? (1 - most) / most * (box->right - box->left) : (double)INFINITY;
         for (size_t q = p; q-- > 0 && !drop[i] && places[q].key >= box->left - reach;)
-            drop[i] = places[q].index < i && overlaps(&items[places[q].index], box, kind, most);
+            drop[i] = places[q].index < i && !(by_kept && drop[places[q].index]) && overlaps(&items[places[q].index], box, kind, most);
         for (size_t q = p + 1; q < n && !drop[i] && places[q].key <= box->left + reach; q++)
-            drop[i] = places[q].index < i && overlaps(&items[places[q].index], box, kind, most);
+            drop[i] = places[q].index < i && !(by_kept && drop[places[q].index]) && overlaps(&items[places[q].index], box, kind, most);
     }
     for (size_t i = 0; i < n; i++)
         if (!drop[i])
@@ -123,11 +132,20 @@ void df__mtcnn_square(df_mtcnn_box *box)
     box->bottom = box->top + side;
 }
 
-void df__mtcnn_adjust(df_mtcnn_box *box, const float offsets[4])
+static void move_by(df_mtcnn_box *box, const float offsets[4], float w, float h)
 {
-    float w = (float)(box->right - box->left + 1), h = (float)(box->bottom - box->top + 1); /* products of floats there too */
-    box->left += (double)(offsets[0] * w);
+    box->left += (double)(offsets[0] * w); /* products of floats in both packages too */
     box->top += (double)(offsets[1] * h);
     box->right += (double)(offsets[2] * w);
     box->bottom += (double)(offsets[3] * h);
+}
+
+void df__mtcnn_move(df_mtcnn_box *box, const float offsets[4])
+{
+    move_by(box, offsets, (float)(box->right - box->left), (float)(box->bottom - box->top));
+}
+
+void df__mtcnn_adjust(df_mtcnn_box *box, const float offsets[4])
+{
+    move_by(box, offsets, (float)(box->right - box->left + 1), (float)(box->bottom - box->top + 1));
 }

@@ -132,10 +132,26 @@ void df__mtcnn_pnet_free(df_mtcnn_pnet *net)
     free(net);
 }
 
-/* ---- the pyramid: mtcnn 1.0.0 utils/images.py, build_scale_pyramid and scale_images ---- */
+/* ---- the pyramid: mtcnn 1.0.0 utils/images.py, build_scale_pyramid and scale_images; facenet-pytorch 2.6.0 detect_face ---- */
 
-bool df__mtcnn_level(int width, int height, int level, int *level_width, int *level_height, double *scale)
+static bool torch_level(int width, int height, int level, int *level_width, int *level_height, double *scale)
 {
+    int side = width < height ? width : height;
+    double least;
+    *scale = (double)WINDOW / SMALLEST;
+    least = side * *scale;
+    for (int i = 0; i < level; i++)
+        *scale *= shrink, least *= shrink;
+    if (!(least >= WINDOW) || level >= DF_MTCNN_LEVELS)
+        return false;
+    *level_width = (int)(width * *scale + 1), *level_height = (int)(height * *scale + 1);
+    return true;
+}
+
+bool df__mtcnn_level(df_mtcnn_kind kind, int width, int height, int level, int *level_width, int *level_height, double *scale)
+{
+    if (kind == DF_MTCNN_TORCH)
+        return torch_level(width, height, level, level_width, level_height, scale);
     int side = width < height ? width : height;
     double levels = rint(-(log((double)side / WINDOW) / log(shrink) + 1)); /* halves to the even one, as Python's round */
     if (!(level < levels) || level >= DF_MTCNN_LEVELS)
@@ -164,6 +180,7 @@ typedef struct level {
 /* Rows of each layer; a layer's row r lies at place r modulo its number of rows. */
 typedef struct band {
     const df_mtcnn_pnet *net;
+    df_mtcnn_kind        kind;
     const level         *level;
     df_pixels            px;
     float *work, *input[INPUTS], *conv1[2], *conv3, *odds;
@@ -266,19 +283,24 @@ static void make_odds(band *b, int row)
     df__rows_dot(b->conv3, b->net->difference, b->net->odds, n, b->odds);
 }
 
-/* ---- candidates: mtcnn 1.0.0 utils/bboxes.py, generate_bounding_box and upscale_bboxes ---- */
+/* ---- candidates: mtcnn 1.0.0 utils/bboxes.py, generate_bounding_box and upscale_bboxes; facenet-pytorch 2.6.0 generateBoundingBox ---- */
 
 static df_mtcnn_box box_of(const band *b, int x, int y, float score)
 {
     const float *features = b->conv3 + (size_t)x * 2 * LANES;
+    df_mtcnn_box box = {.score = score};
     double edge[4];
     for (int e = 0; e < 4; e++) {
         float sum = b->net->boxes_bias[e];
         for (int i = 0; i < 32; i++)
             sum += b->net->boxes[32 * e + i] * features[i];
-        edge[e] = (STRIDE * (e % 2 ? y : x) + (e < 2 ? INSET : WINDOW) + (double)sum * (WINDOW - INSET)) / b->level->scale;
+        int at = STRIDE * (e % 2 ? y : x) + (e < 2 ? INSET : WINDOW);
+        box.points[e] = sum;
+        edge[e] = b->kind == DF_MTCNN_TORCH ? (double)floorf((float)at / (float)b->level->scale)
+                                            : (at + (double)sum * (WINDOW - INSET)) / b->level->scale;
     }
-    return (df_mtcnn_box){.left = edge[0], .top = edge[1], .right = edge[2], .bottom = edge[3], .score = score};
+    box.left = edge[0], box.top = edge[1], box.right = edge[2], box.bottom = edge[3];
+    return box;
 }
 
 static df_status pick(const band *b, int y, double least, df_mtcnn_boxes *out, df_error *err)
@@ -287,7 +309,7 @@ static df_status pick(const band *b, int y, double least, df_mtcnn_boxes *out, d
     float least_odds = (float)log(least / (1 - least)) - 1e-3f; /* the score itself decides, but costs an exponential */
     for (int x = 0; x < b->level->across.out && st == DF_OK; x++) {
         float score = b->odds[x] > least_odds ? 1 / (1 + expf(-b->odds[x])) : 0;
-        if (!((double)score > least))
+        if (!(b->kind == DF_MTCNN_TORCH ? score >= (float)least : (double)score > least))
             continue;
         df_mtcnn_box box = box_of(b, x, y, score);
         st = df__mtcnn_add(out, &box, err);
@@ -301,6 +323,7 @@ typedef struct task { int level, first, end; df_mtcnn_boxes found; df_status st;
 
 typedef struct job {
     const df_mtcnn_pnet *net;
+    df_mtcnn_kind        kind;
     const level         *levels;
     df_pixels            px;
     double               least;
@@ -313,7 +336,7 @@ static void run_task(void *arg, size_t i, int worker)
 {
     job *j = arg;
     task *t = &j->tasks[i];
-    band b = {.net = j->net, .level = &j->levels[t->level], .px = j->px};
+    band b = {.net = j->net, .kind = j->kind, .level = &j->levels[t->level], .px = j->px};
     band_start(&b, t->first, j->memory + (size_t)worker * j->room);
     for (int y = t->first; y < t->end && t->st == DF_OK; y++) {
         make_odds(&b, y);
@@ -363,19 +386,20 @@ done:
     return st;
 }
 
-df_status df__mtcnn_pnet_run(const df_mtcnn_pnet *net, df_pixels px, double least, int threads, df_arena *scratch, df_mtcnn_boxes *out,
-                             size_t first[DF_MTCNN_LEVELS + 1], df_error *err)
+df_status df__mtcnn_pnet_run(const df_mtcnn_pnet *net, df_mtcnn_kind kind, df_pixels px, double least, int threads, df_arena *scratch,
+                             df_mtcnn_boxes *out, size_t first[DF_MTCNN_LEVELS + 1], df_error *err)
 {
     df_status st = DF_OK;
-    job j = {.net = net, .px = px, .least = least};
+    job j = {.net = net, .kind = kind, .px = px, .least = least};
     size_t n = 0;
     int levels = 0, w, h;
     level *l = df__arena_calloc(scratch, DF_MTCNN_LEVELS, sizeof *l);
     j.tasks = df__arena_calloc(scratch, MAX_TASKS, sizeof *j.tasks);
     if (!l || !j.tasks)
         DF_TRY(df__no_memory(err, "pyramid", DF_MTCNN_LEVELS * sizeof *l + MAX_TASKS * sizeof *j.tasks));
-    for (; df__mtcnn_level(px.width, px.height, levels, &w, &h, &l[levels].scale); levels++) {
-        DF_TRY(df__area_plan(px.width, px.height, w, h, 1 / 128.0f, -127.5f / 128, scratch, &l[levels].plan, err));
+    for (; df__mtcnn_level(kind, px.width, px.height, levels, &w, &h, &l[levels].scale); levels++) {
+        DF_TRY(df__area_plan(px.width, px.height, w, h, kind == DF_MTCNN_TORCH ? DF_AREA_WHOLE : DF_AREA_SHARES, 1 / 128.0f, -127.5f / 128, scratch,
+                             &l[levels].plan, err));
         l[levels].across = sizes_of(w), l[levels].down = sizes_of(h);
     }
     n = cut(l, levels, threads, j.tasks);

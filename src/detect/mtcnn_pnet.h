@@ -16,11 +16,12 @@ df_status df__mtcnn_pnet_new(const df_graph *graph, df_mtcnn_pnet **out, df_erro
 void      df__mtcnn_pnet_free(df_mtcnn_pnet *net);
 
 /* Sides of a level of the pyramid; false past the last. Level 0 shows faces of 20 pixels as 12. */
-bool df__mtcnn_level(int width, int height, int level, int *level_width, int *level_height, double *scale);
+bool df__mtcnn_level(df_mtcnn_kind kind, int width, int height, int level, int *level_width, int *level_height, double *scale);
 /* Windows of all levels that score more than `least`, in pixels of the photo. Those of level l are
- * out->items[first[l]] to first[l + 1]. first: DF_MTCNN_LEVELS + 1 places. */
+ * out->items[first[l]] to first[l + 1]. first: DF_MTCNN_LEVELS + 1 places. TENSORFLOW moves them by what P-Net says; TORCH leaves that in
+ * the first four of the box's points, for df__mtcnn_move. */
 enum { DF_MTCNN_LEVELS = 48 };
-df_status df__mtcnn_pnet_run(const df_mtcnn_pnet *net, df_pixels px, double least, int threads, df_arena *scratch, df_mtcnn_boxes *out,
+df_status df__mtcnn_pnet_run(const df_mtcnn_pnet *net, df_mtcnn_kind kind, df_pixels px, double least, int threads, df_arena *scratch, df_mtcnn_boxes *out,
                              size_t first[DF_MTCNN_LEVELS + 1], df_error *err);
 
 #endif

@@ -161,5 +161,5 @@ done:
 }
 
 /* Its box to that of dlib's own detector: means over 385 photos of LFW. */
-const df_detector_ops df__detector_opencv = {.name = "opencv", .side = 0, .dlib = {0.03f, 0.11f, 0.92f, 0.92f},
+const df_detector_ops df__detector_opencv = {.name = "opencv", .side = 0, .dlib = {0.03f, 0.11f, 0.92f, 0.92f}, .falls = true,
                                              .open = opencv_open, .detect = opencv_detect, .close = opencv_close};

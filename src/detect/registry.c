@@ -5,7 +5,7 @@
 
 #define X(name) &df__detector_##name,
 static const df_detector_ops *const detectors[] = {&df__detector_retinaface, &df__detector_ssd, &df__detector_opencv, &df__detector_dlib,
-                                                  &df__detector_dlib_cnn, &df__detector_mtcnn,
+                                                  &df__detector_dlib_cnn, &df__detector_mtcnn, &df__detector_fastmtcnn,
                                                   &df__detector_mediapipe, &df__detector_mediapipe_full,
                                                   &df__detector_yunet, &df__detector_centerface, &df__detector_scrfd,
                                                   &df__detector_retinaface_resnet50,

@@ -121,7 +121,7 @@ static df_status retinaface_detect(void *self, df_pixels px, const df_detect_par
     DF_TRY(df__net_run(self, &in, 1, result, 3, 1, scratch, err));
     DF_TRY(decode(result, w, h, scale, isnan(params->score) ? default_score : params->score, out, err));
     DF_TRY(df__face_list_sort(out, first, err));
-    df__face_list_suppress(out, first, overlap);
+    DF_TRY(df__face_list_suppress(out, first, overlap, err));
 done:
     return st;
 }

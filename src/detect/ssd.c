@@ -79,7 +79,7 @@ static df_status ssd_detect(void *self, df_pixels px, const df_detect_params *pa
     DF_TRY(df__face_list_sort(&found, 0, err));
     if (found.n > TOP_BEFORE)
         found.n = TOP_BEFORE;
-    df__face_list_suppress(&found, 0, overlap);
+    DF_TRY(df__face_list_suppress(&found, 0, overlap, err));
     double least = isnan(params->score) ? default_score : params->score;
     double sx = (double)px.width / SIDE, sy = (double)px.height / SIDE;
     for (size_t i = 0; i < found.n && i < TOP_AFTER && found.items[i].confidence >= least; i++) {

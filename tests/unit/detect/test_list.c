@@ -41,8 +41,9 @@ TEST(suppression_keeps_the_best_of_each_heap_and_what_stands_alone)
 {
     df_face faces[] = {face(0, 0, 10, 10, 0.9f), face(1, 0, 10, 10, 0.8f), face(30, 0, 10, 10, 0.7f), face(2, 0, 10, 10, 0.6f),
                        face(100, 100, 5, 5, 0.5f)};
+    df_error err;
     df_face_list l = list_of(faces, 5);
-    df__face_list_suppress(&l, 0, 0.4);
+    CHECK_OK(df__face_list_suppress(&l, 0, 0.4, &err));
     assert_int_equal(l.n, 3);
     CHECK(l.items[0].x == 0 && l.items[1].x == 30 && l.items[2].x == 100);
     df__face_list_free(&l);
@@ -54,11 +55,95 @@ TEST(what_was_in_the_list_before_is_left_alone)
     df_face faces[] = {face(0, 0, 10, 10, 0.1f), face(0, 0, 10, 10, 0.2f), face(0, 0, 10, 10, 0.9f)};
     df_face_list l = list_of(faces, 3);
     CHECK_OK(df__face_list_sort(&l, 1, &err));
-    df__face_list_suppress(&l, 1, 0.5);
+    CHECK_OK(df__face_list_suppress(&l, 1, 0.5, &err));
     assert_int_equal(l.n, 2);
     CHECK_NEAR(0.1, l.items[0].confidence, 1e-6);
     CHECK_NEAR(0.9, l.items[1].confidence, 1e-6);
     df__face_list_free(&l);
+}
+
+/* Every pair, as the definition says. */
+static size_t suppress_plainly(df_face *items, size_t n, double overlap)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool keep = true;
+        for (size_t k = 0; k < kept; k++)
+            keep = keep && !(df__face_overlap(&items[k], &items[i]) > overlap);
+        if (keep)
+            items[kept++] = items[i];
+    }
+    return kept;
+}
+
+static float uniform(uint32_t *state, float most)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (float)(*state >> 8) / 16777216.0f * most;
+}
+
+/* Boxes of all sizes, dense enough that each meets many; the shapes of `wide` are beyond those of faces. */
+static void check_like_plain(size_t n, float area, float wide, double overlap, uint32_t seed)
+{
+    df_error err;
+    df_face *faces = calloc(n, sizeof *faces), *same = calloc(n, sizeof *same);
+    for (size_t i = 0; i < n; i++) {
+        float side = 0.5f * powf(2, uniform(&seed, 10));
+        faces[i] = face(uniform(&seed, area) - area / 4, uniform(&seed, area) - area / 4, side * (1 + uniform(&seed, wide)),
+                        side * (1 + uniform(&seed, wide)), 1 - (float)i / (float)n);
+    }
+    memcpy(same, faces, n * sizeof *same);
+    df_face_list l = list_of(faces, n);
+    CHECK_OK(df__face_list_suppress(&l, 0, overlap, &err));
+    size_t kept = suppress_plainly(same, n, overlap);
+    CHECK(l.n == kept && kept > 10 && kept < n);
+    assert_memory_equal(l.items, same, kept * sizeof *same);
+    df__face_list_free(&l);
+    free(faces), free(same);
+}
+
+TEST(suppression_of_many_is_that_of_every_pair)
+{
+    check_like_plain(3000, 600, 0.4f, 0.4, 1);
+    check_like_plain(3000, 60, 0.4f, 0.45, 2);
+    check_like_plain(2000, 300, 20, 0.3, 3);
+    check_like_plain(2000, 300, 3, 0.7, 4);
+    check_like_plain(1000, 300, 3, 0.01, 5); /* too loose for the table */
+}
+
+TEST(boxes_that_are_no_numbers_do_not_stop_suppression)
+{
+    df_error err;
+    df_face faces[200];
+    for (int i = 0; i < 200; i++)
+        faces[i] = face((float)(i % 20), 0, 10, 10, 0.5f);
+    faces[7].x = NAN, faces[9].w = INFINITY, faces[11].y = -1e30f, faces[13].h = -5;
+    df_face_list l = list_of(faces, 200);
+    CHECK_OK(df__face_list_suppress(&l, 0, 0.4, &err));
+    CHECK(l.n >= 3 && l.n < 200);
+    df__face_list_free(&l);
+}
+
+TEST(suppression_without_memory_is_told)
+{
+    df_error err;
+    df_face faces[100];
+    for (int i = 0; i < 100; i++)
+        faces[i] = face((float)i, 0, 10, 10, 0.5f);
+    df_face_list l = list_of(faces, 100);
+    test_alloc_fail_at(1);
+    CHECK_STATUS(DF_E_NO_MEMORY, df__face_list_suppress(&l, 0, 0.4, &err));
+    test_alloc_fail_at(0);
+    assert_int_equal(l.n, 100);
+    df__face_list_free(&l);
+}
+
+TEST(a_face_moves_with_all_its_points)
+{
+    df_face f = {.x = 1, .y = 2, .w = 3, .h = 4, .left_eye = {5, 6}, .right_eye = {7, 8}, .nose = {9, 10}, .mouth_left = {11, 12}, .mouth_right = {13, 14}};
+    df__face_move(&f, 10, 20, 2);
+    CHECK(f.x == 22 && f.y == 44 && f.w == 6 && f.h == 8);
+    CHECK(f.left_eye.x == 30 && f.right_eye.y == 56 && f.nose.x == 38 && f.mouth_left.y == 64 && f.mouth_right.x == 46);
 }
 
 TEST(no_memory_is_told_and_loses_nothing)

@@ -50,7 +50,7 @@ TEST(a_reduced_pixel_is_the_mean_of_what_it_covers)
         df_pixels px = picture(WIDTH, HEIGHT);
         int w = sizes[i][0], h = sizes[i][1];
         float *work = malloc(df__area_room(WIDTH) * sizeof *work), *row = malloc(4 * (size_t)w * sizeof *row);
-        CHECK_OK(df__area_plan(WIDTH, HEIGHT, w, h, 1 / 128.0f, -0.5f, &arena, &plan, &err));
+        CHECK_OK(df__area_plan(WIDTH, HEIGHT, w, h, DF_AREA_SHARES, 1 / 128.0f, -0.5f, &arena, &plan, &err));
         for (int y = 0; y < h; y++) {
             df__area_row(&plan, px, y, work, row);
             for (int x = 0; x < w; x++)
@@ -193,10 +193,10 @@ TEST(pnet_scores_every_window_of_every_level)
         df_arena arena = {0};
         df_mtcnn_boxes got = {0};
         size_t first[DF_MTCNN_LEVELS + 1], met = 0;
-        CHECK_OK(df__mtcnn_pnet_run(net, px, 0.5, 2, &arena, &got, first, &err));
+        CHECK_OK(df__mtcnn_pnet_run(net, DF_MTCNN_TENSORFLOW, px, 0.5, 2, &arena, &got, first, &err));
         int w, h;
         double scale;
-        for (int l = 0; df__mtcnn_level(px.width, px.height, l, &w, &h, &scale); l++) {
+        for (int l = 0; df__mtcnn_level(DF_MTCNN_TENSORFLOW, px.width, px.height, l, &w, &h, &scale); l++) {
             plane f = features_of(px, w, h);
             size_t i = first[l];
             for (int y = 0; y < f.h; y++)
@@ -235,8 +235,8 @@ TEST(threads_do_not_matter)
     for (uint32_t i = 0; i < 3 * 300 * 400; i++)
         rgb[i] = (uint8_t)noise(i);
     df_pixels px = {400, 300, 1200, rgb};
-    CHECK_OK(df__mtcnn_pnet_run(net, px, 0.5, 1, &arena, &one, first_one, &err));
-    CHECK_OK(df__mtcnn_pnet_run(net, px, 0.5, 5, &arena, &many, first_many, &err));
+    CHECK_OK(df__mtcnn_pnet_run(net, DF_MTCNN_TENSORFLOW, px, 0.5, 1, &arena, &one, first_one, &err));
+    CHECK_OK(df__mtcnn_pnet_run(net, DF_MTCNN_TENSORFLOW, px, 0.5, 5, &arena, &many, first_many, &err));
     CHECK(one.n > 100 && one.n == many.n);
     assert_memory_equal(one.items, many.items, one.n * sizeof *one.items);
     assert_memory_equal(first_one, first_many, sizeof first_one);
@@ -251,16 +251,16 @@ TEST(levels_go_down_to_the_window)
 {
     int w, h;
     double scale;
-    CHECK(!df__mtcnn_level(1, 1, 0, &w, &h, &scale));
-    CHECK(!df__mtcnn_level(20, 500, 0, &w, &h, &scale));
-    CHECK(df__mtcnn_level(21, 500, 0, &w, &h, &scale) && w == 12 && h == 300);
-    CHECK(!df__mtcnn_level(21, 500, 1, &w, &h, &scale));
+    CHECK(!df__mtcnn_level(DF_MTCNN_TENSORFLOW, 1, 1, 0, &w, &h, &scale));
+    CHECK(!df__mtcnn_level(DF_MTCNN_TENSORFLOW, 20, 500, 0, &w, &h, &scale));
+    CHECK(df__mtcnn_level(DF_MTCNN_TENSORFLOW, 21, 500, 0, &w, &h, &scale) && w == 12 && h == 300);
+    CHECK(!df__mtcnn_level(DF_MTCNN_TENSORFLOW, 21, 500, 1, &w, &h, &scale));
     int levels = 0;
-    for (; df__mtcnn_level(910, 1137, levels, &w, &h, &scale); levels++)
+    for (; df__mtcnn_level(DF_MTCNN_TENSORFLOW, 910, 1137, levels, &w, &h, &scale); levels++)
         CHECK(w >= 12 && h >= 12);
     assert_int_equal(levels, 12); /* as the package makes of a photo of this size, the last one 12 x 15 */
-    CHECK(df__mtcnn_level(910, 1137, 11, &w, &h, &scale) && w == 12 && h == 15);
-    for (levels = 0; df__mtcnn_level(30000, 30000, levels, &w, &h, &scale); levels++)
+    CHECK(df__mtcnn_level(DF_MTCNN_TENSORFLOW, 910, 1137, 11, &w, &h, &scale) && w == 12 && h == 15);
+    for (levels = 0; df__mtcnn_level(DF_MTCNN_TENSORFLOW, 30000, 30000, levels, &w, &h, &scale); levels++)
         CHECK(levels < DF_MTCNN_LEVELS);
     CHECK(levels > 15);
 }
@@ -290,7 +290,7 @@ TEST(every_allocation_of_pnet_may_fail)
         test_alloc_fail_at(i);
         df_status st = df__mtcnn_pnet_new(g, &net, &err);
         if (st == DF_OK)
-            st = df__mtcnn_pnet_run(net, px, 0.5, 1, &arena, &boxes, first, &err);
+            st = df__mtcnn_pnet_run(net, DF_MTCNN_TENSORFLOW, px, 0.5, 1, &arena, &boxes, first, &err);
         if (st == DF_OK)
             st = df__mtcnn_suppress(&boxes, 0, DF_MTCNN_UNION, 0.5, &arena, &err);
         test_alloc_fail_at(0);
@@ -485,4 +485,83 @@ TEST(every_allocation_of_the_detector_may_fail)
     }
     df__detector_mtcnn.close(self);
     free(dir);
+}
+
+/* ---- facenet-pytorch's arithmetic, worked out by hand ---- */
+
+/* Red is 10 x, green 10 y, blue 7. */
+static void ramp(uint8_t *at, int w, int h)
+{
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++, at += 3)
+            at[0] = (uint8_t)(10 * x), at[1] = (uint8_t)(10 * y), at[2] = 7;
+}
+
+TEST(whole_pixels_count_as_one_each)
+{
+    df_error err;
+    df_arena arena = {0};
+    df_area_plan plan;
+    uint8_t bytes[5 * 4 * 3];
+    float row[4 * 2];
+    ramp(bytes, 5, 4);
+    df_pixels px = {.width = 5, .height = 4, .stride = 15, .data = bytes};
+    float *work = malloc(df__area_room(5) * sizeof *work);
+    CHECK_OK(df__area_plan(5, 4, 2, 3, DF_AREA_WHOLE, 1, 0, &arena, &plan, &err));
+    const float rows[3] = {5, 15, 25}; /* rows 0 to 2, 1 to 3, 2 to 4 */
+    for (int y = 0; y < 3; y++) {
+        df__area_row(&plan, px, y, work, row);
+        CHECK_NEAR(10, row[0], 1e-4); /* columns 0 to 3 */
+        CHECK_NEAR(30, row[4], 1e-4); /* 2 to 5 */
+        CHECK_NEAR((double)rows[y], row[1], 1e-4);
+        CHECK_NEAR(7, row[6], 1e-4);
+    }
+    free(work);
+    df__arena_free(&arena);
+}
+
+TEST(a_box_is_cut_to_whole_pixels_and_stretched)
+{
+    uint8_t bytes[6 * 6 * 3];
+    float crop[3 * 2 * 2];
+    ramp(bytes, 6, 6);
+    df_pixels px = {.width = 6, .height = 6, .stride = 18, .data = bytes};
+    const df_mtcnn_box inside = {.left = 2.9, .top = 1.2, .right = 5.9, .bottom = 3.7}; /* columns 1 to 5, rows 0 to 3 */
+    df__mtcnn_crop_area(px, &inside, 2, crop);
+    CHECK_NEAR((15 - 127.5) / 128, crop[0], 1e-6); /* columns 1, 2 */
+    CHECK_NEAR((35 - 127.5) / 128, crop[1], 1e-6); /* 3, 4 */
+    CHECK_NEAR((5 - 127.5) / 128, crop[4], 1e-6);  /* rows 0, 1 */
+    CHECK_NEAR((15 - 127.5) / 128, crop[6], 1e-6); /* 1, 2 */
+    const df_mtcnn_box over = {.left = -50, .top = -2, .right = 1.5, .bottom = 400}; /* column 0, rows 0 to 6: enlarged one way, reduced the other */
+    df__mtcnn_crop_area(px, &over, 2, crop);
+    CHECK_NEAR((0 - 127.5) / 128, crop[1], 1e-6);
+    CHECK_NEAR((40 - 127.5) / 128, crop[6], 1e-6);
+    const df_mtcnn_box beside = {.left = -50, .top = -50, .right = -10, .bottom = -10};
+    df__mtcnn_crop_area(px, &beside, 2, crop);
+    for (size_t i = 0; i < sizeof crop / sizeof *crop; i++)
+        CHECK(crop[i] == 0);
+}
+
+TEST(levels_of_facenet_pytorch_round_up)
+{
+    int w, h;
+    double scale;
+    CHECK(df__mtcnn_level(DF_MTCNN_TORCH, 21, 500, 0, &w, &h, &scale) && w == 13 && h == 301);
+    CHECK(!df__mtcnn_level(DF_MTCNN_TORCH, 21, 500, 1, &w, &h, &scale));
+    CHECK(!df__mtcnn_level(DF_MTCNN_TORCH, 19, 500, 0, &w, &h, &scale));
+}
+
+TEST(only_boxes_that_stay_suppress_others_there)
+{
+    df_error err;
+    df_arena arena = {0};
+    df_mtcnn_boxes list = {0};
+    for (int i = 0; i < 3; i++) { /* each overlaps the next by more than half, the first and the last do not */
+        const df_mtcnn_box b = {.left = 4 * i, .right = 4 * i + 13, .bottom = 10, .score = 1 - 0.1f * (float)i};
+        CHECK_OK(df__mtcnn_add(&list, &b, &err));
+    }
+    CHECK_OK(df__mtcnn_suppress(&list, 0, DF_MTCNN_KEPT_UNION, 0.5, &arena, &err));
+    CHECK(list.n == 2 && list.items[1].left == 8);
+    df__mtcnn_free(&list);
+    df__arena_free(&arena);
 }
