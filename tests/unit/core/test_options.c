@@ -14,12 +14,13 @@ TEST(defaults_are_those_of_the_header)
     CHECK(o.expand == 0 && o.max_faces == 0 && o.min_face == 0 && o.detect_size == 0 && o.enforce && o.flip && !o.mask);
     assert_string_equal(o.landmarks, "none");
     assert_string_equal(o.rotate, "none");
+    assert_int_equal(o.tile, 0);
 }
 
 TEST(the_table_covers_every_field_in_order)
 {
     const char *names[] = {"detector", "align", "model", "normalization", "metric", "threshold", "score", "expand",
-                           "max_faces", "min_face", "detect_size", "enforce", "flip", "landmarks", "mask", "rotate"};
+                           "max_faces", "min_face", "detect_size", "enforce", "flip", "landmarks", "mask", "rotate", "tile"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK(df_option_at(i) != NULL);
         assert_string_equal(df_option_at(i)->name, names[i]);

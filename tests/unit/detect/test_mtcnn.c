@@ -499,7 +499,6 @@ static void ramp(uint8_t *at, int w, int h)
 
 TEST(whole_pixels_count_as_one_each)
 {
-    df_error err;
     df_arena arena = {0};
     df_area_plan plan;
     uint8_t bytes[5 * 4 * 3];
@@ -553,7 +552,6 @@ TEST(levels_of_facenet_pytorch_round_up)
 
 TEST(only_boxes_that_stay_suppress_others_there)
 {
-    df_error err;
     df_arena arena = {0};
     df_mtcnn_boxes list = {0};
     for (int i = 0; i < 3; i++) { /* each overlaps the next by more than half, the first and the last do not */
