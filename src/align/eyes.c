@@ -94,23 +94,30 @@ static plan plan_of(int width, int height, const df_face *face, double expand)
     return p;
 }
 
+static box common(box a, box b)
+{
+    int left = max_int(a.x, b.x), top = max_int(a.y, b.y);
+    return (box){left, top, min_int(a.x + a.w, b.x + b.w) - left, min_int(a.y + a.h, b.y + b.h) - top};
+}
+
+/* Upstream turns all of `wide` and cuts `inner` out; here only what stays is looked up, in that part of the photo. */
 df_status df__align_eyes(df_pixels px, const df_face *face, double expand, df_arena *scratch, df_pixels *crop, df_error *err)
 {
     df_status st = DF_OK;
-    *crop = (df_pixels){0};
+    double m[6];
     plan p = plan_of(px.width, px.height, face, expand);
-    df_pixels part;
-    DF_TRY(cut(px, p.wide, scratch, &part, err));
-    if (part.width == 0)
-        goto done;
-    if (p.turned) {
-        df_pixels turned;
-        DF_TRY(df__pixels_in(scratch, part.width, part.height, &turned, err));
-        DF_TRY(df__warp_affine(part, turned, p.m, DF_CUBIC, err));
-        part = turned;
-    }
-    if (p.inner.w > 0 && p.inner.h > 0)
-        *crop = df__pixels_view(part, p.inner.x, p.inner.y, p.inner.w, p.inner.h);
+    *crop = (df_pixels){0};
+    if (p.wide.w <= 0 || p.wide.h <= 0 || p.inner.w <= 0 || p.inner.h <= 0)
+        return DF_OK;
+    if (!p.turned)
+        return cut(px, (box){p.wide.x + p.inner.x, p.wide.y + p.inner.y, p.inner.w, p.inner.h}, scratch, crop, err);
+    box seen = common(p.wide, (box){0, 0, px.width, px.height});
+    DF_TRY(df__pixels_in(scratch, p.inner.w, p.inner.h, crop, err));
+    if (seen.w <= 0 || seen.h <= 0)
+        goto done; /* beside the photo: black */
+    df__align_eyes_map(px.width, px.height, face, expand, m);
+    m[2] -= seen.x, m[5] -= seen.y;
+    DF_TRY(df__warp_affine(df__pixels_view(px, seen.x, seen.y, seen.w, seen.h), *crop, m, DF_CUBIC, err));
 done:
     return st;
 }
