@@ -7,6 +7,7 @@
 
 #include "api/pipeline.h"
 #include "core/options.h"
+#include "detect/list.h"
 #include "image/draw.h"
 #include "image/warp.h"
 #include "normalize/normalize.h"
@@ -72,12 +73,8 @@ static df_status detected(const df_photo *photo, const df_faces *faces, df_pixel
     if (!small.list.items || !small.marks)
         DF_TRY(df__no_memory(err, "faces", faces->list.n * sizeof *small.list.items));
     for (size_t i = 0; i < faces->list.n; i++) {
-        df_face *f = &small.list.items[i];
-        *f = faces->list.items[i];
-        f->x *= k, f->y *= k, f->w *= k, f->h *= k;
-        df_point *points[] = {&f->left_eye, &f->right_eye, &f->nose, &f->mouth_left, &f->mouth_right};
-        for (size_t j = 0; j < sizeof points / sizeof *points; j++)
-            points[j]->x *= k, points[j]->y *= k;
+        small.list.items[i] = faces->list.items[i];
+        df__face_move(&small.list.items[i], 0, 0, k);
     }
     for (size_t i = 0; i < faces->list.n * faces->n_marks; i++)
         small.marks[i] = (df_point){faces->marks[i].x * k, faces->marks[i].y * k};

@@ -7,6 +7,7 @@
 
 #include "detect/haar.h"
 #include "detect/list.h"
+#include "detect/reduce.h"
 
 static const double step = 1.1;  /* from scale to scale */
 enum { NEIGHBOURS = 10 };        /* fewer windows than that and one are no face and no eye */
@@ -71,12 +72,15 @@ static df_status opencv_detect(void *self, df_pixels px, const df_detect_params 
     df_grey grey;
     uint8_t *data;
     size_t first = out->n;
+    double scale = 1;
+    DF_TRY(df__detect_reduce(&px, params->side, &scale, scratch, err));
     DF_TRY(df__grey_new(px.width, px.height, scratch, &data, &grey, err));
     df__grey_fill(px, data, grey.stride);
     DF_TRY(df__haar_windows(c->face, grey, step, params->threads, scratch, &boxes, err));
     DF_TRY(df__haar_group(&boxes, NEIGHBOURS, scratch, err));
     for (size_t i = 0; i < boxes.n; i++) {
         df_face f = face_of(&boxes.items[i], px.width, px.height);
+        df__face_move(&f, 0, 0, (float)scale);
         if (f.w > 0 && f.h > 0 && !(boxes.items[i].weight < 100 * params->score))
             DF_TRY(df__face_list_add(out, &f, err));
     }

@@ -277,6 +277,19 @@ TEST(a_photo_that_lies_on_its_side)
     end();
 }
 
+TEST(a_smaller_look_finds_a_large_face)
+{
+    begin();
+    face_photo p = load("obama.jpg");
+    df_opts o = df_opts_default();
+    o.detect_size = 500;
+    const char *all[] = {"retinaface", "opencv", "dlib", "dlib-cnn", "mtcnn", "fastmtcnn", "yunet", "centerface"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        check_found(all[i], "at half its size", p.img->px, &o, &p.face, 1, 1, 0);
+    df_image_free(p.img);
+    end();
+}
+
 TEST(fifty_megapixels)
 {
     enum { WIDTH = 8660, HEIGHT = 5780, COLUMNS = 4, ROWS = 3, N = COLUMNS * ROWS, CELL = 320, LARGE = 2400 };
