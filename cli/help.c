@@ -28,8 +28,10 @@ static void option_values(const df_option_info *info, char *out, size_t size)
             size_t at = strlen(out);
             snprintf(out + at, size - at, "%s%s", i ? ", " : "", info->choices[i]);
         }
-    else if (info->type != DF_OPTION_SWITCH)
-        snprintf(out, size, "%.0f..%.0f", info->min, info->max);
+    if (info->file)
+        snprintf(out + strlen(out), size - strlen(out), ", FILE%s", info->file);
+    if (info->type == DF_OPTION_NUMBER || info->type == DF_OPTION_INTEGER)
+        snprintf(out, size, info->min == floor(info->min) ? "%.0f..%.0f" : "%g..%g", info->min, info->max);
 }
 
 static void flag_left(const cli_flag *f, char *out, size_t size)

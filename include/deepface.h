@@ -109,7 +109,8 @@ typedef struct df_opts {
     size_t      size;          /* set by df_opts_default */
     const char *detector;      /* "retinaface" (default), "mtcnn", "opencv", ..., "skip": docs/pipeline.md, or df_option_at */
     const char *align;         /* "points" (default), "eyes", "none" */
-    const char *model;         /* "Dlib" (default) */
+    const char *model;         /* "Dlib" (default), "VGG-Face", "ArcFace", ... : docs/models.md; or the path of a description, "my/model.json":
+                                  docs/adding-a-model.md */
     const char *normalization; /* "base" (default), "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace" */
     const char *metric;        /* "cosine" (default), "euclidean", "euclidean_l2", "angular" */
     double      threshold;     /* distance at or below which two faces are one person; NaN (default): the model's own */
@@ -124,6 +125,8 @@ typedef struct df_opts {
     bool        mask;          /* true: black outside the outline of the landmarks ("468" where `landmarks` is "none"); default false */
     const char *rotate;        /* "none" (default); "auto": where no face is found, try the photo turned by 90, 180, 270 degrees */
     int         tile;          /* side of the tiles that a larger photo is cut into for the detector, from 128 on; 0 (default): none */
+    double      far;           /* NaN (default): the model's own threshold; else the threshold is the distance at or below which this share of
+                                  pairs of strangers lies, as measured for model, align and metric; DF_E_ARGUMENT where nobody did */
 } df_opts;                     /* new fields at the end only */
 
 DF_API void df_opts_init(df_opts *opts, size_t size);
@@ -143,12 +146,13 @@ typedef struct df_option_info {
     double             min, max;/* bounds of a number, both allowed */
     const char *const *choices; /* NULL-terminated, for DF_OPTION_CHOICE */
     const char        *help;    /* one line */
+    const char        *file;    /* a path that ends so is taken beside the choices; NULL: none is */
 } df_option_info;
 
 /* Options in the order of df_opts; NULL past the last. */
 DF_API const df_option_info *df_option_at(size_t index);
 /* Set one field by its name ('-' and '_' alike) from text, checked against its bounds and choices. The field
- * of a choice points to the table's own copy. Errors: DF_E_ARGUMENT names the option, the value and what is allowed. */
+ * of a choice points to the table's own copy, that of a path to `value` itself, which has to live as long as `opts`. Errors: DF_E_ARGUMENT names the option, the value and what is allowed. */
 DF_API df_status df_opts_set(df_opts *opts, const char *name, const char *value, df_error *err);
 
 /* ---- images -------------------------------------------------------------------------------- */
@@ -242,7 +246,7 @@ DF_API df_status df_represent_many(df_engine *engine, const char *const *paths, 
 typedef struct df_verify_result {
     bool    verified;            /* distance <= threshold */
     double  distance, threshold; /* of `metric` */
-    double  confidence;          /* 0..100; above 50 exactly when verified (docs/pipeline.md); NaN: unknown for this model and metric */
+    double  confidence;          /* 0..100; above 50 exactly when verified (docs/pipeline.md); 51 or 49 where the model has no curve */
     char    model[64], detector[32], align[16], metric[16];
     df_face face1, face2;        /* the closest pair over all faces of the two photos */
     double  seconds;             /* wall clock of the call */
@@ -261,8 +265,11 @@ DF_API df_status df_verify_embeddings(const df_embeddings *e1, const df_embeddin
 /* Distance of two vectors: cosine 1 - cos, euclidean, euclidean_l2 (both scaled to length 1), angular acos(cos) / pi.
  * Errors: DF_E_ARGUMENT (metric, dims 0, a vector of length 0 where it is divided by, NaN). */
 DF_API df_status df_distance(const char *metric, const float *a, const float *b, size_t dims, double *out, df_error *err);
-/* Threshold of a model for a metric and an alignment. Errors: DF_E_ARGUMENT. */
+/* Threshold of a model (a name, or the path of a description) for a metric and an alignment. Errors: DF_E_ARGUMENT; those of the description. */
 DF_API df_status df_threshold(const char *model, const char *metric, const char *align, double *out, df_error *err);
+/* The distance at or below which `far` of the pairs of strangers lies, as it was measured (docs/models.md says for which models and shares).
+ * Errors: DF_E_ARGUMENT, which names the models that have such figures, or the range of those of this one. */
+DF_API df_status df_threshold_far(const char *model, const char *metric, const char *align, double far, double *out, df_error *err);
 
 /* ---- gallery: a face among many ---------------------------------------------------------------- */
 

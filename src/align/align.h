@@ -21,6 +21,10 @@ const df_template *df__template_find(const char *name);
 /* NULL past the last. */
 const df_template *df__template_at(size_t index);
 
+/* The chip of a recogniser's row: by its name, or around the row's own five points, which are then also where dlib's predictor is laid.
+ * DF_E_BAD_MODEL where there is no chip of the name, or where its sides are not the network's. */
+df_status df__template_of(const df_recogniser *row, df_template *out, df_error *err);
+
 /* dlib's five points of a detected face: left eye outer, inner, right eye outer, inner corner, base of the nose. */
 df_status df__dlib_points(df_pixels px, const df_face *face, const df_box_map *map, const df_shape_predictor *sp, df_arena *scratch,
                           df_point out[5], df_error *err);

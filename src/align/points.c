@@ -66,6 +66,31 @@ const df_template *df__template_find(const char *name)
     return NULL;
 }
 
+df_status df__template_of(const df_recogniser *row, df_template *out, df_error *err)
+{
+    df_status st = DF_OK;
+    const df_template *known = df__template_find(row->chip ? row->chip : templates[0].name);
+    double m[6];
+    if (!known)
+        return df__fail(err, DF_E_BAD_MODEL, "\"chip\" is \"%s\", which is no chip that is known", row->chip);
+    *out = *known;
+    if (row->chip && (known->width != row->width || known->height != row->height))
+        return df__fail(err, DF_E_BAD_MODEL, "\"chip\" is \"%s\" of %d x %d pixels, the network's input %d x %d", row->chip, known->width, known->height,
+                        row->width, row->height);
+    if (row->chip)
+        return DF_OK;
+    *out = (df_template){.name = row->name, .width = row->width, .height = row->height};
+    for (int i = 0; i < 5; i++)
+        out->five[i] = (df_point){row->five[i][0], row->five[i][1]};
+    DF_TRY(df__similarity(known->five, out->five, 5, m, err)); /* dlib's own chip onto this one */
+    for (int i = 0; i < 5; i++) {
+        double x = (double)known->dlib[i].x, y = (double)known->dlib[i].y;
+        out->dlib[i] = (df_point){(float)(m[0] * x + m[1] * y + m[2]), (float)(m[3] * x + m[4] * y + m[5])};
+    }
+done:
+    return st;
+}
+
 /* dlib lays a square of `size` times the scale around the chip's centre, takes one pixel off its sides (centered_drect counts both ends),
  * and maps the centres of the chip's first and last pixel onto them (chip_details, get_mapping_to_chip). */
 static void spread_to_edges(const df_template *t, double m[6])

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/options.h"
 #include "core/threads.h"
+#include "models/describe.h"
 #include "models/dlib.h"
 #include "nn/precision.h"
 
@@ -60,6 +62,7 @@ df_status df_engine_new(const df_engine_opts *opts, df_engine **out, df_error *e
         return df__no_memory(err, "engine", sizeof *e);
     for (size_t i = 0; i < SLOTS; i++)
         pthread_mutex_init(&slot_at(e, i)->lock, NULL);
+    pthread_mutex_init(&e->own.lock, NULL);
     if (o.weights_dir) {
         e->dir = strdup(o.weights_dir);
         if (!e->dir)
@@ -78,6 +81,15 @@ done:
     return st;
 }
 
+static void free_own(df_own_recogniser *own)
+{
+    df__recogniser_close(&own->net);
+    df__recogniser_release(own->row);
+    pthread_mutex_destroy(&own->slot.lock);
+    free(own->path);
+    free(own);
+}
+
 void df_engine_free(df_engine *e)
 {
     if (!e)
@@ -91,6 +103,12 @@ void df_engine_free(df_engine *e)
     for (size_t i = 0; i < DF_PREDICTORS; i++)
         df__shape_predictor_free(e->predictors[i].sp);
     df__net_free(e->mesh.net);
+    while (e->own.first) {
+        df_own_recogniser *own = e->own.first;
+        e->own.first = own->next;
+        free_own(own);
+    }
+    pthread_mutex_destroy(&e->own.lock);
     for (size_t i = 0; i < SLOTS; i++)
         pthread_mutex_destroy(&slot_at(e, i)->lock);
     free(e->dir);
@@ -114,19 +132,77 @@ df_status df__engine_detector(df_engine *e, const df_detector_ops *ops, void **s
     return st;
 }
 
+static df_status new_own(const char *path, df_own_recogniser **out, df_error *err)
+{
+    df_own_recogniser *own = calloc(1, sizeof *own);
+    if (!own)
+        return df__no_memory(err, path, sizeof *own);
+    pthread_mutex_init(&own->slot.lock, NULL);
+    own->path = strdup(path);
+    df_status st = own->path ? df__describe_open(path, &own->row, err) : df__no_memory(err, path, strlen(path));
+    if (st == DF_OK && (st = df__template_of(own->row, &own->chip, err)) != DF_OK)
+        df__prefix(err, "%s", path);
+    if (st != DF_OK) {
+        free_own(own);
+        return st;
+    }
+    *out = own;
+    return DF_OK;
+}
+
+df_status df__engine_row(df_engine *e, const char *model, const df_recogniser **row, const df_template **chip, df_error *err)
+{
+    df_status st = DF_OK;
+    *row = df__recogniser_find(model);
+    if (*row) {
+        *chip = df__template_find((*row)->chip);
+        return *chip ? DF_OK : df__fail(err, DF_E_INTERNAL, "%s: there is no chip %s", model, (*row)->chip);
+    }
+    if (!df__model_is_file(model))
+        return df__fail(err, DF_E_ARGUMENT, "model: no recogniser is named \"%s\"", model);
+    pthread_mutex_lock(&e->own.lock);
+    df_own_recogniser *own = e->own.first;
+    while (own && strcmp(own->path, model) != 0)
+        own = own->next;
+    if (!own) {
+        st = new_own(model, &own, err);
+        if (st == DF_OK)
+            own->next = e->own.first, e->own.first = own;
+    }
+    *row = st == DF_OK ? own->row : NULL;
+    *chip = st == DF_OK ? &own->chip : NULL;
+    pthread_mutex_unlock(&e->own.lock);
+    return st;
+}
+
+/* The place of a row's network: in the order of the catalogue, or beside the row. */
+static df_slot *recogniser_slot(df_engine *e, const df_recogniser *row, df_recogniser_net **net)
+{
+    for (size_t i = 0; df__recogniser_at(i); i++)
+        if (df__recogniser_at(i) == row) {
+            *net = &e->recognisers[i].net;
+            return &e->recognisers[i].slot;
+        }
+    pthread_mutex_lock(&e->own.lock);
+    df_own_recogniser *own = e->own.first;
+    while (own->row != row)
+        own = own->next;
+    pthread_mutex_unlock(&e->own.lock);
+    *net = &own->net;
+    return &own->slot;
+}
+
 df_status df__engine_recogniser(df_engine *e, const df_recogniser *row, const df_recogniser_net **net, df_error *err)
 {
-    size_t i = 0;
-    while (df__recogniser_at(i) != row)
-        i++;
-    df_slot *slot = &e->recognisers[i].slot;
+    df_recogniser_net *mine;
+    df_slot *slot = recogniser_slot(e, row, &mine);
     df_status st = DF_OK;
     pthread_mutex_lock(&slot->lock);
     if (!slot->ready) {
-        st = df__recogniser_open(&e->loader, row, &e->recognisers[i].net, err);
+        st = df__recogniser_open(&e->loader, row, mine, err);
         slot->ready = st == DF_OK;
     }
-    *net = &e->recognisers[i].net;
+    *net = mine;
     pthread_mutex_unlock(&slot->lock);
     return st;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/options.h"
+#include "models/stamp.h"
 
 void df_gallery_opts_init(df_gallery_opts *opts, size_t size)
 {
@@ -25,10 +26,28 @@ static df_status read_opts(const df_gallery_opts *given, df_gallery_opts *out, d
     return DF_OK;
 }
 
+/* sha256 of the ONNX file that a description names. */
+static df_status own_hash(df_engine *engine, const df_recogniser *row, char out[65], df_error *err)
+{
+    df_status st = DF_OK;
+    char *folder = NULL;
+    df_bytes file = {0};
+    df_file_state state;
+    DF_TRY(df__cache_dir(&engine->loader, &folder, err));
+    DF_TRY(df__map_file_state(row->file, (size_t)1 << 31, &file, &state, err));
+    df__stamped_sha256(folder, row->file, &file, &state, true, out);
+done:
+    df__bytes_free(&file);
+    free(folder);
+    return st;
+}
+
 /* sha256 of a recogniser's file: the catalogue's, or what its first use wrote beside it. */
 static df_status model_hash(df_engine *engine, const df_recogniser *row, char out[65], df_error *err)
 {
     df_status st = DF_OK;
+    if (!row->weights)
+        return own_hash(engine, row, out, err);
     const df_model_info *info = &df__weights_find(row->weights)->info;
     const df_recogniser_net *net;
     df_bytes record = {0};
@@ -57,11 +76,12 @@ done:
 
 df_status df__gallery_key(df_engine *engine, const df_opts *opts, df_store_key *out, df_error *err)
 {
-    const df_recogniser *row = df__recogniser_find(opts->model);
+    const df_recogniser *row;
+    const df_template *chip;
     char hash[65];
-    if (!row)
-        return df__fail(err, DF_E_ARGUMENT, "no recogniser is named \"%s\"", opts->model);
-    df_status st = model_hash(engine, row, hash, err);
+    df_status st = df__engine_row(engine, opts->model, &row, &chip, err);
+    if (st == DF_OK)
+        st = model_hash(engine, row, hash, err);
     if (st != DF_OK)
         return st;
     bool points = strcmp(opts->align, "points") == 0;

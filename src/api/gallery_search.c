@@ -117,7 +117,11 @@ df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddin
         return df__no_memory(err, "matches", e->n * sizeof *m->probes);
     }
     m->n = e->n;
-    m->threshold = isnan(p->opts.threshold) ? p->row->threshold[p->align][p->metric] : p->opts.threshold;
+    m->threshold = p->opts.threshold;
+    if (isnan(m->threshold) && (st = df__threshold(p->row, p->align, p->metric, p->opts.far, &m->threshold, err)) != DF_OK) {
+        df_matches_free(m);
+        return st;
+    }
     st = df__vectors_begin(g->vectors, err);
     if (st == DF_OK) {
         m->searched = df__vectors_count(g->vectors);

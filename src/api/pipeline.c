@@ -11,6 +11,7 @@
 #include "detect/mosaic.h"
 #include "detect/opencv.h"
 #include "normalize/mask.h"
+#include "verify/verify.h"
 
 /* ---- loading ---- */
 
@@ -57,15 +58,20 @@ df_status df__pipeline_open(df_engine *engine, const df_opts *opts, bool network
         return df__fail(err, DF_E_ARGUMENT, "the engine is NULL");
     DF_TRY(df__opts_read(opts, &p.opts, err));
     p.detector = df__detector_find(p.opts.detector);
-    p.row = df__recogniser_find(p.opts.model);
-    p.chip = p.row ? df__template_find(p.row->chip) : NULL;
+    DF_TRY(df__engine_row(engine, p.opts.model, &p.row, &p.chip, err));
     int align = df__align_find(p.opts.align), metric = df__metric_find(p.opts.metric), range = df__range_find(p.opts.normalization);
-    if (!p.detector || !p.chip || align < 0 || metric < 0 || range < 0) /* the options table offers what the stages lack */
-        return df__fail(err, DF_E_INTERNAL, "detector %s, model %s, align %s, metric %s or normalization %s is not known to its stage",
-                        p.opts.detector, p.opts.model, p.opts.align, p.opts.metric, p.opts.normalization);
+    if (!p.detector || align < 0 || metric < 0 || range < 0) /* the options table offers what the stages lack */
+        return df__fail(err, DF_E_INTERNAL, "detector %s, align %s, metric %s or normalization %s is not known to its stage",
+                        p.opts.detector, p.opts.align, p.opts.metric, p.opts.normalization);
     if (p.opts.tile > 0 && p.opts.tile < DF_MOSAIC_LEAST)
         return df__fail(err, DF_E_ARGUMENT, "tile: %d is neither 0 nor at least %d", p.opts.tile, DF_MOSAIC_LEAST);
     p.align = (df_align)align, p.metric = (df_metric)metric, p.range = (df_range)range;
+    if (!isnan(p.opts.far) && !isnan(p.opts.threshold))
+        return df__fail(err, DF_E_ARGUMENT, "threshold %g and far %g: give one of them", p.opts.threshold, p.opts.far);
+    if (!isnan(p.opts.far)) { /* told before any work */
+        double d;
+        DF_TRY(df__threshold(p.row, p.align, p.metric, p.opts.far, &d, err));
+    }
     p.flip = p.opts.flip && p.align == DF_ALIGN_POINTS;
     p.marks = atoi(p.opts.landmarks); /* "none" is 0 */
     p.outline = !p.opts.mask ? 0 : p.marks ? p.marks : DF_MESH_POINTS;

@@ -5,6 +5,7 @@
 
 #include "api/pipeline.h"
 #include "core/threads.h"
+#include "models/describe.h"
 
 static df_status new_embeddings(const df_pipeline *p, size_t n, df_embeddings **out, df_error *err)
 {
@@ -19,6 +20,7 @@ static df_status new_embeddings(const df_pipeline *p, size_t n, df_embeddings **
         return df__no_memory(err, "embeddings", n * dims * sizeof(float));
     }
     e->n = n, e->dims = dims;
+    df__recogniser_retain(p->row);
     e->row = p->row, e->align = p->align, e->range = p->range, e->flip = p->flip, e->outline = p->outline, e->detector = p->detector->name;
     *out = e;
     return DF_OK;
@@ -141,6 +143,7 @@ void df_embeddings_free(df_embeddings *e)
 {
     if (!e)
         return;
+    df__recogniser_release(e->row);
     free(e->rows);
     free(e->faces);
     free(e);

@@ -7,6 +7,7 @@
 #include "api/pipeline.h"
 #include "core/options.h"
 #include "core/threads.h"
+#include "models/describe.h"
 #include "verify/verify.h"
 
 static double now(void)
@@ -16,10 +17,16 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Two engines may have read one description, each its own copy. */
+static bool same_model(const df_recogniser *a, const df_recogniser *b)
+{
+    return a == b || (a->file && b->file && strcmp(a->file, b->file) == 0 && strcmp(a->name, b->name) == 0 && a->dims == b->dims);
+}
+
 df_status df__pipeline_closest(const df_pipeline *p, const df_embeddings *e1, const df_embeddings *e2, df_verify_result *out, df_error *err)
 {
     const df_recogniser *row = e1->row;
-    if (e2->row != row || e1->align != e2->align || e1->range != e2->range || e1->flip != e2->flip || e1->outline != e2->outline)
+    if (!same_model(row, e2->row) || e1->align != e2->align || e1->range != e2->range || e1->flip != e2->flip || e1->outline != e2->outline)
         return df__fail(err, DF_E_ARGUMENT, "embeddings of %s (align %s, flip %s, mask %d) and %s (align %s, flip %s, mask %d) do not compare", row->name,
                         df__align_name(e1->align), e1->flip ? "on" : "off", e1->outline, e2->row->name, df__align_name(e2->align),
                         e2->flip ? "on" : "off", e2->outline);
@@ -35,7 +42,12 @@ df_status df__pipeline_closest(const df_pipeline *p, const df_embeddings *e1, co
                 out->face1 = e1->faces[i], out->face2 = e2->faces[j];
             }
         }
-    out->threshold = isnan(p->opts.threshold) ? row->threshold[e1->align][p->metric] : p->opts.threshold;
+    out->threshold = p->opts.threshold;
+    if (isnan(out->threshold)) {
+        df_status st = df__threshold(row, e1->align, p->metric, p->opts.far, &out->threshold, err);
+        if (st != DF_OK)
+            return st;
+    }
     out->verified = out->distance <= out->threshold;
     out->confidence = df__confidence(out->distance, out->verified, &row->confidence[e1->align][p->metric]);
     snprintf(out->model, sizeof out->model, "%s", row->name);
@@ -136,13 +148,32 @@ df_status df_distance(const char *metric, const float *a, const float *b, size_t
     return df__distance((df_metric)m, a, b, dims, out, err);
 }
 
+static df_status threshold(const char *model, const char *metric, const char *align, double far, double *out, df_error *err)
+{
+    df_status st = DF_OK;
+    const df_recogniser *row = model ? df__recogniser_find(model) : NULL, *own = NULL;
+    int m = metric ? df__metric_find(metric) : -1, a = align ? df__align_find(align) : -1;
+    if (!row && model && df__model_is_file(model)) {
+        DF_TRY(df__describe_open(model, &own, err));
+        row = own;
+    }
+    if (!row || m < 0 || a < 0 || !out)
+        DF_TRY(df__fail(err, DF_E_ARGUMENT, "no threshold for model %s, metric %s, align %s", model ? model : "(NULL)",
+                        metric ? metric : "(NULL)", align ? align : "(NULL)"));
+    DF_TRY(df__threshold(row, (df_align)a, (df_metric)m, far, out, err));
+done:
+    df__recogniser_release(own);
+    return st;
+}
+
 df_status df_threshold(const char *model, const char *metric, const char *align, double *out, df_error *err)
 {
-    const df_recogniser *row = model ? df__recogniser_find(model) : NULL;
-    int m = metric ? df__metric_find(metric) : -1, a = align ? df__align_find(align) : -1;
-    if (!row || m < 0 || a < 0 || !out)
-        return df__fail(err, DF_E_ARGUMENT, "no threshold for model %s, metric %s, align %s", model ? model : "(NULL)",
-                        metric ? metric : "(NULL)", align ? align : "(NULL)");
-    *out = row->threshold[a][m];
-    return DF_OK;
+    return threshold(model, metric, align, (double)NAN, out, err);
+}
+
+df_status df_threshold_far(const char *model, const char *metric, const char *align, double far, double *out, df_error *err)
+{
+    if (isnan(far))
+        return df__fail(err, DF_E_ARGUMENT, "df_threshold_far: far is no number");
+    return threshold(model, metric, align, far, out, err);
 }

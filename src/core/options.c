@@ -13,7 +13,8 @@ static const char *const detectors[] = {"retinaface", "ssd", "opencv", "dlib", "
                                         "yolov8n", "yolov8m", "yolov8l", "yolov11n", "yolov11s", "yolov11m", "yolov11l",
                                         "yolov12n", "yolov12s", "yolov12m", "yolov12l", "skip", NULL};
 static const char *const aligns[] = {"points", "eyes", "none", NULL};
-static const char *const models[] = {"Dlib", NULL};
+static const char *const models[] = {"Dlib", "VGG-Face", "Facenet", "Facenet512", "OpenFace", "DeepFace", "DeepID", "ArcFace", "GhostFaceNet", "SFace",
+                                     "Buffalo_L", NULL};
 static const char *const normalizations[] = {"base", "raw", "Facenet", "Facenet2018", "VGGFace", "VGGFace2", "ArcFace", NULL};
 static const char *const metrics[] = {"cosine", "euclidean", "euclidean_l2", "angular", NULL};
 static const char *const landmark_sets[] = {"none", "468", "68", NULL};
@@ -25,16 +26,17 @@ typedef struct option {
 } option;
 
 #define FIELD(f) offsetof(df_opts, f), sizeof(((df_opts *)0)->f)
-#define CHOICE(f, text, list, help) {{#f, DF_OPTION_CHOICE, text, 0, 0, list, help}, FIELD(f)}
-#define NUMBER(f, text, min, max, help) {{#f, DF_OPTION_NUMBER, text, min, max, NULL, help}, FIELD(f)}
-#define INTEGER(f, text, min, max, help) {{#f, DF_OPTION_INTEGER, text, min, max, NULL, help}, FIELD(f)}
-#define SWITCH(f, text, help) {{#f, DF_OPTION_SWITCH, text, 0, 1, NULL, help}, FIELD(f)}
+#define CHOICE(f, text, list, help) {{#f, DF_OPTION_CHOICE, text, 0, 0, list, help, NULL}, FIELD(f)}
+#define CHOICE_OR_FILE(f, text, list, ending, help) {{#f, DF_OPTION_CHOICE, text, 0, 0, list, help, ending}, FIELD(f)}
+#define NUMBER(f, text, min, max, help) {{#f, DF_OPTION_NUMBER, text, min, max, NULL, help, NULL}, FIELD(f)}
+#define INTEGER(f, text, min, max, help) {{#f, DF_OPTION_INTEGER, text, min, max, NULL, help, NULL}, FIELD(f)}
+#define SWITCH(f, text, help) {{#f, DF_OPTION_SWITCH, text, 0, 1, NULL, help, NULL}, FIELD(f)}
 
 /* An empty default of a number is NaN: the model or the detector decides. */
 static const option options[] = {
     CHOICE(detector, "retinaface", detectors, "who finds the faces; skip takes the whole photo as one face"),
     CHOICE(align, "points", aligns, "points: five points onto the model's own chip; eyes: rotate until the eyes are level, as deepface does; none"),
-    CHOICE(model, "Dlib", models, "network that turns a face into a vector"),
+    CHOICE_OR_FILE(model, "Dlib", models, ".json", "network that turns a face into a vector, or the description of one of your own"),
     CHOICE(normalization, "base", normalizations, "range of the pixels that the network sees; base is the model's own"),
     CHOICE(metric, "cosine", metrics, "distance between two vectors"),
     NUMBER(threshold, "", 0, 1e6, "two faces are one person at this distance or less; by default the model's own for metric and alignment"),
@@ -49,6 +51,7 @@ static const option options[] = {
     SWITCH(mask, "off", "black outside the outline of the face's landmarks, the 468 unless 68 are asked for"),
     CHOICE(rotate, "none", rotations, "auto: where no face is found, try the photo turned by 90, 180 and 270 degrees"),
     INTEGER(tile, "0", 0, 8192, "side in pixels, from 128 on, of the tiles that a larger photo is cut into for the detector; 0 looks at it whole"),
+    NUMBER(far, "", 1e-9, 1, "the threshold lets this share of strangers pass, as measured for the model (docs/models.md); by default the model's own threshold"),
 };
 
 enum { OPTIONS = sizeof options / sizeof *options };
@@ -63,6 +66,20 @@ static bool same_name(const char *a, const char *b)
     return *a == *b;
 }
 
+bool df__option_is_file(const df_option_info *info, const char *value)
+{
+    size_t n = strlen(value), k = info->file ? strlen(info->file) : 0;
+    return k && n > k && strcasecmp(value + n - k, info->file) == 0;
+}
+
+bool df__model_is_file(const char *model)
+{
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (options[i].offset == offsetof(df_opts, model))
+            return df__option_is_file(&options[i].info, model);
+    return false;
+}
+
 static df_status set_choice(char *field, const df_option_info *info, const char *value, df_error *err)
 {
     for (size_t i = 0; info->choices[i]; i++)
@@ -70,6 +87,10 @@ static df_status set_choice(char *field, const df_option_info *info, const char 
             memcpy(field, &info->choices[i], sizeof info->choices[i]);
             return DF_OK;
         }
+    if (df__option_is_file(info, value)) {
+        memcpy(field, &value, sizeof value);
+        return DF_OK;
+    }
     char list[400] = "";
     for (size_t i = 0; info->choices[i]; i++) {
         size_t at = strlen(list);
@@ -77,6 +98,8 @@ static df_status set_choice(char *field, const df_option_info *info, const char 
             break;
         strcat(strcat(list, i ? ", " : ""), info->choices[i]);
     }
+    if (info->file)
+        return df__fail(err, DF_E_ARGUMENT, "%s: \"%s\" is none of: %s, nor does it end in %s", info->name, value, list, info->file);
     return df__fail(err, DF_E_ARGUMENT, "%s: \"%s\" is none of: %s", info->name, value, list);
 }
 

@@ -6,5 +6,9 @@
 
 /* A checked copy of a caller's options, with defaults where the caller's struct is older, or NULL. */
 df_status df__opts_read(const df_opts *given, df_opts *out, df_error *err);
+/* Whether a choice's value is a path, as the option allows beside its choices. */
+bool df__option_is_file(const df_option_info *info, const char *value);
+/* The same of the option `model`. */
+bool df__model_is_file(const char *model);
 
 #endif

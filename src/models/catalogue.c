@@ -1,4 +1,4 @@
-/* catalogue.c - every weight file and every recogniser, one row each. A new model is a new row (docs/adding-a-model.md). */
+/* catalogue.c - every weight file, one row each. A new model is a new row (docs/adding-a-model.md). */
 #include "models/catalogue.h"
 
 #include <string.h>
@@ -146,35 +146,7 @@ static const df_weights weights[] = {
     OF_UPSTREAM("FasNet-V1SE", "liveness", "4_0_0_80x80_MiniFASNetV1SE", 0, 80, 80, 0, "Apache-2.0", true),
 };
 
-/* deepface 0.0.103 config/threshold.py; its alignment rotates by the eyes or not at all. */
-#define DLIB_UPSTREAM_THRESHOLDS {[DF_COSINE] = 0.07, [DF_EUCLIDEAN] = 0.6, [DF_EUCLIDEAN_L2] = 0.4, [DF_ANGULAR] = 0.12}
-/* deepface 0.0.103 config/confidence.py */
-#define DLIB_UPSTREAM_CONFIDENCE                                                                                         \
-    {[DF_COSINE] = {-3.7618087798972293, -0.6908814404797111, 0.200732, 32.289077089161594, 27.84268789569509,          \
-                    27.803329512485526, 19.061842082779275},                                                             \
-     [DF_EUCLIDEAN] = {-7.494007964438609, 3.9696154227506937, 0.909856, 89.6022157357575, 37.63548146988899,           \
-                       36.791885490113046, 5.474065355413035},                                                           \
-     [DF_EUCLIDEAN_L2] = {-7.104640497107913, 2.3288632189212457, 0.633612, 76.39948218795206, 37.84998375132765,       \
-                          36.56103592414769, 10.222692344960938},                                                        \
-     [DF_ANGULAR] = {-3.2116944601651727, -0.5970349913114966, 0.205221, 31.79313619700238, 27.2527288169969,           \
-                     27.18852931051015, 22.163871613552466}}
-
-/* tools/calibrate.py on the 2,200 pairs of LFW's view 1, retinaface, points, flip (docs/benchmarks.md). */
-#define DLIB_POINTS_THRESHOLDS {[DF_COSINE] = 0.0844, [DF_EUCLIDEAN] = 0.5843, [DF_EUCLIDEAN_L2] = 0.4109, [DF_ANGULAR] = 0.1317}
-#define DLIB_POINTS_CONFIDENCE                                            \
-    {[DF_COSINE] = {-201.41675, 16.742999, 1, 100, 43.543, 43.543, 0},     \
-     [DF_EUCLIDEAN] = {-53.284247, 31.02454, 1, 100, 47.209, 47.209, 0},   \
-     [DF_EUCLIDEAN_L2] = {-80.55171, 32.772883, 1, 100, 41.949, 41.949, 0}, \
-     [DF_ANGULAR] = {-247.702, 32.307878, 1, 100, 42.034, 42.034, 0}}
-
-static const df_recogniser recognisers[] = {
-    {.name = "Dlib", .weights = "Dlib", .width = 150, .height = 150, .dims = 128, .chip = "dlib-150",
-     .threshold = {[DF_ALIGN_POINTS] = DLIB_POINTS_THRESHOLDS,
-                   [DF_ALIGN_EYES] = DLIB_UPSTREAM_THRESHOLDS, [DF_ALIGN_NONE] = DLIB_UPSTREAM_THRESHOLDS},
-     .confidence = {[DF_ALIGN_POINTS] = DLIB_POINTS_CONFIDENCE, [DF_ALIGN_EYES] = DLIB_UPSTREAM_CONFIDENCE, [DF_ALIGN_NONE] = DLIB_UPSTREAM_CONFIDENCE}},
-};
-
-enum { WEIGHTS = sizeof weights / sizeof *weights, RECOGNISERS = sizeof recognisers / sizeof *recognisers };
+enum { WEIGHTS = sizeof weights / sizeof *weights };
 
 const df_weights *df__weights_at(size_t index) { return index < WEIGHTS ? &weights[index] : NULL; }
 
@@ -185,29 +157,3 @@ const df_weights *df__weights_find(const char *name)
             return &weights[i];
     return NULL;
 }
-
-const df_recogniser *df__recogniser_at(size_t index) { return index < RECOGNISERS ? &recognisers[index] : NULL; }
-
-const df_recogniser *df__recogniser_find(const char *name)
-{
-    for (size_t i = 0; i < RECOGNISERS; i++)
-        if (strcasecmp(recognisers[i].name, name) == 0)
-            return &recognisers[i];
-    return NULL;
-}
-
-static const char *const metric_names[DF_METRICS] = {"cosine", "euclidean", "euclidean_l2", "angular"};
-static const char *const align_names[DF_ALIGNS] = {"points", "eyes", "none"};
-
-static int find_name(const char *const *names, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (strcasecmp(names[i], name) == 0)
-            return i;
-    return -1;
-}
-
-int df__metric_find(const char *name) { return find_name(metric_names, DF_METRICS, name); }
-int df__align_find(const char *name) { return find_name(align_names, DF_ALIGNS, name); }
-const char *df__metric_name(df_metric metric) { return metric_names[metric]; }
-const char *df__align_name(df_align align) { return align_names[align]; }

@@ -20,13 +20,32 @@ typedef struct df_weights {
     bool          any_size; /* the ONNX file declares one batch, height and width, but every layer of it takes any */
 } df_weights;
 
+/* How a recogniser's network takes its pixels, which come as B G R, 0..1 (or in the range that `normalization` asks for). */
+typedef struct df_feed {
+    bool  last;             /* [n][height][width][3]; else [n][3][height][width] */
+    bool  rgb;              /* else blue first */
+    float scale;            /* first times this, */
+    bool  unit;             /*   unless one of the crop's values is over 1 already, */
+    bool  whole;            /* then the fraction cut off and 8 bits kept, as numpy's astype(uint8), */
+    float mean[3], std[3];  /* then (v - mean) / std, in the network's order of channels */
+} df_feed;
+
+/* What share of pairs of strangers lies at or below a distance, as measured: a falling list. */
+typedef struct df_far_point { double far, distance[DF_METRICS]; } df_far_point; /* distance NaN: not measured */
+typedef struct df_far_curve { const df_far_point *at; size_t n; } df_far_curve;
+
 typedef struct df_recogniser {
     const char *name;               /* "Dlib" */
-    const char *weights;            /* name of its weight file's row */
+    const char *weights;            /* name of its weight file's row; NULL: `file` */
+    const char *file;               /* path of the ONNX file that a description names (describe.h) */
     int         width, height, dims;
-    const char *chip;               /* name of the template of align/points.c: "dlib-150" */
-    double      threshold[DF_ALIGNS][DF_METRICS];
+    const char *chip;               /* name of the template of align/points.c: "dlib-150"; NULL: `five` */
+    float       five[5][2];         /* right eye, left eye, nose, right and left corner of the mouth, in pixels of the chip */
+    df_feed     feed;
+    bool        l2;                 /* vectors are scaled to length 1 */
+    double      threshold[DF_ALIGNS][DF_METRICS]; /* 0: unknown */
     df_confidence_row confidence[DF_ALIGNS][DF_METRICS]; /* normalizer 0: unknown */
+    df_far_curve far[DF_ALIGNS];
 } df_recogniser;
 
 const df_weights    *df__weights_at(size_t index);        /* NULL past the last */

@@ -302,6 +302,8 @@ df_status df__weights_net_checked(const df_loader *loader, const char *name, df_
     DF_TRY(net_of(loader, given, base, precision, model, &net, err));
     if (check)
         DF_TRY(check(net, err));
+    if (row->info.dims)
+        DF_TRY(df__ports_check(&row->info, net, err));
     if (row->info.sha256[0] == '\0' && loader->tried != row)
         remember(loader, &row->info, hex);
     *out = net, net = NULL;

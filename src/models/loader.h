@@ -32,6 +32,8 @@ df_status df__weights_net(const df_loader *loader, const char *name, df_precisio
 typedef df_status (*df_net_check)(const df_net *net, df_error *err);
 df_status df__weights_net_checked(const df_loader *loader, const char *name, df_precision precision, df_net_check check, df_net **out,
                                   df_error *err);
+/* DF_E_BAD_MODEL, with both shapes, where a network is not the recogniser that a row describes. */
+df_status df__ports_check(const df_model_info *info, const df_net *net, df_error *err);
 /* The net of an .onnx file that is in no catalogue; external data are taken from its own folder. */
 df_status df__file_net(const df_loader *loader, const char *path, df_precision precision, df_net **out, df_error *err);
 

@@ -1,34 +1,53 @@
-/* recogniser.c - crops through the letterbox, the pixel range and the network, several at once. */
+/* recogniser.c - crops through the letterbox, the pixel range, the network's own way of taking pixels and the network, several at once. */
 #include "represent/recogniser.h"
 
 #include <math.h>
 #include <string.h>
 
 /* Faces that go through the network together. Powers of two, so that few batch sizes are ever compiled. */
-enum { MAX_BATCH = 8 };
+enum { MAX_BATCH = 8, MAX_OUTPUTS = 8 };
+
+static const df_tensor *input_of(const df_recogniser_net *r) { return &df__net_input(r->net, 0)->shape; }
+
+/* Beyond what the loader has seen to: channels where the row says, and no batch that the graph's export froze. */
+static df_status check_layout(const df_recogniser_net *r, df_error *err)
+{
+    const df_recogniser *row = r->row;
+    const df_tensor *in = input_of(r);
+    int64_t channels = in->rank == 4 ? in->dims[row->feed.last ? 3 : 1] : -1;
+    if (channels != 3 && channels != -1)
+        return df__fail(err, DF_E_BAD_MODEL, "%s: the network takes %lld x %lld x %lld numbers a face, not %s", row->name, (long long)in->dims[1],
+                        (long long)in->dims[2], (long long)in->dims[3], row->feed.last ? "height x width x 3 (nhwc)" : "3 x height x width (nchw)");
+    if (in->rank == 4 && in->dims[0] > 1)
+        return df__fail(err, DF_E_BAD_MODEL, "%s: the network takes %lld faces at a time and no others", row->name, (long long)in->dims[0]);
+    if (df__net_outputs(r->net) > MAX_OUTPUTS)
+        return df__fail(err, DF_E_BAD_MODEL, "%s: the network has %zu outputs, more than %d", row->name, df__net_outputs(r->net), MAX_OUTPUTS);
+    return DF_OK;
+}
 
 df_status df__recogniser_open(const df_loader *loader, const df_recogniser *row, df_recogniser_net *out, df_error *err)
 {
-    *out = (df_recogniser_net){.row = row};
-    return df__weights_net(loader, row->weights, loader->precision, &out->net, err);
+    df_status st = DF_OK;
+    df_recogniser_net r = {.row = row};
+    if (row->weights) {
+        DF_TRY(df__weights_net(loader, row->weights, loader->precision, &r.net, err));
+    } else {
+        const df_model_info info = {.name = row->name, .width = row->width, .height = row->height, .dims = row->dims};
+        DF_TRY(df__file_net(loader, row->file, loader->precision, &r.net, err));
+        DF_TRY(df__ports_check(&info, r.net, err));
+    }
+    DF_TRY(check_layout(&r, err));
+done:
+    if (st != DF_OK)
+        df__recogniser_close(&r);
+    *out = r;
+    return st;
 }
 
 void df__recogniser_close(df_recogniser_net *r)
 {
     df__net_free(r->net);
     *r = (df_recogniser_net){0};
-}
-
-/* dlib's own input: R G B planes, (v - mean) / 256 of whole grey levels (dlib dnn/input.h, input_rgb_image_sized). Upstream brings
- * the letterbox's 0..1 back to bytes by truncation (deepface 0.0.103 models/facial_recognition/dlib), other ranges wrap there. */
-static void feed_dlib(const float *bgr, size_t pixels, bool unit, float *to)
-{
-    static const float mean[3] = {122.782f, 117.001f, 104.298f};
-    for (size_t c = 0; c < 3; c++)
-        for (size_t i = 0; i < pixels; i++) {
-            float v = bgr[3 * i + 2 - c] * (unit ? 255.0f : 1.0f);
-            to[c * pixels + i] = ((float)(uint8_t)(int)v - mean[c]) / 256.0f;
-        }
 }
 
 /* Upstream's test for "still 0..1": no value over 1. */
@@ -40,12 +59,55 @@ static bool is_unit(const float *v, size_t n)
     return true;
 }
 
-/* Planes of `height` rows of `width`, each row turned round. */
-static void mirror(const float *from, int width, size_t rows, float *to)
+static void feed(const df_recogniser *row, const float *bgr, bool mirrored, float *to)
 {
-    for (size_t r = 0; r < rows; r++, from += width, to += width)
-        for (int x = 0; x < width; x++)
-            to[x] = from[width - 1 - x];
+    const df_feed *f = &row->feed;
+    const size_t width = (size_t)row->width, height = (size_t)row->height, step = f->last ? 3 : 1;
+    const float scale = f->unit && !is_unit(bgr, 3 * width * height) ? 1 : f->scale;
+    for (size_t c = 0; c < 3; c++) {
+        const float *from = bgr + (f->rgb ? 2 - c : c), mean = f->mean[c], std = f->std[c];
+        float *out = to + (f->last ? c : c * width * height);
+        for (size_t y = 0; y < height; y++, from += 3 * width, out += step * width)
+            for (size_t x = 0; x < width; x++) {
+                float v = from[3 * (mirrored ? width - 1 - x : x)] * scale;
+                if (f->whole)
+                    v = (float)(uint8_t)(int)v;
+                out[step * x] = (v - mean) / std;
+            }
+    }
+}
+
+/* Rows of `dims` numbers for `faces` inputs in `blob`, several at once or, where the graph takes no more, one by one. */
+static df_status forward(const df_recogniser_net *r, float *blob, size_t faces, df_arena *scratch, float *rows, df_error *err)
+{
+    df_status st = DF_OK;
+    const df_recogniser *row = r->row;
+    const size_t size = 3 * (size_t)row->width * (size_t)row->height, dims = (size_t)row->dims, most = input_of(r)->rank == 4 && input_of(r)->dims[0] == 1 ? 1 : faces;
+    for (size_t at = 0; at < faces; at += most) {
+        df_arena_mark mark = df__arena_mark(scratch);
+        df_tensor in = {.type = DF_F32, .rank = 4, .dims = {(int64_t)most, 3, row->height, row->width}, .data = blob + at * size};
+        if (row->feed.last)
+            in.dims[1] = row->height, in.dims[2] = row->width, in.dims[3] = 3;
+        df_tensor out[MAX_OUTPUTS];
+        DF_TRY(df__net_run(r->net, &in, 1, out, df__net_outputs(r->net), 1, scratch, err));
+        if (out->type != DF_F32 || df__tensor_count(out) != (int64_t)(most * dims))
+            return df__fail(err, DF_E_BAD_MODEL, "%s: %lld numbers for %zu faces, not %d each", row->name, (long long)df__tensor_count(out), most,
+                            row->dims);
+        memcpy(rows + at * dims, out->data, most * dims * sizeof *rows);
+        df__arena_release(scratch, mark);
+    }
+done:
+    return st;
+}
+
+/* deepface 0.0.103 modules/verification.py l2_normalize */
+static void to_length_1(float *v, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)v[i] * (double)v[i];
+    for (size_t i = 0; i < n; i++)
+        v[i] = (float)((double)v[i] / (sqrt(sum) + 1e-10));
 }
 
 static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, df_arena *scratch,
@@ -53,27 +115,27 @@ static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, s
 {
     df_status st = DF_OK;
     const df_recogniser *row = r->row;
-    size_t pixels = (size_t)row->width * (size_t)row->height, dims = (size_t)row->dims, faces = flip ? 2 * n : n;
-    float *bgr = df__arena_alloc(scratch, 3 * pixels * sizeof *bgr);
-    float *blob = df__arena_alloc(scratch, faces * 3 * pixels * sizeof *blob);
-    if (!bgr || !blob)
-        return df__no_memory(err, row->name, (faces + 1) * 3 * pixels * sizeof *blob);
+    const size_t size = 3 * (size_t)row->width * (size_t)row->height, dims = (size_t)row->dims, faces = flip ? 2 * n : n;
+    float *bgr = df__arena_alloc(scratch, size * sizeof *bgr);
+    float *blob = df__arena_alloc(scratch, faces * size * sizeof *blob);
+    float *rows = df__arena_alloc(scratch, faces * dims * sizeof *rows);
+    if (!bgr || !blob || !rows)
+        return df__no_memory(err, row->name, ((faces + 1) * size + faces * dims) * sizeof *blob);
     for (size_t i = 0; i < n; i++) {
         df__letterbox(crops[i], row->width, row->height, bgr);
-        df__range_apply(bgr, 3 * pixels, range);
-        feed_dlib(bgr, pixels, is_unit(bgr, 3 * pixels), blob + i * 3 * pixels);
+        df__range_apply(bgr, size, range);
+        feed(row, bgr, false, blob + i * size);
         if (flip)
-            mirror(blob + i * 3 * pixels, row->width, 3 * (size_t)row->height, blob + (n + i) * 3 * pixels);
+            feed(row, bgr, true, blob + (n + i) * size);
     }
-    df_tensor in = {.type = DF_F32, .rank = 4, .dims = {(int64_t)faces, 3, row->height, row->width}, .data = blob}, result;
-    DF_TRY(df__net_run(r->net, &in, 1, &result, 1, 1, scratch, err));
-    if (result.type != DF_F32 || df__tensor_count(&result) != (int64_t)(faces * dims))
-        return df__fail(err, DF_E_BAD_MODEL, "%s: %lld numbers for %zu faces, not %d each", row->name,
-                        (long long)df__tensor_count(&result), faces, row->dims);
-    const float *rows = result.data;
-    memcpy(out, rows, n * dims * sizeof *out);
+    DF_TRY(forward(r, blob, faces, scratch, rows, err));
+    for (size_t i = 0; row->l2 && i < faces; i++)
+        to_length_1(rows + i * dims, dims);
     for (size_t i = 0; flip && i < n * dims; i++)
-        out[i] = (rows[i] + rows[n * dims + i]) / 2;
+        rows[i] = (rows[i] + rows[n * dims + i]) / 2;
+    for (size_t i = 0; flip && row->l2 && i < n; i++)
+        to_length_1(rows + i * dims, dims);
+    memcpy(out, rows, n * dims * sizeof *out);
 done:
     return st;
 }

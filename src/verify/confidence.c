@@ -7,8 +7,10 @@ double df__confidence(double distance, bool verified, const df_confidence_row *r
 {
     if (distance <= 0)
         return verified ? 100 : 0;
-    if (row->normalizer <= 0 || isnan(distance))
+    if (isnan(distance))
         return (double)NAN;
+    if (row->normalizer <= 0)
+        return verified ? 51 : 49;
     double d = row->normalizer > 1 ? distance / row->normalizer : distance;
     double raw = 100 / (1 + exp(-(row->w * d + row->b)));
     /* spread over 51..100 for one person, 0..49 for two */

@@ -30,7 +30,12 @@ done
 for script in dlib_embeddings retinaface_faces ssd_faces opencv_faces dlib_faces dlib_cnn_faces network_outputs; do
     "$peers" $here/$script.py --data "$data" --weights "$weights"
 done
-for script in upstream_stages yunet_centerface_faces heads_faces; do
+# of insightface one file is read: no need for what the package depends on
+find build/golden/upstream -path '*insightface/model_zoo/arcface_onnx.py' | grep -q . || {
+    "$upstream" -m pip install -q cython setuptools wheel
+    "$upstream" -m pip install -q --no-build-isolation --no-deps insightface==0.7.3
+}
+for script in upstream_stages upstream_verdicts recogniser_feeds yunet_centerface_faces heads_faces; do
     "$upstream" $here/$script.py --data "$data" --weights "$weights"
 done
 "$tensorflow" $here/mtcnn_faces.py --data "$data" --weights "$weights"

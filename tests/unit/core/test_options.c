@@ -10,7 +10,7 @@ TEST(defaults_are_those_of_the_header)
     assert_string_equal(o.model, "Dlib");
     assert_string_equal(o.normalization, "base");
     assert_string_equal(o.metric, "cosine");
-    CHECK(isnan(o.threshold) && isnan(o.score));
+    CHECK(isnan(o.threshold) && isnan(o.score) && isnan(o.far));
     CHECK(o.expand == 0 && o.max_faces == 0 && o.min_face == 0 && o.detect_size == 0 && o.enforce && o.flip && !o.mask);
     assert_string_equal(o.landmarks, "none");
     assert_string_equal(o.rotate, "none");
@@ -20,7 +20,7 @@ TEST(defaults_are_those_of_the_header)
 TEST(the_table_covers_every_field_in_order)
 {
     const char *names[] = {"detector", "align", "model", "normalization", "metric", "threshold", "score", "expand",
-                           "max_faces", "min_face", "detect_size", "enforce", "flip", "landmarks", "mask", "rotate", "tile"};
+                           "max_faces", "min_face", "detect_size", "enforce", "flip", "landmarks", "mask", "rotate", "tile", "far"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK(df_option_at(i) != NULL);
         assert_string_equal(df_option_at(i)->name, names[i]);
@@ -41,6 +41,14 @@ TEST(text_sets_fields_and_bad_text_says_what_is_allowed)
     CHECK_NEAR(0.25, o.threshold, 0);
     CHECK_OK(df_opts_set(&o, "enforce", "false", &err));
     CHECK(!o.enforce);
+    CHECK_OK(df_opts_set(&o, "model", "vgg-face", &err));
+    assert_string_equal(o.model, "VGG-Face");
+    CHECK_OK(df_opts_set(&o, "model", "my/net.json", &err));
+    assert_string_equal(o.model, "my/net.json");
+    CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "model", ".json", &err));
+    CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "model", "net.onnx", &err));
+    CHECK_HAS(err.message, "Buffalo_L, nor does it end in .json");
+    CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "detector", "my/net.json", &err));
     CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "detector", "yolo", &err));
     CHECK_HAS(err.message, "detector: \"yolo\" is none of: retinaface, ssd");
     CHECK_STATUS(DF_E_ARGUMENT, df_opts_set(&o, "expand", "501", &err));
