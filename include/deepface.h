@@ -127,6 +127,8 @@ typedef struct df_opts {
     int         tile;          /* side of the tiles that a larger photo is cut into for the detector, from 128 on; 0 (default): none */
     double      far;           /* NaN (default): the model's own threshold; else the threshold is the distance at or below which this share of
                                   pairs of strangers lies, as measured for model, align and metric; DF_E_ARGUMENT where nobody did */
+    bool        border;        /* true: with "eyes", detectors see the photo in the middle of a black one of twice its sides, as deepface for Python
+                                  has it, for its very boxes; default false */
 } df_opts;                     /* new fields at the end only */
 
 DF_API void df_opts_init(df_opts *opts, size_t size);

@@ -86,9 +86,10 @@ df_status df__gallery_key(df_engine *engine, const df_opts *opts, df_store_key *
         return st;
     bool points = strcmp(opts->align, "points") == 0;
     int n = snprintf(out->pipeline, sizeof out->pipeline,
-                     "model %s (%.12s), detector %s, align %s, normalization %s, expand %g, flip %s, mask %s%s", row->name, hash, opts->detector, opts->align,
+                     "model %s (%.12s), detector %s, align %s, normalization %s, expand %g, flip %s, mask %s%s%s", row->name, hash, opts->detector, opts->align,
                      opts->normalization, opts->expand, points && opts->flip ? "on" : "off",
                      !opts->mask ? "off" : strcmp(opts->landmarks, "68") == 0 ? "68" : "468",
+                     opts->border && strcmp(opts->align, "eyes") == 0 ? ", border on" : "",
                      engine->loader.precision == DF_PRECISION_INT8 ? ", precision int8" : "");
     if (n < 0 || (size_t)n >= sizeof out->pipeline)
         return df__fail(err, DF_E_INTERNAL, "the name of a pipeline has %d bytes", n);

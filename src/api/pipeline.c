@@ -162,12 +162,38 @@ static bool takes_whole_photo(const df_face *f) { return f->confidence == 0 && f
 
 bool df__pipeline_no_face(const df_pipeline *p, const df_face *f) { return takes_whole_photo(f) && p->detector != &df__detector_skip; }
 
+/* Upstream's way with align=True: the detector looks at the photo in the middle of a black one of twice its sides (deepface 0.0.103
+ * modules/detection.py detect_faces), which moves what it finds. */
+static df_status detect_inside(const df_pipeline *p, df_pixels px, const df_detect_params *params, df_arena *scratch, df_face_list *out, df_error *err)
+{
+    df_status st = DF_OK;
+    const int left = px.width / 2, top = px.height / 2;
+    df_pixels black;
+    DF_TRY(df__pixels_in(scratch, px.width + 2 * left, px.height + 2 * top, &black, err));
+    for (int y = 0; y < black.height; y++)
+        memset(black.data + (size_t)y * black.stride, 0, 3 * (size_t)black.width);
+    df__pixels_paste(black, left, top, px);
+    DF_TRY(p->detector->detect(p->detector_self, black, params, scratch, out, err));
+    for (size_t i = 0; i < out->n; i++) {
+        df_face *f = &out->items[i];
+        df_point *points[] = {&f->left_eye, &f->right_eye, &f->nose, &f->mouth_left, &f->mouth_right};
+        f->x -= (float)left, f->y -= (float)top;
+        for (size_t k = 0; k < sizeof points / sizeof *points; k++)
+            points[k]->x -= (float)left, points[k]->y -= (float)top;
+    }
+done:
+    return st;
+}
+
 static df_status find(const df_pipeline *p, const df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err)
 {
     df_detect_params params = {.score = p->opts.score, .side = p->opts.detect_size, .threads = threads};
-    bool tiles = p->opts.tile > 0 && (photo->px.width > p->opts.tile || photo->px.height > p->opts.tile) && p->detector != &df__detector_skip;
-    df_status st = tiles ? df__mosaic_detect(p->detector, p->detector_self, photo->px, p->opts.tile, &params, scratch, out, err)
-                         : p->detector->detect(p->detector_self, photo->px, &params, scratch, out, err);
+    const bool large = p->opts.tile > 0 && (photo->px.width > p->opts.tile || photo->px.height > p->opts.tile);
+    const bool tiles = large && p->detector != &df__detector_skip;
+    const bool border = !tiles && p->opts.border && p->align == DF_ALIGN_EYES && p->detector != &df__detector_skip;
+    df_status st = tiles    ? df__mosaic_detect(p->detector, p->detector_self, photo->px, p->opts.tile, &params, scratch, out, err)
+                   : border ? detect_inside(p, photo->px, &params, scratch, out, err)
+                            : p->detector->detect(p->detector_self, photo->px, &params, scratch, out, err);
     if (st == DF_OK)
         keep_if_large(out, fmax(1, p->opts.min_face / photo->scale), photo->px.width, photo->px.height);
     return st;

@@ -114,7 +114,7 @@ static const df_weights weights[] = {
     /* Parkhi, Vedaldi & Zisserman, "Deep Face Recognition", 2015: VGG-16 up to fc7. Oxford gives it for research that earns no money. */
     OF_UPSTREAM("VGG-Face", "recogniser", "vgg_face_weights", 537048848, 224, 224, 4096, "CC BY-NC 4.0", false),
     /* Schroff, Kalenichenko & Philbin, "FaceNet", 2015, as D. Sandberg trained it: Inception-ResNet v1. */
-    OF_UPSTREAM("Facenet", "recogniser", "facenet_weights", 91137665, 160, 160, 128, "MIT", true),
+    OF_UPSTREAM("Facenet", "recogniser", "facenet_weights", 91147469, 160, 160, 128, "MIT", true),
     OF_UPSTREAM("Facenet512", "recogniser", "facenet512_weights", 93898289, 160, 160, 512, "MIT", true),
     /* Amos, Ludwiczuk & Satyanarayanan, "OpenFace", 2016: nn4.small2.v1. */
     OF_UPSTREAM("OpenFace", "recogniser", "openface_weights", 14954553, 96, 96, 128, "Apache-2.0", true),
