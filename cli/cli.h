@@ -20,6 +20,7 @@ typedef struct cli_args {
     const char    *out, *labels, *pairs, *root, *size, *input, *output;
     const char    *from;
     int            retries, stall;
+    const char    *actions, *with; /* of analyze */
     const char   **paths; /* what is no flag */
     size_t         n;
 } cli_args;
@@ -47,7 +48,8 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cli_verify, cli_extract, cli_represent, cli_draw, cli_detect, cli_stages, cli_models, cli_bench, cli_help,
-    cli_register, cli_search, cli_identify, cli_gallery;
+    cli_register, cli_search, cli_identify, cli_gallery,
+    cli_analyze;
 /* NULL past the last. */
 const cli_command *cli_command_at(size_t index);
 const cli_command *cli_command_find(const char *name);

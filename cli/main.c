@@ -14,7 +14,7 @@
 #include "print.h"
 #include "text.h"
 
-static const cli_command *const commands[] = {&cli_verify, &cli_extract, &cli_represent, &cli_draw, &cli_detect, &cli_stages,
+static const cli_command *const commands[] = {&cli_verify, &cli_extract, &cli_represent, &cli_analyze, &cli_draw, &cli_detect, &cli_stages,
                                               &cli_register, &cli_search, &cli_identify, &cli_gallery,
                                               &cli_models, &cli_bench,   &cli_help};
 

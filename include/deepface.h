@@ -383,6 +383,66 @@ typedef struct df_gallery_stats {
 
 DF_API df_status df_gallery_get_stats(df_gallery *gallery, df_gallery_stats *out, df_error *err);
 
+/* ---- process: everything about the faces of a photo, found once ---------------------------------- */
+
+/* What is wanted of each face; any of them together. */
+enum {
+    DF_WITH_AGE = 1, DF_WITH_GENDER = 2, DF_WITH_EMOTION = 4, DF_WITH_RACE = 8, /* attributes */
+    DF_WITH_EMBEDDING = 64,
+    DF_WITH_ATTRIBUTES = DF_WITH_AGE | DF_WITH_GENDER | DF_WITH_EMOTION | DF_WITH_RACE
+};
+
+/* Places in the arrays below; df_attribute_label has their names. */
+enum { DF_WOMAN, DF_MAN, DF_GENDERS };
+enum { DF_ANGRY, DF_DISGUST, DF_FEAR, DF_HAPPY, DF_SAD, DF_SURPRISE, DF_NEUTRAL, DF_EMOTIONS };
+enum {
+    DF_RACE_ASIAN, DF_RACE_INDIAN, DF_RACE_BLACK, DF_RACE_WHITE, DF_RACE_MIDDLE_EASTERN, DF_RACE_LATINO_HISPANIC, DF_RACE_OTHER, DF_RACES
+};
+
+typedef struct df_attributes {
+    unsigned has;                   /* DF_WITH_*: what of the following was asked for */
+    float    age;                   /* years, as it looks */
+    float    gender[DF_GENDERS];    /* percent, as the next two */
+    float    emotion[DF_EMOTIONS];
+    float    race[DF_RACES];        /* NaN: a class that the network does not know. Of six and "other" the light one knows five */
+    int      dominant_gender, dominant_emotion, dominant_race; /* the greatest of each */
+} df_attributes;
+
+/* "Woman", "happy", "latino hispanic": upstream's words, and "other". `which` is one of DF_WITH_GENDER, _EMOTION, _RACE; NULL past the last. */
+DF_API const char *df_attribute_label(unsigned which, size_t place);
+/* "age,gender,emotion,race,embedding" to a set of DF_WITH_*; spaces are passed over. Errors: DF_E_ARGUMENT names the word and those that are known. */
+DF_API df_status df_want_parse(const char *text, unsigned *want, df_error *err);
+
+typedef struct df_results df_results; /* the faces of one photo and what was wanted of them */
+
+/* Find the faces of a photo once and tell all that is wanted of them. Reads the fields of df_represent, attributes.
+ *   want  DF_WITH_*, at least one
+ *   out   faces in the order of df_detect
+ * Errors: those of df_represent (with DF_WITH_EMBEDDING) and of df_detect; DF_E_ARGUMENT (want). */
+DF_API df_status df_process(df_engine *engine, const char *path, unsigned want, const df_opts *opts, df_results **out, df_error *err);
+DF_API df_status df_process_image(df_engine *engine, const df_image *img, unsigned want, const df_opts *opts, df_results **out, df_error *err);
+DF_API size_t               df_results_count(const df_results *r);
+DF_API const df_face       *df_results_face(const df_results *r, size_t index); /* NULL past the last */
+DF_API const df_attributes *df_results_attributes(const df_results *r, size_t index);
+/* One row a face, or NULL where none were wanted. */
+DF_API const df_embeddings *df_results_embeddings(const df_results *r);
+DF_API void                 df_results_free(df_results *r);
+
+/* Called once a photo, from one thread at a time, in any order. Exactly one of `faces` (borrowed, ends with the call) and `failed` is NULL.
+ * Return false to stop early. */
+typedef bool (*df_process_fn)(void *user, size_t index, const df_results *faces, const df_error *failed);
+
+/* df_process over many photos with the engine's threads. Faces of several photos go through each network together; no more photos are held
+ * at a time than a few for each thread. A photo that fails is told to `each` and the rest goes on.
+ * Errors: DF_E_ARGUMENT, DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_NO_MEMORY. */
+DF_API df_status df_process_many(df_engine *engine, const char *const *paths, size_t n, unsigned want, const df_opts *opts, df_process_fn each,
+                                 void *user, df_error *err);
+
+/* df_process with upstream's verb: actions 0 is its age, gender, emotion and race.
+ * Source of the results' keys: deepface 0.0.103 modules/demography.py. */
+DF_API df_status df_analyze(df_engine *engine, const char *path, unsigned actions, const df_opts *opts, df_results **out, df_error *err);
+DF_API df_status df_analyze_image(df_engine *engine, const df_image *img, unsigned actions, const df_opts *opts, df_results **out, df_error *err);
+
 /* ---- draw ---------------------------------------------------------------------------------- */
 
 /* Draw boxes, points, landmarks and, where labels is not NULL, labels[i] (UTF-8; what the font lacks becomes '?') on the photo.
@@ -401,7 +461,7 @@ typedef enum df_model_state { DF_MODEL_READY, DF_MODEL_ABSENT, DF_MODEL_DAMAGED 
 
 typedef struct df_model_info {
     const char *name;       /* as in options: "Dlib", "retinaface" */
-    const char *task;       /* "recogniser", "detector", "landmarks" */
+    const char *task;       /* "recogniser", "detector", "landmarks", "attributes", "liveness" */
     const char *file;       /* in the weights folder */
     const char *sha256;     /* 64 hex digits; "" of a file in no registry: what its first use saw counts (docs/weights.md) */
     const char *licence;    /* of the weights */
@@ -545,6 +605,8 @@ DF_API void            df_layers_free(df_layers *layers);
 /* UTF-8, one line. Free with df_string_free. */
 DF_API df_status df_verify_result_json(const df_verify_result *r, char **out, df_error *err);
 DF_API df_status df_faces_json(const df_faces *faces, char **out, df_error *err);
+/* The list that deepface's analyze gives, of the attributes that were wanted; with embeddings also "embedding". */
+DF_API df_status df_results_json(const df_results *r, char **out, df_error *err);
 DF_API df_status df_embeddings_json(const df_embeddings *e, char **out, df_error *err);
 DF_API void      df_string_free(char *s);
 

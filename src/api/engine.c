@@ -43,10 +43,13 @@ static df_slot *slot_at(df_engine *e, size_t i)
     if (i < DF_MAX_RECOGNISERS)
         return &e->recognisers[i].slot;
     i -= DF_MAX_RECOGNISERS;
-    return i < DF_PREDICTORS ? &e->predictors[i].slot : &e->mesh.slot;
+    if (i < DF_PREDICTORS)
+        return &e->predictors[i].slot;
+    i -= DF_PREDICTORS;
+    return i < DF_MAX_ATTRIBUTES ? &e->attributes[i].slot : &e->mesh.slot;
 }
 
-enum { SLOTS = DF_MAX_DETECTORS + DF_MAX_RECOGNISERS + DF_PREDICTORS + 1 };
+enum { SLOTS = DF_MAX_DETECTORS + DF_MAX_RECOGNISERS + DF_PREDICTORS + DF_MAX_ATTRIBUTES + 1 };
 
 df_status df_engine_new(const df_engine_opts *opts, df_engine **out, df_error *err)
 {
@@ -109,6 +112,8 @@ void df_engine_free(df_engine *e)
         free_own(own);
     }
     pthread_mutex_destroy(&e->own.lock);
+    for (size_t i = 0; i < DF_MAX_ATTRIBUTES; i++)
+        df__net_free(e->attributes[i].net);
     for (size_t i = 0; i < SLOTS; i++)
         pthread_mutex_destroy(&slot_at(e, i)->lock);
     free(e->dir);
@@ -237,6 +242,23 @@ df_status df__engine_mesh(df_engine *e, df_net **net, df_error *err)
         slot->ready = st == DF_OK;
     }
     *net = e->mesh.net;
+    pthread_mutex_unlock(&slot->lock);
+    return st;
+}
+
+df_status df__engine_attribute(df_engine *e, const df_attribute *a, df_net **net, df_error *err)
+{
+    size_t i = 0;
+    while (df__attribute_at(i) != a)
+        i++;
+    df_slot *slot = &e->attributes[i].slot;
+    df_status st = DF_OK;
+    pthread_mutex_lock(&slot->lock);
+    if (!slot->ready) {
+        st = df__attribute_open(&e->loader, a, &e->attributes[i].net, err);
+        slot->ready = st == DF_OK;
+    }
+    *net = e->attributes[i].net;
     pthread_mutex_unlock(&slot->lock);
     return st;
 }

@@ -7,11 +7,12 @@
 #include "align/align.h"
 #include "align/facemesh.h"
 #include "align/landmarks.h"
+#include "analyze/attribute.h"
 #include "detect/detector.h"
 #include "image/decode.h"
 #include "represent/recogniser.h"
 
-enum { DF_MAX_DETECTORS = 32, DF_MAX_RECOGNISERS = 32 };
+enum { DF_MAX_DETECTORS = 32, DF_MAX_RECOGNISERS = 32, DF_MAX_ATTRIBUTES = 16 };
 
 typedef enum df_predictor { DF_PREDICTOR_5, DF_PREDICTOR_68, DF_PREDICTORS } df_predictor;
 
@@ -38,6 +39,7 @@ struct df_engine {
     struct { pthread_mutex_t lock; df_own_recogniser *first; } own;                    /* by the path of their description */
     struct { df_slot slot; df_shape_predictor *sp; } predictors[DF_PREDICTORS]; /* dlib's */
     struct { df_slot slot; df_net *net; } mesh;                                /* MediaPipe's 468 points */
+    struct { df_slot slot; df_net *net; } attributes[DF_MAX_ATTRIBUTES];       /* in the order of df__attribute_at */
 };
 
 /* Load where needed; what comes back lives as long as the engine. */
@@ -47,5 +49,6 @@ df_status df__engine_row(df_engine *e, const char *model, const df_recogniser **
 df_status df__engine_recogniser(df_engine *e, const df_recogniser *row, const df_recogniser_net **net, df_error *err);
 df_status df__engine_predictor(df_engine *e, df_predictor which, const df_shape_predictor **sp, df_error *err);
 df_status df__engine_mesh(df_engine *e, df_net **net, df_error *err);
+df_status df__engine_attribute(df_engine *e, const df_attribute *a, df_net **net, df_error *err);
 
 #endif

@@ -264,6 +264,15 @@ static void scale_faces(df_face_list *list, double by)
         df__face_move(&list->items[i], 0, 0, (float)by);
 }
 
+df_status df__pipeline_full(const df_pipeline *p, df_photo *photo, df_face_list *faces, df_error *err)
+{
+    double scale = photo->scale;
+    df_status st = df__photo_full(p->engine, photo, err);
+    if (st == DF_OK)
+        scale_faces(faces, scale);
+    return st;
+}
+
 /* `map`: from the crop's pixels to the photo's. */
 static df_status crop_of(const df_pipeline *p, const df_photo *photo, const df_face *f, df_arena *scratch, df_pixels *crop, double map[6],
                          df_error *err)
@@ -344,9 +353,7 @@ df_status df__pipeline_crops(const df_pipeline *p, df_photo *photo, df_face_list
         double step = hypot(map[0], map[3]); /* pixels of the photo in one of the crop */
         if (p->align == DF_ALIGN_POINTS && photo->scale > 1 && step < 1 && !takes_whole_photo(&faces->items[i])) {
             /* The chip would be blown up although the file holds more: once more from the whole photo. */
-            double scale = photo->scale;
-            DF_TRY(df__photo_full(p->engine, photo, err));
-            scale_faces(faces, scale);
+            DF_TRY(df__pipeline_full(p, photo, faces, err));
             df__arena_release(scratch, mark);
             i = (size_t)-1; /* from the first face again */
         }

@@ -35,6 +35,8 @@ df_status df__pipeline_photo(const df_pipeline *p, const char *path, const df_im
 df_status df__pipeline_detect(const df_pipeline *p, df_photo *photo, int threads, df_arena *scratch, df_face_list *out, df_error *err);
 /* A crop for each face, in `scratch` or views of the photo. May decode the photo at full scale: `faces` follow. */
 df_status df__pipeline_crops(const df_pipeline *p, df_photo *photo, df_face_list *faces, df_arena *scratch, df_pixels **crops, df_error *err);
+/* Decode at full scale what was decoded smaller; `faces` follow. */
+df_status df__pipeline_full(const df_pipeline *p, df_photo *photo, df_face_list *faces, df_error *err);
 /* n landmarks of a face, 68 or 468, in pixels of photo->px. */
 df_status df__pipeline_landmarks(const df_pipeline *p, const df_photo *photo, const df_face *f, int n, df_point *out, df_arena *scratch,
                                  df_error *err);
@@ -66,6 +68,8 @@ struct df_embeddings {
     const char          *detector;
 };
 
+/* Room for n embeddings. */
+df_status df__embeddings_new(const df_pipeline *p, size_t n, df_embeddings **out, df_error *err);
 /* Every stage of one photo. */
 df_status df__pipeline_represent(const df_pipeline *p, const char *path, const df_image *img, int threads, df_embeddings **out,
                                  df_error *err);

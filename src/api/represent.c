@@ -7,7 +7,7 @@
 #include "core/threads.h"
 #include "models/describe.h"
 
-static df_status new_embeddings(const df_pipeline *p, size_t n, df_embeddings **out, df_error *err)
+df_status df__embeddings_new(const df_pipeline *p, size_t n, df_embeddings **out, df_error *err)
 {
     df_embeddings *e = calloc(1, sizeof *e);
     size_t dims = (size_t)p->row->dims;
@@ -40,7 +40,7 @@ df_status df__pipeline_represent(const df_pipeline *p, const char *path, const d
     DF_TRY(df__pipeline_photo(p, path, img, &photo, err));
     DF_TRY(df__pipeline_detect(p, &photo, threads, &scratch, &faces, err));
     DF_TRY(df__pipeline_crops(p, &photo, &faces, &scratch, &crops, err));
-    DF_TRY(new_embeddings(p, faces.n, &e, err));
+    DF_TRY(df__embeddings_new(p, faces.n, &e, err));
     if (!net)
         DF_TRY(df__engine_recogniser(p->engine, p->row, &net, err));
     st = df__recogniser_run(net, crops, faces.n, p->range, p->flip, &scratch, e->rows, err);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "api/pipeline.h"
-#include "core/json.h"
+#include "api/results_json.h"
 
 static bool set_text(json_t *o, const char *key, const char *text) { return df__json_set(o, key, df__json_text(text)); }
 static bool set_number(json_t *o, const char *key, double v) { return df__json_set(o, key, df__json_number(v)); }
@@ -16,7 +16,7 @@ static bool set_point(json_t *o, const char *key, bool known, df_point p)
 }
 
 /* Whole pixels, as upstream gives them; null for points that the detector did not find. */
-static json_t *area_of(const df_face *f)
+json_t *df__area_json(const df_face *f)
 {
     json_t *o = json_object();
     bool eyes = f->has & DF_HAS_EYES, nose = f->has & DF_HAS_NOSE, mouth = f->has & DF_HAS_MOUTH;
@@ -32,7 +32,7 @@ static json_t *area_of(const df_face *f)
     return NULL;
 }
 
-static double round2(double v) { return round(v * 100) / 100; }
+double df__round2(double v) { return round(v * 100) / 100; }
 
 df_status df_verify_result_json(const df_verify_result *r, char **out, df_error *err)
 {
@@ -42,10 +42,10 @@ df_status df_verify_result_json(const df_verify_result *r, char **out, df_error 
         return df__fail(err, DF_E_ARGUMENT, "df_verify_result_json: a NULL argument");
     json_t *o = json_object(), *areas = json_object();
     bool ok = o && areas && df__json_set(o, "verified", json_boolean(r->verified)) && set_number(o, "distance", r->distance) &&
-              set_number(o, "threshold", r->threshold) && set_number(o, "confidence", round2(r->confidence)) &&
+              set_number(o, "threshold", r->threshold) && set_number(o, "confidence", df__round2(r->confidence)) &&
               set_text(o, "model", r->model) && set_text(o, "detector_backend", r->detector) &&
               set_text(o, "similarity_metric", r->metric) && set_text(o, "align", r->align) &&
-              df__json_set(areas, "img1", area_of(&r->face1)) && df__json_set(areas, "img2", area_of(&r->face2)) &&
+              df__json_set(areas, "img1", df__area_json(&r->face1)) && df__json_set(areas, "img2", df__area_json(&r->face2)) &&
               df__json_set(o, "facial_areas", json_incref(areas)) && set_number(o, "time", round(r->seconds * 1e4) / 1e4);
     json_decref(areas);
     if (!ok) {
@@ -61,8 +61,8 @@ static json_t *marks_of(const df_point *marks, size_t n)
     json_t *list = json_array();
     for (size_t i = 0; list && i < n; i++) {
         json_t *at = json_array();
-        bool ok = at && json_array_append_new(at, df__json_number(round2((double)marks[i].x))) == 0 &&
-                  json_array_append_new(at, df__json_number(round2((double)marks[i].y))) == 0;
+        bool ok = at && json_array_append_new(at, df__json_number(df__round2((double)marks[i].x))) == 0 &&
+                  json_array_append_new(at, df__json_number(df__round2((double)marks[i].y))) == 0;
         if (!ok || json_array_append(list, at) != 0) {
             json_decref(list);
             list = NULL;
@@ -72,24 +72,33 @@ static json_t *marks_of(const df_point *marks, size_t n)
     return list;
 }
 
+json_t *df__row_json(const float *row, size_t dims)
+{
+    json_t *values = json_array();
+    bool ok = values != NULL;
+    for (size_t i = 0; ok && i < dims; i++)
+        ok = json_array_append_new(values, df__json_number((double)row[i])) == 0;
+    if (ok)
+        return values;
+    json_decref(values);
+    return NULL;
+}
+
 /* One object of a list of faces; `row` NULL: without an embedding. */
 static json_t *face_of(const df_face *f, const float *row, size_t dims)
 {
-    json_t *o = json_object(), *values = row ? json_array() : NULL;
-    bool ok = o && (!row || values);
-    for (size_t i = 0; ok && row && i < dims; i++)
-        ok = json_array_append_new(values, df__json_number((double)row[i])) == 0;
+    json_t *o = json_object();
+    bool ok = o != NULL;
     if (ok && row)
-        ok = df__json_set(o, "embedding", json_incref(values));
-    ok = ok && df__json_set(o, "facial_area", area_of(f)) && set_number(o, row ? "face_confidence" : "confidence", round2((double)f->confidence));
-    json_decref(values);
+        ok = df__json_set(o, "embedding", df__row_json(row, dims));
+    ok = ok && df__json_set(o, "facial_area", df__area_json(f)) && set_number(o, row ? "face_confidence" : "confidence", df__round2((double)f->confidence));
     if (ok)
         return o;
     json_decref(o);
     return NULL;
 }
 
-static df_status print_list(json_t *list, bool ok, char **out, df_error *err)
+df_status df__list_json(json_t *list, bool ok, char **out, df_error *err)
 {
     if (!ok) {
         json_decref(list);
@@ -112,7 +121,7 @@ df_status df_faces_json(const df_faces *faces, char **out, df_error *err)
         ok = ok && json_array_append(list, o) == 0;
         json_decref(o);
     }
-    return print_list(list, ok, out, err);
+    return df__list_json(list, ok, out, err);
 }
 
 df_status df_embeddings_json(const df_embeddings *e, char **out, df_error *err)
@@ -125,7 +134,7 @@ df_status df_embeddings_json(const df_embeddings *e, char **out, df_error *err)
     bool ok = list != NULL;
     for (size_t i = 0; ok && i < e->n; i++)
         ok = json_array_append_new(list, face_of(&e->faces[i], e->rows + i * e->dims, e->dims)) == 0;
-    return print_list(list, ok, out, err);
+    return df__list_json(list, ok, out, err);
 }
 
 void df_string_free(char *s) { free(s); }

@@ -4,7 +4,7 @@ set -eu
 cd "$1"
 bad=0
 seen=
-for layer in core image nn models detect align normalize represent verify index store gallery api; do
+for layer in core image nn models detect align normalize represent verify analyze index store gallery api; do
   case $layer in
     image|nn|store) may="core $layer" ;;
     normalize) may="core image normalize" ;;
@@ -21,7 +21,7 @@ for layer in core image nn models detect align normalize represent verify index 
   done
   seen="$seen $layer"
 done
-if grep -nE '#include "(core|image|nn|models|detect|align|normalize|represent|verify|index|store|gallery|api)/' cli/*.[ch]; then
+if grep -nE '#include "(core|image|nn|models|detect|align|normalize|represent|verify|analyze|index|store|gallery|api)/' cli/*.[ch]; then
   echo "cli/ may include deepface.h and its own headers only"
   bad=1
 fi

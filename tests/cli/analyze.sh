@@ -1,0 +1,22 @@
+#!/bin/sh
+# deepface analyze: what people read, upstream's dictionary, several photos, errors.
+. "$(dirname "$0")/lib.sh"
+needs_photos
+"$deepface" models check emotion faceres gear -q 2>/dev/null || { echo "no networks of attributes here: make weights-test"; exit 77; }
+a=$photos/obama.jpg b=$photos/biden.jpg
+
+run analyze "$a" "$b"; expect 0; silent "$err"; says "$out" 'emotion'; says "$out" 'obama\.jpg .*Man [0-9]+ %.*happy'; says "$out" 'biden\.jpg .*Man'
+run analyze "$a" --json; expect 0; silent "$err"
+json "$out" 'len(d) == 1 and set(d[0]) == {"emotion", "dominant_emotion", "age", "gender", "dominant_gender", "race", "dominant_race", "region", "face_confidence"}'
+json "$out" 'set(d[0]["emotion"]) == {"angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"} and abs(sum(d[0]["emotion"].values()) - 100) < 0.01'
+json "$out" 'set(d[0]["gender"]) == {"Woman", "Man"} and d[0]["dominant_gender"] == "Man" and isinstance(d[0]["age"], int) and set("xywh") < set(d[0]["region"])'
+json "$out" 'set(d[0]["race"]) == {"asian", "indian", "black", "white", "middle eastern", "latino hispanic", "other"} and d[0]["race"]["latino hispanic"] is None'
+run analyze "$a" "$tmp/nix.jpg" "$b" --json --actions age,gender --with embedding; expect 2; silent "$err"
+json "$out" '[("faces" in p, p.get("error", {}).get("code")) for p in d] == [(True, None), (False, 8), (True, None)]'
+json "$out" 'set(d[0]["faces"][0]) == {"age", "gender", "dominant_gender", "embedding", "region", "face_confidence"} and len(d[0]["faces"][0]["embedding"]) == 128'
+run analyze "$a" --actions emotion; expect 0; says "$out" 'happy'; claim "only what was asked for" [ "$(grep -c Man "$out")" = 0 ]
+run analyze "$a" -q; expect 0; silent "$out"
+run analyze "$a" --actions mood; expect 2; one_error; says "$err" '"mood" is none of: age, gender, emotion, race'
+run analyze "$tmp/nix.jpg"; expect 2; one_error; says "$err" 'nix\.jpg'
+run analyze; expect 2; one_error
+finish
