@@ -1,4 +1,4 @@
-/* analyze.c - `deepface analyze`: age, gender, emotion, race of each face, and with --with its vector too. */
+/* analyze.c - `deepface analyze`: what there is to tell of each face, and with --with its vector too. */
 #include <stdio.h>
 
 #include "photos.h"
@@ -21,10 +21,22 @@ static void share(cli_table *t, unsigned which, const float *shares, int dominan
     cli_table_add(t, CLI_PLAIN, "%s %.0f %%", label ? label : "?", (double)shares[dominant]);
 }
 
+/* "34 blurred, small". */
+static void quality(cli_table *t, const df_quality *q)
+{
+    char text[128];
+    const char *word;
+    int at = snprintf(text, sizeof text, "%.0f", (double)q->score);
+    for (size_t i = 0; (word = df_quality_reason(q, i)) && at < (int)sizeof text; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s", i ? ", " : " ", word);
+    cli_table_add(t, q->reasons ? CLI_YELLOW : CLI_PLAIN, "%s", text);
+}
+
 static void head(job *j)
 {
     static const struct { unsigned flag; const char *name; } columns[] = {
-        {DF_WITH_AGE, "age"}, {DF_WITH_GENDER, "gender"}, {DF_WITH_EMOTION, "emotion"}, {DF_WITH_RACE, "race"}, {DF_WITH_EMBEDDING, "vector"}};
+        {DF_WITH_AGE, "age"}, {DF_WITH_GENDER, "gender"}, {DF_WITH_EMOTION, "emotion"}, {DF_WITH_RACE, "race"}, {DF_WITH_LIVENESS, "live"},
+        {DF_WITH_QUALITY, "quality"}, {DF_WITH_EMBEDDING, "vector"}};
     char align[16] = "lrrr";
     size_t n = 4;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
@@ -57,6 +69,10 @@ static void add_faces(job *j, const char *path, const df_results *r)
             share(t, DF_WITH_EMOTION, a->emotion, a->dominant_emotion);
         if (j->want & DF_WITH_RACE)
             share(t, DF_WITH_RACE, a->race, a->dominant_race);
+        if (j->want & DF_WITH_LIVENESS)
+            cli_table_add(t, a->is_real ? CLI_PLAIN : CLI_RED, "%s %.0f %%", a->is_real ? "real" : "spoof", 100 * (double)a->antispoof_score);
+        if (j->want & DF_WITH_QUALITY)
+            quality(t, &a->quality);
         if (j->want & DF_WITH_EMBEDDING)
             cli_table_add(t, CLI_PLAIN, "%zu", df_embeddings_dims(df_results_embeddings(r)));
         j->faces++;
@@ -118,9 +134,11 @@ static int run(const cli_args *args)
 }
 
 static const cli_flag flags[] = {
-    {"actions", 0, CLI_TEXT, "LIST", offsetof(cli_args, actions), 0, 0, "what to tell, of age,gender,emotion,race; all four unless told"},
-    {"with", 0, CLI_TEXT, "LIST", offsetof(cli_args, with), 0, 0, "more of the same faces: embedding"},
+    {"actions", 0, CLI_TEXT, "LIST", offsetof(cli_args, actions), 0, 0,
+     "what to tell, of age,gender,emotion,race,liveness,quality; the first four unless told"},
+    {"with", 0, CLI_TEXT, "LIST", offsetof(cli_args, with), 0, 0, "more of the same faces: embedding, or any of the actions"},
     {0},
 };
 
-const cli_command cli_analyze = {"analyze", "IMG...", "age, gender, emotion and race of each face", flags, true, 1, SIZE_MAX, "a photo", run};
+const cli_command cli_analyze = {"analyze", "IMG...", "age, gender, emotion, race, liveness and quality of each face", flags, true, 1, SIZE_MAX,
+                                 "a photo", run};

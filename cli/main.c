@@ -72,6 +72,7 @@ int cli_code(df_status status, const char *const *paths, size_t n)
     case DF_E_NO_FACE:
     case DF_E_LIMIT:
     case DF_E_UNSUPPORTED:
+    case DF_E_SPOOF:
         return CLI_BAD_INPUT;
     case DF_E_IO: /* of a photo, or of the weights when every photo can be read */
         for (size_t i = 0; i < n; i++)

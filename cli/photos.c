@@ -56,4 +56,8 @@ void cli_face_json(const df_face *f)
         point("mouth_right", f->mouth_right);
     }
     printf("}, \"confidence\": %.2f", (double)f->confidence);
+    if (f->has & DF_HAS_LIVENESS)
+        printf(", \"is_real\": %s, \"antispoof_score\": %.9g", f->is_real ? "true" : "false", (double)f->antispoof_score);
+    if (f->has & DF_HAS_QUALITY)
+        printf(", \"quality\": %.2f", (double)f->quality);
 }

@@ -50,7 +50,8 @@ extern "C" {
     X(E_IO,          8, "cannot read or write")                                                    \
     X(E_BAD_MODEL,   9, "weights are damaged or not what they should be")                          \
     X(E_UNSUPPORTED, 10, "not supported")                                                          \
-    X(E_INTERNAL,    11, "internal error")
+    X(E_INTERNAL,    11, "internal error")                                                         \
+    X(E_SPOOF,       12, "spoofed face")
 
 typedef enum df_status {
 #define X(name, number, text) DF_##name = number,
@@ -129,6 +130,10 @@ typedef struct df_opts {
                                   pairs of strangers lies, as measured for model, align and metric; DF_E_ARGUMENT where nobody did */
     bool        border;        /* true: with "eyes", detectors see the photo in the middle of a black one of twice its sides, as deepface for Python
                                   has it, for its very boxes; default false */
+    const char *attributes;    /* "light" (default), "deepface": which networks tell age, gender, emotion, race (docs/attributes.md) */
+    bool        anti_spoofing; /* true: a face that is no live one is DF_E_SPOOF; df_detect and df_extract tell it in df_face; default false */
+    const char *liveness;      /* "light" (default), "fasnet": which networks tell it */
+    int         min_quality;   /* drop faces of less quality, 0 (default) to 100 */
 } df_opts;                     /* new fields at the end only */
 
 DF_API void df_opts_init(df_opts *opts, size_t size);
@@ -182,13 +187,16 @@ DF_API void           df_image_free(df_image *img);
 
 typedef struct df_point { float x, y; } df_point;
 
-enum { DF_HAS_EYES = 1, DF_HAS_NOSE = 2, DF_HAS_MOUTH = 4 };
+enum { DF_HAS_EYES = 1, DF_HAS_NOSE = 2, DF_HAS_MOUTH = 4, DF_HAS_LIVENESS = 8, DF_HAS_QUALITY = 16 };
 
 typedef struct df_face {
     float    x, y, w, h;  /* box, clipped to the photo */
     float    confidence;  /* the detector's score 0..1; 0 for "skip" and for the whole image (enforce off) */
-    unsigned has;         /* DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH: which of the points below are real */
+    unsigned has;         /* DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH: which of the points below are real; and which of what follows them */
     df_point left_eye, right_eye, nose, mouth_left, mouth_right;
+    bool     is_real;         /* DF_HAS_LIVENESS, where anti_spoofing was asked for */
+    float    antispoof_score; /* 0..1: how sure of is_real */
+    float    quality;         /* DF_HAS_QUALITY, where min_quality was asked for: 0..100 */
 } df_face;
 
 typedef struct df_faces df_faces;
@@ -388,7 +396,7 @@ DF_API df_status df_gallery_get_stats(df_gallery *gallery, df_gallery_stats *out
 /* What is wanted of each face; any of them together. */
 enum {
     DF_WITH_AGE = 1, DF_WITH_GENDER = 2, DF_WITH_EMOTION = 4, DF_WITH_RACE = 8, /* attributes */
-    DF_WITH_EMBEDDING = 64,
+    DF_WITH_LIVENESS = 16, DF_WITH_QUALITY = 32, DF_WITH_EMBEDDING = 64,
     DF_WITH_ATTRIBUTES = DF_WITH_AGE | DF_WITH_GENDER | DF_WITH_EMOTION | DF_WITH_RACE
 };
 
@@ -399,6 +407,24 @@ enum {
     DF_RACE_ASIAN, DF_RACE_INDIAN, DF_RACE_BLACK, DF_RACE_WHITE, DF_RACE_MIDDLE_EASTERN, DF_RACE_LATINO_HISPANIC, DF_RACE_OTHER, DF_RACES
 };
 
+/* What a face on a photo is worth for recognition. */
+enum {
+    DF_QUALITY_BLURRED = 1, DF_QUALITY_DARK = 2, DF_QUALITY_BRIGHT = 4, DF_QUALITY_FLAT = 8, DF_QUALITY_SMALL = 16, DF_QUALITY_TURNED = 32,
+    DF_QUALITY_TILTED = 64, DF_QUALITY_CUT = 128
+};
+
+typedef struct df_quality {
+    float    score;                  /* 0..100: the product of what each of the following is worth */
+    float    sharpness;              /* 0..1, of the face brought to one size */
+    float    brightness, contrast;   /* mean and standard deviation of its grey levels, 0..255 */
+    float    size;                   /* the box's shorter side, pixels of the photo */
+    float    yaw, pitch, roll;       /* degrees, estimated from the five points: to the person's left, upwards, clockwise; NaN without points */
+    unsigned reasons;                /* DF_QUALITY_*: what is bad */
+} df_quality;
+
+/* "blurred", "dark", ... for the index-th bad thing; NULL past the last. */
+DF_API const char *df_quality_reason(const df_quality *q, size_t index);
+
 typedef struct df_attributes {
     unsigned has;                   /* DF_WITH_*: what of the following was asked for */
     float    age;                   /* years, as it looks */
@@ -406,16 +432,19 @@ typedef struct df_attributes {
     float    emotion[DF_EMOTIONS];
     float    race[DF_RACES];        /* NaN: a class that the network does not know. Of six and "other" the light one knows five */
     int      dominant_gender, dominant_emotion, dominant_race; /* the greatest of each */
+    bool     is_real;               /* a live face, no photo of one */
+    float    antispoof_score;       /* 0..1: how sure of it */
+    df_quality quality;
 } df_attributes;
 
 /* "Woman", "happy", "latino hispanic": upstream's words, and "other". `which` is one of DF_WITH_GENDER, _EMOTION, _RACE; NULL past the last. */
 DF_API const char *df_attribute_label(unsigned which, size_t place);
-/* "age,gender,emotion,race,embedding" to a set of DF_WITH_*; spaces are passed over. Errors: DF_E_ARGUMENT names the word and those that are known. */
+/* "age,gender,emotion,race,liveness,quality,embedding" to a set of DF_WITH_*; spaces are passed over. Errors: DF_E_ARGUMENT names the word and those that are known. */
 DF_API df_status df_want_parse(const char *text, unsigned *want, df_error *err);
 
 typedef struct df_results df_results; /* the faces of one photo and what was wanted of them */
 
-/* Find the faces of a photo once and tell all that is wanted of them. Reads the fields of df_represent, attributes.
+/* Find the faces of a photo once and tell all that is wanted of them. Reads the fields of df_represent, attributes, liveness.
  *   want  DF_WITH_*, at least one
  *   out   faces in the order of df_detect
  * Errors: those of df_represent (with DF_WITH_EMBEDDING) and of df_detect; DF_E_ARGUMENT (want). */
@@ -461,7 +490,7 @@ typedef enum df_model_state { DF_MODEL_READY, DF_MODEL_ABSENT, DF_MODEL_DAMAGED 
 
 typedef struct df_model_info {
     const char *name;       /* as in options: "Dlib", "retinaface" */
-    const char *task;       /* "recogniser", "detector", "landmarks", "attributes", "liveness" */
+    const char *task;       /* "recogniser", "detector", "landmarks", "attribute", "liveness" */
     const char *file;       /* in the weights folder */
     const char *sha256;     /* 64 hex digits; "" of a file in no registry: what its first use saw counts (docs/weights.md) */
     const char *licence;    /* of the weights */

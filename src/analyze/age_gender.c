@@ -16,20 +16,51 @@ static double age_of(const double *p)
     return sum > 0 ? (p[first] * first + p[second] * second) / sum : first;
 }
 
-static void read_faceres(const df_attribute *self, const float *const *rows, df_attributes *out)
+static void read_faceres(const df_attribute *self, const float *const *rows, df_findings *out)
 {
     double years[BINS], man;
     df__mean_rows(rows[AGE], self->views, BINS, years);
     df__mean_rows(rows[GENDER], self->views, 1, &man);
     man = man < 0 ? 0 : man > 1 ? 1 : man;
-    out->age = (float)age_of(years);
-    out->gender[DF_WOMAN] = (float)(100 * (1 - man)), out->gender[DF_MAN] = (float)(100 * man);
-    out->dominant_gender = df__greatest(out->gender, DF_GENDERS);
+    out->attributes.age = (float)age_of(years);
+    out->attributes.gender[DF_WOMAN] = (float)(100 * (1 - man)), out->attributes.gender[DF_MAN] = (float)(100 * man);
+    out->attributes.dominant_gender = df__greatest(out->attributes.gender, DF_GENDERS);
 }
 
 /* Input 224 x 224 B G R less the mean of ImageNet. */
 const df_attribute df__faceres = {
     .name = "faceres", .gives = DF_WITH_AGE | DF_WITH_GENDER, .family = DF_FAMILY_LIGHT, .width = 224, .height = 224,
     .feed = {.colour = DF_CHANNELS_BGR, .mean = {103.939f, 116.779f, 123.68f}, .scale = 1},
-    .views = 1, .cuts = {{DF_CUT_BOX, 1.2, 0, 0, false}},
+    .views = 2, .cuts = {DF_CUT_BOTH(DF_CUT_BOX, 1.2, 0, 0, false)},
     .heads = {{BINS}, {1}, {1024}}, .n_heads = 3, .read = read_faceres};
+
+/* ---- deepface's ---- */
+
+enum { YEARS = 101 };
+
+/* models/demography/DemographyUtils.py find_apparent_age: the mean of 0..100 by how likely each is. */
+static void read_deepface_age(const df_attribute *self, const float *const *rows, df_findings *out)
+{
+    double years = 0;
+    (void)self;
+    for (int i = 0; i < YEARS; i++)
+        years += (double)rows[0][i] * i;
+    out->attributes.age = (float)years;
+}
+
+static void read_deepface_gender(const df_attribute *self, const float *const *rows, df_findings *out)
+{
+    (void)self;
+    for (int i = 0; i < DF_GENDERS; i++)
+        out->attributes.gender[i] = 100 * rows[0][i];
+    out->attributes.dominant_gender = df__greatest(rows[0], DF_GENDERS);
+}
+
+/* VGG-Face's trunk (Serengil & Ozpinar 2021, "HyperExtended LightFace"): B G R of 0..1 in a letterbox. */
+#define DEEPFACE_VGG(title, flag, classes, reader)                                                                       \
+    {.name = title, .gives = flag, .family = DF_FAMILY_DEEPFACE, .width = 224, .height = 224,                            \
+     .feed = {.colour = DF_CHANNELS_BGR, .scale = 255, .last = true}, .views = 1, .fill = df__fill_deepface,             \
+     .heads = {{classes}}, .n_heads = 1, .read = reader}
+
+const df_attribute df__age_deepface = DEEPFACE_VGG("VGG-Age", DF_WITH_AGE, YEARS, read_deepface_age);
+const df_attribute df__gender_deepface = DEEPFACE_VGG("VGG-Gender", DF_WITH_GENDER, DF_GENDERS, read_deepface_gender);

@@ -7,7 +7,14 @@
 #include "analyze/cut.h"
 #include "models/loader.h"
 
-enum { DF_MAX_VIEWS = 6, DF_MAX_HEADS = 3 };
+enum { DF_MAX_VIEWS = 6, DF_MAX_HEADS = 3, DF_SPOOF_NETS = 2, DF_SPOOF_CLASSES = 3 };
+
+/* What networks found of a face. Each writes its own place: several run at once. */
+typedef struct df_findings {
+    df_attributes attributes;
+    float         spoof[DF_SPOOF_NETS][DF_SPOOF_CLASSES]; /* of the two networks of liveness, before df__liveness_settle */
+} df_findings;
+
 
 /* Which of two networks for the same thing: ours, small and free, or deepface's. */
 typedef enum df_family { DF_FAMILY_LIGHT, DF_FAMILY_DEEPFACE } df_family;
@@ -37,11 +44,11 @@ typedef struct df_attribute {
     /* The inputs of one face, [views][channels][height][width]. NULL: cut and feed as above say. */
     df_status (*fill)(const struct df_attribute *self, const df_look *look, float *to, df_arena *scratch, df_error *err);
     /* rows[h]: `views` rows of head h. */
-    void (*read)(const struct df_attribute *self, const float *const *rows, df_attributes *out);
+    void (*read)(const struct df_attribute *self, const float *const *rows, df_findings *out);
 } df_attribute;
 
 extern const df_attribute df__emotion_light, df__faceres, df__race_light, df__emotion_deepface, df__age_deepface, df__gender_deepface,
-    df__race_deepface;
+    df__race_deepface, df__antispoof_light, df__liveness_light, df__fasnet_v2, df__fasnet_v1se;
 
 /* NULL past the last. */
 const df_attribute *df__attribute_at(size_t index);
@@ -58,8 +65,21 @@ void df__attribute_feed(const df_attribute *a, df_pixels crop, bool mirror, floa
 df_status df__attribute_fill(const df_attribute *a, const df_look *look, float *to, df_arena *scratch, df_error *err);
 /* n faces, at most DF_ATTRIBUTE_BATCH, that go through the network together; `blob`: their inputs, one face behind the other. */
 enum { DF_ATTRIBUTE_BATCH = 8 };
-df_status df__attribute_run(const df_attribute *a, df_net *net, const float *blob, size_t n, df_attributes *const *out, df_arena *scratch,
+df_status df__attribute_run(const df_attribute *a, df_net *net, const float *blob, size_t n, df_findings *const *out, df_arena *scratch,
                             df_error *err);
+
+/* n faces, any number, through one network. */
+df_status df__attribute_faces(const df_attribute *a, df_net *net, const df_look *looks, size_t n, df_findings *out, df_arena *scratch,
+                              df_error *err);
+
+/* The crop that deepface's alignment cuts, in a letterbox: [height][width][3], B G R of 0..1. The second is a `fill` of it. */
+df_status df__deepface_letterbox(const df_look *look, int width, int height, float *bgr, df_arena *scratch, df_error *err);
+df_status df__fill_deepface(const df_attribute *self, const df_look *look, float *to, df_arena *scratch, df_error *err);
+
+/* What the two networks of a family said, as is_real and antispoof_score. */
+void df__liveness_settle(df_family family, df_findings *f);
+/* -1 when the name is none: "light" and "deepface", of liveness "light" and "fasnet". */
+int df__family_find(const char *name);
 
 /* The mean of `views` rows of n numbers. */
 void df__mean_rows(const float *rows, int views, int n, double *out);

@@ -44,8 +44,7 @@ static bool cut_by_points(const df_look *look, const df_cut *cut, double n, doub
     return true;
 }
 
-/* Corners as above, for a crop of n pixels. */
-static void map_of(const df_look *look, const df_cut *cut, double n, double m[6])
+void df__cut_map(const df_look *look, const df_cut *cut, double n, double m[6])
 {
     if (look->whole) {
         double side = fmax(look->px.width, look->px.height) * (cut->kind == DF_CUT_BOX ? cut->side : 1);
@@ -57,14 +56,14 @@ static void map_of(const df_look *look, const df_cut *cut, double n, double m[6]
     const df_face box = own_box(look);
     bool by_box = cut->kind == DF_CUT_BOX;
     double side = fmax((double)box.w, (double)box.h) * (by_box ? cut->side : 1);
-    square_at((double)box.x + (double)box.w / 2 + (by_box ? cut->x * side : 0), (double)box.y + (double)box.h / 2 + (by_box ? cut->y * side : 0), side,
-              n, m);
+    double x = (double)box.x + (double)box.w / 2, y = (double)box.y + (double)box.h / 2;
+    square_at(x + (by_box ? cut->x * side : 0), y + (by_box ? cut->y * side : 0), side, n, m);
 }
 
 double df__cut_step(const df_look *look, const df_cut *cut, int width)
 {
     double m[6];
-    map_of(look, cut, width, m);
+    df__cut_map(look, cut, width, m);
     return hypot(m[0], m[3]);
 }
 
@@ -75,10 +74,35 @@ static void add_pixel(df_pixels px, double x, double y, double sum[3])
 {
     double fx = floor(x - 0.5), fy = floor(y - 0.5), u = x - 0.5 - fx, v = y - 0.5 - fy;
     int left = clamp((int)fx, px.width - 1), right = clamp((int)fx + 1, px.width - 1);
-    const uint8_t *a = px.data + (size_t)clamp((int)fy, px.height - 1) * px.stride, *b = px.data + (size_t)clamp((int)fy + 1, px.height - 1) * px.stride;
+    const uint8_t *a = px.data + (size_t)clamp((int)fy, px.height - 1) * px.stride;
+    const uint8_t *b = px.data + (size_t)clamp((int)fy + 1, px.height - 1) * px.stride;
     for (int c = 0; c < 3; c++) {
         double upper = a[3 * left + c] * (1 - u) + a[3 * right + c] * u, lower = b[3 * left + c] * (1 - u) + b[3 * right + c] * u;
         sum[c] += upper * (1 - v) + lower * v;
+    }
+}
+
+/* Weights of the four pixels around a place `f` behind the second: OpenCV's cubic, a = -0.75. */
+static void cubic_weights(double f, double w[4])
+{
+    const double a = -0.75, g = 1 - f;
+    w[0] = ((a * (f + 1) - 5 * a) * (f + 1) + 8 * a) * (f + 1) - 4 * a;
+    w[1] = ((a + 2) * f - (a + 3)) * f * f + 1;
+    w[2] = ((a + 2) * g - (a + 3)) * g * g + 1;
+    w[3] = 1 - w[0] - w[1] - w[2];
+}
+
+static void add_cubic(df_pixels px, double x, double y, double sum[3])
+{
+    double fx = floor(x - 0.5), fy = floor(y - 0.5), wx[4], wy[4];
+    cubic_weights(x - 0.5 - fx, wx), cubic_weights(y - 0.5 - fy, wy);
+    for (int j = 0; j < 4; j++) {
+        const uint8_t *row = px.data + (size_t)clamp((int)fy + j - 1, px.height - 1) * px.stride;
+        for (int i = 0; i < 4; i++) {
+            const uint8_t *p = row + 3 * (size_t)clamp((int)fx + i - 1, px.width - 1);
+            for (int k = 0; k < 3; k++)
+                sum[k] += wy[j] * wx[i] * p[k];
+        }
     }
 }
 
@@ -86,28 +110,30 @@ df_status df__cut(const df_look *look, const df_cut *cut, int width, int height,
 {
     enum { MOST_TAPS = 16 }; /* a side: coarser, but bounded, for faces of more than 16 times the crop */
     double m[6], step;
-    map_of(look, cut, width, m);
+    df__cut_map(look, cut, width, m);
     step = hypot(m[0], m[3]);
     for (int i = 0; i < 6; i++)
         if (!(fabs(m[i]) < far_away))
             return df__fail(err, DF_E_ARGUMENT, "a face of %g x %g pixels at %g, %g cannot be cut out", (double)look->face->w,
                             (double)look->face->h, (double)look->face->x, (double)look->face->y);
     if (!(step * width >= 1))
-        return df__fail(err, DF_E_ARGUMENT, "a face of %g x %g pixels is too small to be cut out", (double)look->face->w, (double)look->face->h);
+        return df__fail(err, DF_E_ARGUMENT, "a face of %g x %g pixels is too small to be cut out", (double)look->face->w,
+                        (double)look->face->h);
     df_status st = df__pixels_in(scratch, width, height, out, err);
     if (st != DF_OK)
         return st;
     int taps = step > MOST_TAPS ? MOST_TAPS : (int)ceil(step - 1e-6);
     taps = taps < 1 ? 1 : taps;
+    const bool cubic = cut->sharp && taps == 1;
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             double sum[3] = {0};
             for (int k = 0; k < taps * taps; k++) {
                 double u = x + (k % taps + 0.5) / taps, v = y + (k / taps + 0.5) / taps;
-                add_pixel(look->px, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5], sum);
+                (cubic ? add_cubic : add_pixel)(look->px, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5], sum);
             }
             for (int c = 0; c < 3; c++)
-                out->data[(size_t)y * out->stride + (size_t)(3 * x + c)] = (uint8_t)(sum[c] / (taps * taps) + 0.5);
+                out->data[(size_t)y * out->stride + (size_t)(3 * x + c)] = (uint8_t)(fmin(fmax(sum[c] / (taps * taps), 0), 255) + 0.5);
         }
     return DF_OK;
 }

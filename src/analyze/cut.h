@@ -24,12 +24,19 @@ typedef struct df_cut {
     df_cut_kind kind;
     double      side, x, y; /* of a box: x and y shift the square's middle by so many of its sides */
     bool        mirror;
+    bool        sharp; /* where the crop grows: cubic (a = -0.75, as OpenCV), not linear */
 } df_cut;
+
+/* A crop and its mirror image. */
+#define DF_CUT_BOTH(kind, side, x, y, sharp) {kind, side, x, y, false, sharp}, {kind, side, x, y, true, sharp}
 
 /* The crop, resized to width x height: pixels are averaged where it shrinks and interpolated where it grows; the photo's edge goes on where
  * the crop reaches outside. Without `mirror`. Errors: DF_E_ARGUMENT (a box of no size), DF_E_NO_MEMORY. */
 df_status df__cut(const df_look *look, const df_cut *cut, int width, int height, df_arena *scratch, df_pixels *out, df_error *err);
 
+/* Where a crop of n x n pixels lies: its place (x, y), corners at whole numbers, at (m0 x + m1 y + m2, m3 x + m4 y + m5) of the photo, whose
+ * corner is (0, 0) too. */
+void df__cut_map(const df_look *look, const df_cut *cut, double n, double m[6]);
 /* Pixels of the photo that one of the crop's is wide: below 1 the crop is blown up. */
 double df__cut_step(const df_look *look, const df_cut *cut, int width);
 

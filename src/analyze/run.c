@@ -4,6 +4,9 @@
 
 #include "analyze/attribute.h"
 
+/* Of the inputs of one run: four faces of 224 x 224 with their mirror images. More takes memory and saves no time. */
+static const size_t most_numbers = (size_t)8 * 3 * 224 * 224;
+
 static df_status check(const df_attribute *a, const df_net *net, df_error *err)
 {
     size_t channels = df__attribute_channels(a);
@@ -28,14 +31,14 @@ static df_status check(const df_attribute *a, const df_net *net, df_error *err)
     return DF_OK;
 }
 
+static _Thread_local const df_attribute *opening; /* what the check, which is told the network alone, belongs to */
+
+static df_status check_opening(const df_net *net, df_error *err) { return check(opening, net, err); }
+
 df_status df__attribute_open(const df_loader *loader, const df_attribute *a, df_net **out, df_error *err)
 {
-    df_status st = df__weights_net(loader, a->name, loader->precision, out, err);
-    if (st == DF_OK && (st = check(a, *out, err)) != DF_OK) {
-        df__net_free(*out);
-        *out = NULL;
-    }
-    return st;
+    opening = a;
+    return df__weights_net_checked(loader, a->name, loader->precision, check_opening, out, err);
 }
 
 void df__attribute_feed(const df_attribute *a, df_pixels crop, bool mirror, float *to)
@@ -65,7 +68,9 @@ df_status df__attribute_fill(const df_attribute *a, const df_look *look, float *
     df_arena_mark mark = df__arena_mark(scratch);
     for (int v = 0; v < a->views; v++) {
         const df_cut *cut = &a->cuts[v];
-        if (!last || last->kind != cut->kind || last->side != cut->side || last->x != cut->x || last->y != cut->y) /* not its mirror image */
+        bool mirror_image = last && last->kind == cut->kind && last->side == cut->side && last->x == cut->x && last->y == cut->y &&
+                            last->sharp == cut->sharp;
+        if (!mirror_image)
             DF_TRY(df__cut(look, cut, a->width, a->height, scratch, &crop, err));
         last = cut;
         df__attribute_feed(a, crop, cut->mirror, to + (size_t)v * df__attribute_size(a));
@@ -75,33 +80,72 @@ done:
     return st;
 }
 
-df_status df__attribute_run(const df_attribute *a, df_net *net, const float *blob, size_t n, df_attributes *const *out, df_arena *scratch,
-                            df_error *err)
+static df_status run_views(const df_attribute *a, df_net *net, const float *blob, int64_t views, df_tensor *result, df_arena *scratch,
+                           df_error *err)
 {
     df_status st = DF_OK;
-    df_arena_mark mark = df__arena_mark(scratch);
-    int64_t views = (int64_t)n * a->views, channels = (int64_t)df__attribute_channels(a);
+    int64_t channels = (int64_t)df__attribute_channels(a);
     df_tensor in = {.type = DF_F32, .rank = 4, .dims = {views, channels, a->height, a->width}, .data = (void *)(uintptr_t)blob};
-    df_tensor result[DF_MAX_HEADS];
     if (a->feed.last)
         in.dims[1] = a->height, in.dims[2] = a->width, in.dims[3] = channels;
     DF_TRY(df__net_run(net, &in, 1, result, (size_t)a->n_heads, 1, scratch, err));
     for (int h = 0; h < a->n_heads; h++) {
         int64_t numbers = df__tensor_count(&result[h]);
         if (result[h].type != DF_F32 || numbers != views * a->heads[h].numbers)
-            DF_TRY(df__fail(err, DF_E_BAD_MODEL, "%s: %lld numbers for %lld inputs, not %d each", a->name, (long long)numbers, (long long)views,
-                            a->heads[h].numbers));
+            return df__fail(err, DF_E_BAD_MODEL, "%s: %lld numbers for %lld inputs, not %d each", a->name, (long long)numbers, (long long)views,
+                            a->heads[h].numbers);
         const float *v = result[h].data;
         for (int64_t i = 0; i < numbers; i++)
             if (!isfinite(v[i]))
-                DF_TRY(df__fail(err, DF_E_BAD_MODEL, "%s: output %d gives what is no number", a->name, h + 1));
+                return df__fail(err, DF_E_BAD_MODEL, "%s: output %d gives what is no number", a->name, h + 1);
     }
-    for (size_t i = 0; i < n; i++) {
-        const float *rows[DF_MAX_HEADS];
-        for (int h = 0; h < a->n_heads; h++)
-            rows[h] = (const float *)result[h].data + i * (size_t)a->views * (size_t)a->heads[h].numbers;
-        a->read(a, rows, out[i]);
-        out[i]->has |= a->gives;
+done:
+    return st;
+}
+
+df_status df__attribute_run(const df_attribute *a, df_net *net, const float *blob, size_t n, df_findings *const *out, df_arena *scratch,
+                            df_error *err)
+{
+    df_status st = DF_OK;
+    df_arena_mark mark = df__arena_mark(scratch);
+    df_tensor result[DF_MAX_HEADS];
+    bool alone = df__net_input(net, 0)->shape.dims[0] == 1; /* a file of one batch */
+    size_t views = (size_t)a->views, together = alone ? 1 : DF_ATTRIBUTE_BATCH;
+    while (together > 1 && together * views * df__attribute_size(a) > most_numbers)
+        together /= 2;
+    for (size_t i = 0; i < n; i += together) {
+        while (together > n - i) /* powers of two, so that few sizes of a batch are ever compiled */
+            together /= 2;
+        DF_TRY(run_views(a, net, blob + i * views * df__attribute_size(a), (int64_t)(together * views), result, scratch, err));
+        for (size_t k = 0; k < together; k++) {
+            const float *rows[DF_MAX_HEADS];
+            for (int h = 0; h < a->n_heads; h++)
+                rows[h] = (const float *)result[h].data + k * views * (size_t)a->heads[h].numbers;
+            a->read(a, rows, out[i + k]);
+        }
+    }
+done:
+    df__arena_release(scratch, mark);
+    return st;
+}
+
+df_status df__attribute_faces(const df_attribute *a, df_net *net, const df_look *looks, size_t n, df_findings *out, df_arena *scratch,
+                              df_error *err)
+{
+    df_status st = DF_OK;
+    size_t size = (size_t)a->views * df__attribute_size(a);
+    df_arena_mark mark = df__arena_mark(scratch);
+    float *blob = df__arena_alloc(scratch, DF_ATTRIBUTE_BATCH * size * sizeof *blob);
+    if (!blob)
+        return df__no_memory(err, a->name, DF_ATTRIBUTE_BATCH * size * sizeof *blob);
+    for (size_t at = 0; at < n; at += DF_ATTRIBUTE_BATCH) {
+        size_t here = n - at < DF_ATTRIBUTE_BATCH ? n - at : DF_ATTRIBUTE_BATCH;
+        df_findings *to[DF_ATTRIBUTE_BATCH];
+        for (size_t i = 0; i < here; i++) {
+            to[i] = &out[at + i];
+            DF_TRY(df__attribute_fill(a, &looks[at + i], blob + i * size, scratch, err));
+        }
+        DF_TRY(df__attribute_run(a, net, blob, here, to, scratch, err));
     }
 done:
     df__arena_release(scratch, mark);

@@ -14,6 +14,7 @@ static df_status detect(df_engine *engine, const char *path, const df_image *img
         return df__fail(err, DF_E_ARGUMENT, "df_detect: out is NULL");
     *out = NULL;
     DF_TRY(df__pipeline_open(engine, opts, false, &p, err));
+    p.tells_spoof = true;
     DF_TRY(df__pipeline_photo(&p, path, img, &photo, err));
     faces = calloc(1, sizeof *faces);
     if (!faces)

@@ -30,6 +30,7 @@ static df_status extract(df_engine *engine, const char *path, const df_image *im
         return df__fail(err, DF_E_ARGUMENT, "df_extract: out is NULL");
     *out = NULL;
     DF_TRY(df__pipeline_open(engine, opts, false, &p, err));
+    p.tells_spoof = true;
     DF_TRY(df__pipeline_photo(&p, path, img, &photo, err));
     chips = calloc(1, sizeof *chips);
     if (!chips)

@@ -15,7 +15,7 @@
 
 /* ---- loading ---- */
 
-enum { LOADS = 4 };
+enum { LOADS = 5 };
 typedef struct load { df_pipeline *p; bool network; df_status st[LOADS]; df_error err[LOADS]; } load;
 
 /* Landmarks that are asked for, and those that the mask needs. */
@@ -48,6 +48,8 @@ static void load_one(void *arg, size_t i, int worker)
         l->st[i] = df__engine_predictor(p->engine, DF_PREDICTOR_5, &p->sp, &l->err[i]);
     if (i == 3)
         l->st[i] = load_landmarks(p, &l->err[i]);
+    if (i == 4)
+        l->st[i] = df__filter_open(p, &l->err[i]);
 }
 
 df_status df__pipeline_open(df_engine *engine, const df_opts *opts, bool network, df_pipeline *out, df_error *err)
@@ -92,8 +94,9 @@ done:
 
 int df__pipeline_side(const df_pipeline *p)
 {
-    if (p->align != DF_ALIGN_POINTS || p->detector->side == 0 || p->marks || p->outline || p->opts.tile > 0)
-        return 0; /* upstream's crops, all landmarks and tiles come from the photo at full scale */
+    const bool all = p->opts.tile > 0 || p->marks || p->outline || p->opts.min_quality > 0 || p->opts.anti_spoofing;
+    if (p->align != DF_ALIGN_POINTS || p->detector->side == 0 || all)
+        return 0; /* upstream's crops, all landmarks, tiles and what faces are filtered by come from the photo at full scale */
     return p->opts.detect_size > p->detector->side ? p->opts.detect_size : p->detector->side;
 }
 
@@ -158,7 +161,7 @@ done:
     return st;
 }
 
-static bool takes_whole_photo(const df_face *f) { return f->confidence == 0 && f->has == 0; }
+static bool takes_whole_photo(const df_face *f) { return f->confidence == 0 && (f->has & (DF_HAS_EYES | DF_HAS_NOSE | DF_HAS_MOUTH)) == 0; }
 
 bool df__pipeline_no_face(const df_pipeline *p, const df_face *f) { return takes_whole_photo(f) && p->detector != &df__detector_skip; }
 
@@ -252,8 +255,16 @@ df_status df__pipeline_detect(const df_pipeline *p, df_photo *photo, int threads
         if (st != DF_OK)
             df__prefix(err, "%s", photo->name);
     }
+    if (st == DF_OK)
+        st = df__filter_faces(p, photo, out, scratch, err);
 done:
     return st;
+}
+
+df_look df__pipeline_look(const df_pipeline *p, const df_photo *photo, const df_face *f)
+{
+    return (df_look){.px = photo->px, .face = f, .map = &p->detector->dlib, .whole = takes_whole_photo(f), .align = p->align != DF_ALIGN_NONE,
+                     .expand = p->opts.expand};
 }
 
 /* ---- align ---- */

@@ -21,6 +21,10 @@ typedef struct df_pipeline {
     df_align                  align;
     df_metric                 metric;
     df_range                  range;
+    const df_attribute       *spoof[DF_SPOOF_NETS]; /* with anti_spoofing, else NULL */
+    df_net                   *spoof_nets[DF_SPOOF_NETS];
+    df_family                 liveness;
+    bool                      tells_spoof; /* a verb that tells what is no live face, where others refuse it */
     bool                      flip; /* mean with the mirror image's vector: for chips, not for upstream's crops */
 } df_pipeline;
 
@@ -46,6 +50,13 @@ bool df__pipeline_no_face(const df_pipeline *p, const df_face *f);
 df_face df__pipeline_box(const df_pipeline *p, const df_face *f);
 /* Faces as callers see them: in pixels of the whole photo, clipped to it. */
 void df__pipeline_finish(const df_photo *photo, df_face_list *faces);
+
+/* The networks of liveness, where the options ask for them. */
+df_status df__filter_open(df_pipeline *p, df_error *err);
+/* Drop faces of too little quality; tell, or refuse, those that are no live ones. Part of df__pipeline_detect. */
+df_status df__filter_faces(const df_pipeline *p, const df_photo *photo, df_face_list *list, df_arena *scratch, df_error *err);
+/* A face as the networks of attributes look at it. */
+df_look df__pipeline_look(const df_pipeline *p, const df_photo *photo, const df_face *f);
 
 struct df_faces {
     df_face_list list;

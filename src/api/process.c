@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/quality.h"
 #include "core/threads.h"
 
 enum { LEAST_GROUP = 8, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decoded */, MAX_NETS = 8 };
@@ -16,6 +17,7 @@ enum { LEAST_GROUP = 8, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decod
 typedef struct process {
     df_pipeline         p;
     unsigned            want;
+    df_family           family, liveness;
     const df_attribute *nets[MAX_NETS];
     df_net             *opened[MAX_NETS];
     size_t              n_nets;
@@ -31,6 +33,7 @@ typedef struct one {
     df_face_list    faces;
     df_arena        scratch;
     df_pixels      *crops; /* the recogniser's */
+    df_findings    *found; /* [faces.n] */
     df_results     *out;
     df_status       st;
     df_error        err;
@@ -49,15 +52,17 @@ static void load_net(void *arg, size_t i, int worker)
 static df_status process_open(df_engine *engine, unsigned want, const df_opts *opts, process *w, df_error *err)
 {
     df_status st = DF_OK;
-    const unsigned all = DF_WITH_ATTRIBUTES | DF_WITH_EMBEDDING;
+    const unsigned all = DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY | DF_WITH_EMBEDDING;
     memset(w, 0, sizeof *w);
     if (want == 0 || (want & ~all))
         return df__fail(err, DF_E_ARGUMENT, "want: %u is no set of DF_WITH_*", want);
     DF_TRY(df__pipeline_open(engine, opts, want & DF_WITH_EMBEDDING, &w->p, err));
     w->want = want;
+    w->family = (df_family)df__family_find(w->p.opts.attributes);
+    w->liveness = (df_family)df__family_find(w->p.opts.liveness);
     for (size_t i = 0; df__attribute_at(i); i++) {
         const df_attribute *a = df__attribute_at(i);
-        if (a->family == DF_FAMILY_LIGHT && (a->gives & want))
+        if (a->family == (a->gives == DF_WITH_LIVENESS ? w->liveness : w->family) && (a->gives & want))
             w->nets[w->n_nets++] = a;
     }
     df__parallel_for(w->n_nets, engine->threads, load_net, w);
@@ -83,7 +88,7 @@ static df_status new_results(const process *w, size_t n, df_results **out, df_er
     }
     if (!r || !r->faces || !r->attributes)
         DF_TRY(df__no_memory(err, "results", n * (sizeof(df_face) + sizeof(df_attributes))));
-    r->n = n, r->want = w->want;
+    r->n = n, r->want = w->want, r->family = w->family;
     if (w->want & DF_WITH_EMBEDDING)
         DF_TRY(df__embeddings_new(&w->p, n, &r->e, err));
     *out = r, r = NULL;
@@ -92,23 +97,20 @@ done:
     return st;
 }
 
-static df_look look_of(const process *w, const one *o, size_t face)
-{
-    const df_face *f = &o->faces.items[face];
-    bool whole = f->confidence == 0 && f->has == 0;
-    return (df_look){.px = o->photo.px, .face = f, .map = &w->p.detector->dlib, .whole = whole, .align = w->p.align != DF_ALIGN_NONE,
-                     .expand = w->p.opts.expand};
-}
+static df_look look_of(const process *w, const one *o, size_t face) { return df__pipeline_look(&w->p, &o->photo, &o->faces.items[face]); }
 
 /* Would a crop be blown up although the file holds more than was decoded? */
 static bool needs_full(const process *w, const one *o)
 {
-    for (size_t k = 0; o->photo.scale > 1 && k < w->n_nets; k++)
+    for (size_t k = 0; o->photo.scale > 1 && k < w->n_nets; k++) {
+        if (w->nets[k]->family == DF_FAMILY_DEEPFACE)
+            return true; /* upstream's crops come from the photo at full scale */
         for (size_t i = 0; i < o->faces.n; i++) {
             df_look look = look_of(w, o, i);
             if (df__cut_step(&look, &w->nets[k]->cuts[0], w->nets[k]->width) < 1)
                 return true;
         }
+    }
     return false;
 }
 
@@ -124,6 +126,13 @@ static df_status open_photo(const process *w, one *o, int threads, df_error *err
         for (size_t i = 0; i < o->faces.n; i++)
             if (o->crops[i].width <= 0)
                 DF_TRY(df__fail(err, DF_E_ARGUMENT, "%s: face %zu lies outside the photo", o->photo.name, i + 1));
+    }
+    o->found = df__arena_calloc(&o->scratch, o->faces.n, sizeof *o->found);
+    if (!o->found)
+        DF_TRY(df__no_memory(err, "findings", o->faces.n * sizeof *o->found));
+    for (size_t i = 0; (w->want & DF_WITH_QUALITY) && i < o->faces.n; i++) {
+        df_look look = look_of(w, o, i);
+        DF_TRY(df__quality(&look, o->photo.scale, &o->found[i].attributes.quality, &o->scratch, err));
     }
     DF_TRY(new_results(w, o->faces.n, &o->out, err));
 done:
@@ -154,7 +163,7 @@ static void run_attribute(const batches *b, size_t net, const item *items, size_
 {
     const df_attribute *a = b->w->nets[net];
     const item *kept[DF_ATTRIBUTE_BATCH];
-    df_attributes *out[DF_ATTRIBUTE_BATCH];
+    df_findings *out[DF_ATTRIBUTE_BATCH];
     df_error err;
     size_t size = (size_t)a->views * df__attribute_size(a), good = 0;
     float *blob = df__arena_alloc(scratch, n * size * sizeof *blob);
@@ -166,7 +175,7 @@ static void run_attribute(const batches *b, size_t net, const item *items, size_
             failed(items[i].o, mine, &err);
             continue;
         }
-        out[good] = &items[i].o->out->attributes[items[i].face];
+        out[good] = &items[i].o->found[items[i].face];
         kept[good++] = &items[i];
     }
     if (good == 0)
@@ -241,11 +250,18 @@ static void close_photo(one *o)
     df__arena_free(&o->scratch);
 }
 
-static void finish_photo(one *o)
+static void finish_photo(const process *w, one *o)
 {
     if (o->st == DF_OK && o->out) {
         df__pipeline_finish(&o->photo, &o->faces);
         memcpy(o->out->faces, o->faces.items, o->out->n * sizeof *o->out->faces);
+        for (size_t i = 0; i < o->out->n; i++) {
+            df_findings *f = &o->found[i];
+            if (w->want & DF_WITH_LIVENESS)
+                df__liveness_settle(w->liveness, f);
+            o->out->attributes[i] = f->attributes;
+            o->out->attributes[i].has = w->want & ~(unsigned)DF_WITH_EMBEDDING;
+        }
         if (o->out->e)
             memcpy(o->out->e->faces, o->faces.items, o->out->n * sizeof *o->out->faces);
     } else {
@@ -277,7 +293,7 @@ static df_status run_one(df_engine *engine, const char *path, const df_image *im
     o.st = open_photo(&w, &o, engine->threads, &o.err);
     if (o.st == DF_OK)
         run_faces(&w, &o, 1, engine->threads);
-    finish_photo(&o);
+    finish_photo(&w, &o);
     pthread_mutex_destroy(&o.lock);
     st = o.st;
     if (st != DF_OK && err)
@@ -321,7 +337,7 @@ static void open_one(void *arg, size_t i, int worker)
         run_faces(g->w, o, 1, 1);
     else if (o->st == DF_OK)
         return; /* with its group */
-    finish_photo(o);
+    finish_photo(g->w, o);
     o->faces.n = 0;
 }
 
@@ -349,7 +365,7 @@ df_status df_process_many(df_engine *engine, const char *const *paths, size_t n,
         for (size_t i = 0; i < here; i++) {
             one *o = &photos[i];
             if (o->photo.name) /* not finished by itself */
-                finish_photo(o);
+                finish_photo(&w, o);
             if (!stop)
                 stop = !each(user, at + i, o->st == DF_OK ? o->out : NULL, o->st == DF_OK ? NULL : &o->err);
             df_results_free(o->out);

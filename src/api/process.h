@@ -7,6 +7,7 @@
 struct df_results {
     size_t         n;
     unsigned       want;
+    df_family      family;     /* of the networks of attributes */
     df_face       *faces;      /* [n] */
     df_attributes *attributes; /* [n] */
     df_embeddings *e;          /* NULL: none wanted */

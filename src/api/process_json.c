@@ -19,6 +19,26 @@ static bool set_shares(json_t *o, unsigned which, const char *key, const char *d
     return ok;
 }
 
+static json_t *quality_of(const df_quality *q)
+{
+    const struct { const char *key; float value; } numbers[] = {
+        {"score", q->score}, {"sharpness", q->sharpness}, {"brightness", q->brightness}, {"contrast", q->contrast}, {"size", q->size},
+        {"yaw", q->yaw}, {"pitch", q->pitch}, {"roll", q->roll}};
+    json_t *o = json_object(), *reasons = json_array();
+    bool ok = o && reasons;
+    const char *word;
+    for (size_t i = 0; ok && i < sizeof numbers / sizeof *numbers; i++)
+        ok = df__json_set(o, numbers[i].key, df__json_number(df__round2((double)numbers[i].value)));
+    for (size_t i = 0; ok && (word = df_quality_reason(q, i)); i++)
+        ok = json_array_append_new(reasons, df__json_text(word)) == 0;
+    ok = ok && df__json_set(o, "reasons", json_incref(reasons));
+    json_decref(reasons);
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
 static json_t *face_of(const df_results *r, size_t i)
 {
     const df_attributes *a = &r->attributes[i];
@@ -28,11 +48,15 @@ static json_t *face_of(const df_results *r, size_t i)
     if (ok && (r->want & DF_WITH_EMOTION))
         ok = set_shares(o, DF_WITH_EMOTION, "emotion", "dominant_emotion", a->emotion, a->dominant_emotion);
     if (ok && (r->want & DF_WITH_AGE))
-        ok = df__json_set(o, "age", json_integer((json_int_t)a->age));
+        ok = df__json_set(o, "age", json_integer((json_int_t)(r->family == DF_FAMILY_DEEPFACE ? (double)a->age : round((double)a->age))));
     if (ok && (r->want & DF_WITH_GENDER))
         ok = set_shares(o, DF_WITH_GENDER, "gender", "dominant_gender", a->gender, a->dominant_gender);
     if (ok && (r->want & DF_WITH_RACE))
         ok = set_shares(o, DF_WITH_RACE, "race", "dominant_race", a->race, a->dominant_race);
+    if (ok && (r->want & DF_WITH_LIVENESS))
+        ok = df__json_set(o, "is_real", json_boolean(a->is_real)) && df__json_set(o, "antispoof_score", df__json_number((double)a->antispoof_score));
+    if (ok && (r->want & DF_WITH_QUALITY))
+        ok = df__json_set(o, "quality", quality_of(&a->quality));
     if (ok && r->e)
         ok = df__json_set(o, "embedding", df__row_json(r->e->rows + i * r->e->dims, r->e->dims));
     ok = ok && df__json_set(o, "region", df__area_json(f)) && df__json_set(o, "face_confidence", df__json_number(df__round2((double)f->confidence)));

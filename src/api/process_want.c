@@ -4,7 +4,8 @@
 #include "core/status.h"
 
 static const struct { const char *word; unsigned flag; } wants[] = {
-    {"age", DF_WITH_AGE}, {"gender", DF_WITH_GENDER}, {"emotion", DF_WITH_EMOTION}, {"race", DF_WITH_RACE}, {"embedding", DF_WITH_EMBEDDING},
+    {"age", DF_WITH_AGE}, {"gender", DF_WITH_GENDER}, {"emotion", DF_WITH_EMOTION}, {"race", DF_WITH_RACE}, {"liveness", DF_WITH_LIVENESS},
+    {"quality", DF_WITH_QUALITY}, {"embedding", DF_WITH_EMBEDDING},
 };
 
 enum { WANTS = sizeof wants / sizeof *wants };
@@ -22,6 +23,15 @@ const char *df_attribute_label(unsigned which, size_t place)
         return place < DF_EMOTIONS ? emotions[place] : NULL;
     if (which == DF_WITH_RACE)
         return place < DF_RACES ? races[place] : NULL;
+    return NULL;
+}
+
+const char *df_quality_reason(const df_quality *q, size_t index)
+{
+    static const char *const words[] = {"blurred", "dark", "bright", "flat", "small", "turned", "tilted", "cut"};
+    for (size_t i = 0; q && i < sizeof words / sizeof *words; i++)
+        if ((q->reasons >> i & 1) && index-- == 0)
+            return words[i];
     return NULL;
 }
 

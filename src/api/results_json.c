@@ -91,6 +91,10 @@ static json_t *face_of(const df_face *f, const float *row, size_t dims)
     bool ok = o != NULL;
     if (ok && row)
         ok = df__json_set(o, "embedding", df__row_json(row, dims));
+    if (ok && !row && (f->has & DF_HAS_LIVENESS)) /* modules/detection.py */
+        ok = df__json_set(o, "is_real", json_boolean(f->is_real)) && set_number(o, "antispoof_score", (double)f->antispoof_score);
+    if (ok && (f->has & DF_HAS_QUALITY))
+        ok = set_number(o, "quality", df__round2((double)f->quality));
     ok = ok && df__json_set(o, "facial_area", df__area_json(f)) && set_number(o, row ? "face_confidence" : "confidence", df__round2((double)f->confidence));
     if (ok)
         return o;

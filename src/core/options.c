@@ -19,6 +19,8 @@ static const char *const normalizations[] = {"base", "raw", "Facenet", "Facenet2
 static const char *const metrics[] = {"cosine", "euclidean", "euclidean_l2", "angular", NULL};
 static const char *const landmark_sets[] = {"none", "468", "68", NULL};
 static const char *const rotations[] = {"none", "auto", NULL};
+static const char *const attribute_families[] = {"light", "deepface", NULL};
+static const char *const liveness_families[] = {"light", "fasnet", NULL};
 
 typedef struct option {
     df_option_info info;
@@ -53,6 +55,10 @@ static const option options[] = {
     INTEGER(tile, "0", 0, 8192, "side in pixels, from 128 on, of the tiles that a larger photo is cut into for the detector; 0 looks at it whole"),
     NUMBER(far, "", 1e-9, 1, "the threshold lets this share of strangers pass, as measured for the model (docs/models.md); by default the model's own threshold"),
     SWITCH(border, "off", "with eyes: detectors see the photo inside a black border of half its sides, as deepface has it: its very boxes, but slower"),
+    CHOICE(attributes, "light", attribute_families, "networks that tell age, gender, emotion and race: small ones, or deepface's own"),
+    SWITCH(anti_spoofing, "off", "refuse faces that are no live ones, but photos of photos or screens; detect and extract tell which"),
+    CHOICE(liveness, "light", liveness_families, "networks that tell a live face: small ones, or deepface's FasNet"),
+    INTEGER(min_quality, "0", 0, 100, "drop faces of less quality: blurred, dark, small, turned away or cut off by the edge"),
 };
 
 enum { OPTIONS = sizeof options / sizeof *options };

@@ -107,15 +107,15 @@ static const df_weights weights[] = {
               .sha256 = "1a7d9a5264c6ccdab25735bfbc01f191e5ce92710c4c2925250160937559cf7f", .bytes = 3001690,
               .licence = "Apache-2.0", .commercial = true, .width = 192, .height = 192, .get = "make weights-test"}},
     /* mini-XCEPTION, Arriaga et al. 2017, trained on FER2013; the TensorFlow.js models of the package human-models as ONNX, as the next four. */
-    {.info = {.name = "emotion", .task = "attributes", .file = "emotion_mini_xception.onnx",
+    {.info = {.name = "emotion", .task = "attribute", .file = "emotion_mini_xception.onnx",
               .sha256 = "33fb6fe4f703e6726cf58c4def24f99fa23b57adcc8378129905c9a2d080700d", .bytes = 829500,
               .licence = "MIT", .commercial = true, .width = 64, .height = 64, .get = "make weights-test"}},
     /* FaceRes, a MobileNet with heads for age and gender: A. Savchenko, HSE_FaceRec_tf. */
-    {.info = {.name = "faceres", .task = "attributes", .file = "faceres_age_gender.onnx",
+    {.info = {.name = "faceres", .task = "attribute", .file = "faceres_age_gender.onnx",
               .sha256 = "d3bd1f222ba4c5cc5e9211bbc9844d00b3e78a6a66278ba235117df229a9d1da", .bytes = 13984025,
               .licence = "MIT", .commercial = true, .width = 224, .height = 224, .get = "make weights-test"}},
     /* GEAR: age, gender and race of five classes, trained on UTKFace: Udolf15/GEAR-Predictor. */
-    {.info = {.name = "gear", .task = "attributes", .file = "gear_race.onnx",
+    {.info = {.name = "gear", .task = "attribute", .file = "gear_race.onnx",
               .sha256 = "56fb681f0e6e7fd749a1d231f3e9815306889dc5970c592ca2a3b5804c92c6fc", .bytes = 3011664,
               .licence = "MIT", .commercial = true, .width = 198, .height = 198, .get = "make weights-test"}},
     /* "fake-face-detection" of Kaggle (anku420), and LivenessNet (leokwu/livenessnet): how good they are nobody published. */

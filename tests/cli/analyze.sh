@@ -2,7 +2,7 @@
 # deepface analyze: what people read, upstream's dictionary, several photos, errors.
 . "$(dirname "$0")/lib.sh"
 needs_photos
-"$deepface" models check emotion faceres gear -q 2>/dev/null || { echo "no networks of attributes here: make weights-test"; exit 77; }
+"$deepface" models check emotion faceres gear antispoof liveness -q 2>/dev/null || { echo "no networks of attributes here: make weights-test"; exit 77; }
 a=$photos/obama.jpg b=$photos/biden.jpg
 
 run analyze "$a" "$b"; expect 0; silent "$err"; says "$out" 'emotion'; says "$out" 'obama\.jpg .*Man [0-9]+ %.*happy'; says "$out" 'biden\.jpg .*Man'
@@ -19,4 +19,12 @@ run analyze "$a" -q; expect 0; silent "$out"
 run analyze "$a" --actions mood; expect 2; one_error; says "$err" '"mood" is none of: age, gender, emotion, race'
 run analyze "$tmp/nix.jpg"; expect 2; one_error; says "$err" 'nix\.jpg'
 run analyze; expect 2; one_error
+run analyze "$a" --actions quality,liveness --json; expect 0
+json "$out" 'd[0]["is_real"] in (True, False) and 0 <= d[0]["antispoof_score"] <= 1 and d[0]["quality"]["score"] > 80 and d[0]["quality"]["reasons"] == [] and abs(d[0]["quality"]["roll"]) < 10'
+run analyze "$photos/obama_partial_face.jpg" --actions quality; expect 0; says "$out" '[0-9]+ cut'
+run analyze "$a" --attributes deepface; expect 3; one_error; says "$err" 'models pull'
+run verify "$a" "$photos/obama_partial_face.jpg" --min-quality 90; expect 2; one_error; says "$err" 'obama_partial_face\.jpg: 1 face, none of quality 90'
+run verify "$a" "$photos/obama2.jpg" --anti-spoofing; expect 0
+run extract "$a" -o "$tmp/faces" --json --anti-spoofing --min-quality 10; expect 0
+json "$out" 'd[0]["is_real"] is True and d[0]["antispoof_score"] >= 0.5 and d[0]["quality"] > 80'
 finish

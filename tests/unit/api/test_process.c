@@ -203,7 +203,7 @@ TEST(process_survives_every_failed_allocation)
     size_t total = test_alloc_count();
     df_results_free(r);
     CHECK(total > 10);
-    size_t step = total > 100 ? total / 100 : 1;
+    size_t step = total > 50 ? total / 50 : 1;
     for (size_t n = 1; n <= total; n += step) {
         test_alloc_fail_at(n);
         df_status st = df_process(df, photo("obama.jpg"), ALL, NULL, &r, &err);

@@ -20,7 +20,8 @@ TEST(defaults_are_those_of_the_header)
 TEST(the_table_covers_every_field_in_order)
 {
     const char *names[] = {"detector", "align", "model", "normalization", "metric", "threshold", "score", "expand",
-                           "max_faces", "min_face", "detect_size", "enforce", "flip", "landmarks", "mask", "rotate", "tile", "far", "border"};
+                           "max_faces", "min_face", "detect_size", "enforce", "flip", "landmarks", "mask", "rotate", "tile", "far", "border", "attributes",
+                           "anti_spoofing", "liveness", "min_quality"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK(df_option_at(i) != NULL);
         assert_string_equal(df_option_at(i)->name, names[i]);
