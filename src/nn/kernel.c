@@ -76,16 +76,25 @@ df_status df__run_parts(const df_call *call, int threads, size_t n, void (*fn)(v
     return DF_OK;
 }
 
-void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const float **add)
+void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const void **add)
 {
     for (int i = 0; fused && i < fused->n_post; i++)
-        add[i] = fused->post[i].kind == DF_POST_ADD ? (const float *)call->in[fused->post[i].input].data + offset : NULL;
+        add[i] = fused->post[i].kind == DF_POST_ADD ? df__element(&call->in[fused->post[i].input], offset) : NULL;
+}
+
+df_tail df__tail_new(const df_call *call, const float *bias, const df_fused *fused, int64_t offset)
+{
+    df_tail tail = {.bias = bias, .fused = fused};
+    df__add_inputs(call, fused, offset, tail.add);
+    for (int i = 0; fused && i < fused->n_post; i++)
+        tail.half[i] = fused->post[i].kind == DF_POST_ADD && df__is_half(&call->in[fused->post[i].input]);
+    return tail;
 }
 
 /* ---- the ways ---- */
 
 /* Their numbers are kept in files: new ones at the end. */
-typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, WAYS } way;
+typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, DEPTHWISE, WAYS } way;
 
 static df_status make(way w, const df_conv *conv, df_kernel **out)
 {
@@ -101,13 +110,14 @@ static df_status make(way w, const df_conv *conv, df_kernel **out)
     case TAIL: return df__conv_direct(conv, DF_NUM_F32, true, out);
     case TAIL_BF16: return df__conv_direct(conv, DF_NUM_BF16, true, out);
     case DOTS: return df__conv_dots(conv, out);
+    case DEPTHWISE: return df__conv_depthwise(conv, out);
     case WAYS: break;
     }
     return DF_OK;
 }
 
 /* Float32 throughout. */
-static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL; }
+static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE; }
 
 static bool allowed(way w, df_precision precision)
 {
@@ -149,6 +159,8 @@ static way by_rule(const df_conv *conv)
     if (w->n <= 8 && whole_photo(conv))
         return DOTS;
     int64_t k = conv->call->in[1].dims[0];
+    if (conv->group == w->c && conv->group > 1)
+        return DEPTHWISE;
     bool tiles = w->c >= 32 && k >= 32 && w->kernel[0] == 3 && w->stride[0] == 1;
     if (!df__dnn_has(precision == DF_PRECISION_INT8 ? DF_NUM_S8 : DF_NUM_BF16))
         precision = DF_PRECISION_STRICT;
@@ -212,7 +224,7 @@ done:
 }
 
 /* The likeliest first: what is far behind them is stopped early. A tail of our own cannot make up for a slow kernel. */
-static const way order[] = {WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, INT8, DIRECT_BF16, TAIL_BF16, DIRECT, TAIL};
+static const way order[] = {DEPTHWISE, WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, INT8, DIRECT_BF16, TAIL_BF16, DIRECT, TAIL};
 
 static bool hopeless(way w, const double *took, double best)
 {
@@ -292,8 +304,13 @@ static df_pack_key choice_key(const df_conv *conv)
     }
     df__pack_key_add(&key, shape, sizeof shape);
     df__pack_key_add(&key, (int64_t[]){size_class(outs), conv->call->precision, conv->call->nhwc, conv->call->not_negative}, 4 * sizeof(int64_t));
-    for (int i = 0; conv->fused && i < conv->fused->n_post; i++)
-        df__pack_key_add(&key, &conv->fused->post[i].kind, sizeof conv->fused->post[i].kind);
+    df__pack_key_add(&key, (df_dtype[]){conv->call->in[0].type, conv->call->out[0].type}, 2 * sizeof(df_dtype));
+    for (int i = 0; conv->fused && i < conv->fused->n_post; i++) {
+        const df_post *post = &conv->fused->post[i];
+        df__pack_key_add(&key, &post->kind, sizeof post->kind);
+        if (post->kind == DF_POST_ADD)
+            df__pack_key_add(&key, &conv->call->in[post->input].type, sizeof(df_dtype));
+    }
     return key;
 }
 
@@ -340,7 +357,9 @@ df_status df__conv_compile(const df_call *call, const df_window *w, int64_t grou
         st = make(chosen, &conv, out);
     if (st == DF_OK && !*out && chosen == INT8)
         st = make(DIRECT_BF16, &conv, out);
-    if (st == DF_OK && !*out && chosen != DIRECT)
-        st = make(DIRECT, &conv, out);
+    static const way otherwise[] = {DIRECT, DIRECT_BF16, TAIL_BF16, TAIL}; /* the last three for tensors of bfloat16 */
+    for (size_t i = 0; i < (df__any_half(call) ? 4 : 1) && !transposed && st == DF_OK && !*out; i++)
+        if (otherwise[i] != chosen)
+            st = make(otherwise[i], &conv, out);
     return st;
 }

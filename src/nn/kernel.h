@@ -2,6 +2,7 @@
 #ifndef DF_NN_KERNEL_H
 #define DF_NN_KERNEL_H
 
+#include "nn/lanes.h"
 #include "nn/onednn.h"
 
 /* A convolution that is to be compiled. */
@@ -37,6 +38,8 @@ df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64
 df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_kernel **out);
 /* Tiles of m x m outputs, m = 2 or 4. */
 df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **out);
+/* Each channel by itself, by loops of our own. */
+df_status df__conv_depthwise(const df_conv *conv, df_kernel **out);
 /* 8-bit products: scales a photo for the input, a channel for the weights. */
 df_status df__conv_int8(const df_conv *conv, df_kernel **out);
 
@@ -69,7 +72,18 @@ typedef struct df_mishaps { df_status st[DF_MAX_WORKERS]; df_error err[DF_MAX_WO
 /* fn(arg, i, worker) for i below n on so many threads; worker stays below both `threads` and n, for which scratch is counted. fn notes a
  * failure in *met, which is all zero before; the first of them is the call's. */
 df_status df__run_parts(const df_call *call, int threads, size_t n, void (*fn)(void *arg, size_t i, int worker), void *arg, const df_mishaps *met);
-/* The tensors of the posts that add one. */
-void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const float **add);
+/* Numbers of the tensor as the kernels know them: float32 or bfloat16. */
+static inline df_num df__num_of(const df_tensor *t) { return t->type == DF_BF16 ? DF_NUM_BF16 : DF_NUM_F32; }
+static inline bool df__is_half(const df_tensor *t) { return t->type == DF_BF16; }
+static inline void *df__element(const df_tensor *t, int64_t i) { return (char *)t->data + i * (t->type == DF_BF16 ? 2 : 4); }
+/* The tensors of the posts that add one, from their element `offset` on. */
+void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const void **add);
+df_tail df__tail_new(const df_call *call, const float *bias, const df_fused *fused, int64_t offset);
+
+/* ---- kernel_half.c ---- */
+
+bool df__any_half(const df_call *call); /* a tensor is of bfloat16 */
+/* A kernel of the operator, which knows float32 alone, for such tensors. */
+df_status df__half_compile(const df_call *call, const df_op *op, const df_fused *fused, df_packer *packer, df_kernel **out);
 
 #endif

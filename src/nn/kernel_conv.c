@@ -10,7 +10,7 @@
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { MAX_PARTS = 4096, LINE = 64, SLICE_BYTES = 4 << 20, MAX_REACH = 1 << 30 /* oneDNN counts pixels in ints */ };
+enum { MAX_PARTS = 4096, LINE = 64, SLICE_BYTES = 4 << 20, HALF_SLICE_BYTES = 512 << 10 /* sums wait there to be rounded */, PIECE = 2048, MAX_REACH = 1 << 30 /* oneDNN counts pixels in ints */ };
 static const double least_work = 1000000; /* multiply-adds of a part: below, waking a thread costs more than it brings */
 
 typedef struct part {
@@ -28,7 +28,7 @@ typedef struct direct {
     part           *parts;
     int64_t         photos, photo_size; /* of the input, in elements */
     size_t          scratch_each; /* of a worker: converted input, then the primitive's own */
-    size_t          converted;
+    size_t          converted, sums; /* bytes of it for the input, and for sums that become bfloat16 */
     df_weights_at   weights;
     float          *bias;
     const df_fused *fused;
@@ -63,13 +63,60 @@ typedef struct work {
     df_mishaps     met;
 } work;
 
+static float least_of(float a, float b) { return a < b ? a : b; }
+static float most_of(float a, float b) { return a > b ? a : b; }
+
+/* Least and most of n numbers from element `at` on. */
+static void range_of(const df_tensor *x, int64_t at, int64_t n, float *least, float *most)
+{
+    float wide[PIECE], l, m;
+    if (!df__is_half(x)) {
+        df__lanes()->range(df__element(x, at), n, least, most);
+        return;
+    }
+    *least = *most = 0;
+    for (int64_t i = 0; i < n; i += PIECE) {
+        int64_t count = n - i < PIECE ? n - i : PIECE;
+        df__lanes()->from_bf16(df__element(x, at + i), wide, count);
+        df__lanes()->range(wide, count, &l, &m);
+        *least = least_of(l, *least);
+        *most = most_of(m, *most);
+    }
+}
+
+/* n numbers from element `at` on in those of the kernel; where they lie. `step`: what one of 8 bits is worth. */
+static const void *convert(const df_tensor *x, int64_t at, int64_t n, df_num num, float step, void *to)
+{
+    float wide[PIECE];
+    const df_lanes *lanes = df__lanes();
+    if (num == df__num_of(x))
+        return df__element(x, at);
+    if (num == DF_NUM_BF16)
+        lanes->to_bf16(df__element(x, at), to, n);
+    else if (num == DF_NUM_F32)
+        lanes->from_bf16(df__element(x, at), to, n);
+    for (int64_t i = 0; i < n && (num == DF_NUM_U8 || num == DF_NUM_S8); i += PIECE) {
+        int64_t count = n - i < PIECE ? n - i : PIECE;
+        const float *from = df__element(x, at + i);
+        if (df__is_half(x)) {
+            lanes->from_bf16(df__element(x, at + i), wide, count);
+            from = wide;
+        }
+        if (num == DF_NUM_U8)
+            lanes->to_u8(from, (uint8_t *)to + i, count, 1 / step);
+        else
+            lanes->to_s8(from, (int8_t *)to + i, count, 1 / step);
+    }
+    return to;
+}
+
 static void range_of_chunk(void *arg, size_t i, int worker)
 {
     const work *w = arg;
     int64_t size = w->d->photo_size, photo = (int64_t)i / w->chunks, chunk = (int64_t)i % w->chunks;
     int64_t first = size * chunk / w->chunks, end = size * (chunk + 1) / w->chunks;
     (void)worker;
-    df__lanes()->range((const float *)w->call->in[0].data + photo * size + first, end - first, &w->extremes[2 * i], &w->extremes[2 * i + 1]);
+    range_of(&w->call->in[0], photo * size + first, end - first, &w->extremes[2 * i], &w->extremes[2 * i + 1]);
 }
 
 /* What one step of the photo's numbers in 8 bits is worth. Zero stays zero. */
@@ -77,8 +124,8 @@ static float step_of(const work *w, int64_t photo)
 {
     float least = 0, most = 0;
     for (int64_t i = photo * w->chunks; i < (photo + 1) * w->chunks; i++) {
-        least = w->extremes[2 * i] < least ? w->extremes[2 * i] : least;
-        most = w->extremes[2 * i + 1] > most ? w->extremes[2 * i + 1] : most;
+        least = least_of(w->extremes[2 * i], least);
+        most = most_of(w->extremes[2 * i + 1], most);
     }
     float reach = w->d->num == DF_NUM_U8 ? most / 255 : (most > -least ? most : -least) / 127;
     return reach >= FLT_MIN ? reach : 1; /* below, its inverse is infinite: such a photo is black */
@@ -90,28 +137,22 @@ static void run_part(void *arg, size_t i, int worker)
     const direct *d = w->d;
     const part *p = &d->parts[i];
     char *scratch = w->scratch + (size_t)worker * d->scratch_each;
-    const float *x = (const float *)w->call->in[0].data + p->src;
-    float *y = (float *)w->call->out[0].data + p->dst, step = d->scales ? step_of(w, p->photo) : 1;
-    df_prim_args args = {.src = d->num == DF_NUM_F32 ? (const void *)x : scratch, .weights = d->weights.data, .bias = d->own_tail ? NULL : d->bias, .dst = y,
-                         .scratch = scratch + d->converted};
+    const df_tensor *x = &w->call->in[0], *y = &w->call->out[0];
+    float step = d->scales ? step_of(w, p->photo) : 1;
+    float *sums = d->sums ? (float *)(void *)(scratch + d->converted) : df__element(y, p->dst);
+    df_prim_args args = {.src = convert(x, p->src, p->n_src, d->num, step, scratch), .weights = d->weights.data, .bias = d->own_tail ? NULL : d->bias,
+                         .dst = sums, .scratch = scratch + d->converted + d->sums};
     if (!args.weights)
         args.weights = w->call->in[1].data;
     if (!d->own_tail && !args.bias && df__given(w->call, 2))
         args.bias = w->call->in[2].data;
-    if (d->num == DF_NUM_BF16)
-        df__lanes()->to_bf16(x, (uint16_t *)(void *)scratch, p->n_src);
-    else if (d->num == DF_NUM_U8)
-        df__lanes()->to_u8(x, (uint8_t *)(void *)scratch, p->n_src, 1 / step);
-    else if (d->num == DF_NUM_S8)
-        df__lanes()->to_s8(x, (int8_t *)(void *)scratch, p->n_src, 1 / step);
     df__add_inputs(w->call, d->fused, p->dst, args.add);
     df_status st = df__prim_run(p->prim, &args, &w->met.err[worker]);
     if (st != DF_OK)
         w->met.st[worker] = st;
     if (d->own_tail) {
-        df_tail tail = {.bias = d->bias, .fused = d->fused};
-        memcpy(tail.add, args.add, sizeof tail.add);
-        df__lanes()->scaled_tail(y, p->n_dst / d->channels, d->channels, step, &tail);
+        df_tail tail = df__tail_new(w->call, d->bias, d->fused, p->dst);
+        df__lanes()->scaled_tail[df__is_half(y)](sums, p->n_dst / d->channels, d->channels, step, &tail, df__element(y, p->dst));
     }
 }
 
@@ -153,7 +194,10 @@ static bool job_of(const df_conv *conv, df_num num, df_conv_job *job)
     if (w->space > DF_DNN_SPACE)
         return false;
     *job = (df_conv_job){.transposed = conv->transposed, .space = w->space, .group = conv->group, .n = w->n, .c_in = w->c, .c_out = outs,
-                         .src = num, .plain_weights = !call->in[1].data, .fused = conv->fused};
+                         .src = num, .dst = df__num_of(&call->out[0]), .plain_weights = !call->in[1].data, .fused = conv->fused};
+    for (int i = 0; conv->fused && i < conv->fused->n_post; i++)
+        if (conv->fused->post[i].kind == DF_POST_ADD)
+            job->add[i] = df__num_of(&call->in[conv->fused->post[i].input]);
     df__space_strides(call, &call->in[0], src);
     df__space_strides(call, &call->out[0], dst);
     memcpy(job->src_steps, src, sizeof job->src_steps);
@@ -287,7 +331,8 @@ static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, d
         parts = each > 1 ? each : 1;
     int64_t slices = rows ? (parts + whole->n - 1) / whole->n : 1;
     if (d->own_tail && rows) {
-        int64_t small = (whole->dst_steps[0] * 4 + whole->src_steps[0] * (int64_t)df__num_size(d->num)) / SLICE_BYTES + 1;
+        int64_t most = df__is_half(&conv->call->out[0]) ? HALF_SLICE_BYTES : SLICE_BYTES;
+        int64_t small = (whole->dst_steps[0] * 4 + whole->src_steps[0] * (int64_t)df__num_size(d->num)) / most + 1;
         slices = small > slices ? (small + parts - 1) / parts * parts : slices;
     }
     slices = slices > whole->out[0] ? whole->out[0] : slices;
@@ -326,6 +371,8 @@ static bool fill(void *arg, void *out)
     return df__prim_pack(f->d->parts[0].prim, k->data, steps, f->scale, f->channels, out);
 }
 
+static size_t lines(size_t bytes) { return (bytes + LINE - 1) & ~(size_t)(LINE - 1); }
+
 static df_status finish(direct *d, const df_conv *conv, const df_conv_job *job, const float *scale, df_kernel **out)
 {
     df_status st = DF_OK;
@@ -333,11 +380,13 @@ static df_status finish(direct *d, const df_conv *conv, const df_conv_job *job, 
     size_t most = 0;
     for (int i = 0; i < d->n_parts; i++) {
         size_t bytes = df__prim_scratch_bytes(d->parts[i].prim);
-        size_t converted = d->num == DF_NUM_F32 ? 0 : ((size_t)d->parts[i].n_src * df__num_size(d->num) + LINE - 1) & ~(size_t)(LINE - 1);
+        size_t converted = d->num == df__num_of(&call->in[0]) ? 0 : lines((size_t)d->parts[i].n_src * df__num_size(d->num));
+        size_t sums = d->own_tail && df__is_half(&call->out[0]) ? lines((size_t)d->parts[i].n_dst * sizeof(float)) : 0;
         most = bytes > most ? bytes : most;
         d->converted = converted > d->converted ? converted : d->converted;
+        d->sums = sums > d->sums ? sums : d->sums;
     }
-    d->scratch_each = d->converted + most;
+    d->scratch_each = d->converted + d->sums + most;
     int workers = call->threads < d->n_parts ? call->threads : d->n_parts;
     d->base = (df_kernel){.run = direct_run, .free = direct_free, .scratch_bytes = d->scratch_each * (size_t)workers,
                           .name = df__prim_name(d->parts[0].prim)};
@@ -359,8 +408,18 @@ done:
 static bool takes_tail(const df_conv *conv)
 {
     const df_call *call = conv->call;
-    return call->nhwc && !conv->transposed && call->in[1].data && (!df__given(call, 2) || call->in[2].data) && conv->fused &&
-           conv->fused->n_post > 0 && call->in[1].dims[0] % DF_LANES_MOST == 0 && df__lanes_know(conv->fused);
+    bool posts = conv->fused && conv->fused->n_post > 0;
+    return call->nhwc && !conv->transposed && call->in[1].data && (!df__given(call, 2) || call->in[2].data) && (posts || df__any_half(call)) &&
+           call->in[1].dims[0] % DF_LANES_MOST == 0 && df__lanes_know(conv->fused);
+}
+
+/* Posts in plain C know float32 alone. */
+static bool plain_posts(const df_conv *conv, const df_conv_job *job)
+{
+    bool plain = job->dst == DF_NUM_F32;
+    for (int i = 0; conv->fused && i < conv->fused->n_post; i++)
+        plain = plain && job->add[i] == DF_NUM_F32;
+    return plain;
 }
 
 df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_kernel **out)
@@ -370,7 +429,7 @@ df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_ker
     direct *d = NULL;
     *out = NULL;
     if (!df__dnn_has(num) || !job_of(conv, num, &job) || (num != DF_NUM_F32 && (!conv->call->nhwc || !conv->call->in[1].data)) ||
-        (own_tail && !takes_tail(conv)))
+        (own_tail && !takes_tail(conv)) || (num == DF_NUM_F32 && !own_tail && df__any_half(conv->call)))
         return DF_OK;
     d = calloc(1, sizeof *d);
     if (!d)
@@ -381,9 +440,12 @@ df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_ker
     if (own_tail) {
         job.bias = false;
         job.fused = NULL;
+        job.dst = DF_NUM_F32;
     }
     DF_TRY(cut(d, conv, &job, conv->call->err));
     if (d->n_parts == 0 || d->n_parts < d->whole_parts) /* oneDNN has no kernel for one of them */
+        goto done;
+    if (d->posts_after && !plain_posts(conv, &job))
         goto done;
     DF_TRY(finish(d, conv, &job, conv->fused ? conv->fused->scale : NULL, out));
     d = NULL;
@@ -439,6 +501,7 @@ df_status df__conv_int8(const df_conv *conv, df_kernel **out)
     DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, (size_t)job.c_out * 2 * sizeof(float), weight_steps, &s, &d->steps));
     d->scales = d->steps.data;
     job.scales = d->scales;
+    job.dst = DF_NUM_F32;
     job.bias = false;
     job.fused = NULL;
     DF_TRY(cut(d, conv, &job, call->err));

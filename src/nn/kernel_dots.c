@@ -89,17 +89,19 @@ static float row_s8(const float *x, int64_t n, char *to)
 static df_status dots_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const dots *d = (const dots *)base;
-    const float *x = call->in[0].data;
+    const df_tensor *x = &call->in[0];
     size_t row = (size_t)d->padded * df__num_size(d->num), used = (size_t)d->k * df__num_size(d->num);
     work w = {.d = d, .x = exec->scratch, .y = call->out[0].data};
     for (int64_t r = 0; r < d->m; r++) {
         char *to = (char *)exec->scratch + (size_t)r * row;
         if (d->num == DF_NUM_S8)
-            w.steps[r] = row_s8(x + r * d->k, d->k, to);
+            w.steps[r] = row_s8(df__element(x, r * d->k), d->k, to);
+        else if (d->num == df__num_of(x))
+            memcpy(to, df__element(x, r * d->k), used);
         else if (d->num == DF_NUM_BF16)
-            df__lanes()->to_bf16(x + r * d->k, (uint16_t *)(void *)to, d->k);
+            df__lanes()->to_bf16(df__element(x, r * d->k), (uint16_t *)(void *)to, d->k);
         else
-            memcpy(to, x + r * d->k, used);
+            df__lanes()->from_bf16(df__element(x, r * d->k), (float *)(void *)to, d->k);
         memset(to + used, 0, row - used);
     }
     df__parallel_for((size_t)d->parts, exec->threads, run_part, &w);
@@ -178,6 +180,10 @@ df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *
         return df__no_memory(call->err, "kernel", sizeof *d);
     static const char *const names[] = {[DF_NUM_F32] = "dots f32", [DF_NUM_BF16] = "dots bf16", [DF_NUM_S8] = "dots s8"};
     d->num = num_of(call, job);
+    if (df__is_half(&call->out[0]) || (d->num == DF_NUM_S8 && df__is_half(&call->in[0]))) {
+        free(d);
+        return DF_OK;
+    }
     d->m = job->m;
     d->k = job->k;
     d->n = job->n;

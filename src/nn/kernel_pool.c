@@ -8,6 +8,7 @@
 
 #include "core/simd.h"
 #include "core/threads.h"
+#include "nn/kernel.h"
 
 enum { MAX_PARTS = 64 };
 static const int64_t least_work = 1 << 18; /* numbers read by a part, to be worth a thread */
@@ -18,7 +19,8 @@ typedef struct taps { int64_t first, n, counted; } taps;
 typedef struct pool {
     df_kernel base;
     df_window w;
-    bool      max, with_pad;
+    bool      max, with_pad, half_x, half_y;
+    int64_t   line; /* numbers of scratch of a part: rows of the input, widened, their combination, and a row of outputs */
     int       parts;
     taps     *down, *along; /* by output row, by output column */
 } pool;
@@ -79,24 +81,40 @@ static void combine(bool max, const float *x, int64_t n, int64_t step, int64_t c
     }
 }
 
-typedef struct work { const pool *p; const float *x; float *y; char *lines; } work;
+typedef struct work { const pool *p; const df_tensor *x, *y; char *lines; } work;
 
-static void pool_line(const pool *p, const float *photo, const taps *down, float *line, float *y)
+/* The rows of the window, those of bfloat16 in `line`; *step from one to the next. */
+static const float *rows_of(const pool *p, const void *photo, const taps *down, float *line, int64_t *step)
 {
     const df_window *w = &p->w;
     int64_t row = w->in[1] * w->c;
-    const float *from = photo + down->first * row;
+    *step = p->half_x ? row : w->dilation[0] * row;
+    if (!p->half_x)
+        return (const float *)photo + down->first * row;
+    for (int64_t i = 0; i < down->n; i++)
+        df__lanes()->from_bf16((const uint16_t *)photo + (down->first + i * w->dilation[0]) * row, line + i * row, row);
+    return line;
+}
+
+static void pool_line(const pool *p, const void *photo, const taps *down, float *line, void *out)
+{
+    const df_window *w = &p->w;
+    int64_t row = w->in[1] * w->c, step;
+    const float *from = rows_of(p, photo, down, line, &step);
+    float *made = line + (p->half_x ? w->kernel[0] * row : 0), *y = p->half_y ? made + row : out;
     if (down->n != 1) {
-        combine(p->max, from, down->n, w->dilation[0] * row, row, line);
-        from = line;
+        combine(p->max, from, down->n, step, row, made);
+        from = made;
     }
-    for (int64_t i = 0; i < w->out[1]; i++, y += w->c) {
+    for (int64_t i = 0; i < w->out[1]; i++) {
         const taps *t = &p->along[i];
-        combine(p->max, from + t->first * w->c, down->n < 1 ? 0 : t->n, w->dilation[1] * w->c, w->c, y);
+        combine(p->max, from + t->first * w->c, down->n < 1 ? 0 : t->n, w->dilation[1] * w->c, w->c, y + i * w->c);
         int64_t many = p->with_pad ? down->counted * t->counted : down->n * t->n;
         if (!p->max && many != 1)
-            scale(y, w->c, (float)many);
+            scale(y + i * w->c, w->c, (float)many);
     }
+    if (p->half_y)
+        df__lanes()->to_bf16(y, out, w->out[1] * w->c);
 }
 
 static void run_part(void *arg, size_t part, int worker)
@@ -105,15 +123,15 @@ static void run_part(void *arg, size_t part, int worker)
     const pool *p = k->p;
     const df_window *w = &p->w;
     int64_t lines = w->n * w->out[0], first = lines * (int64_t)part / p->parts, end = lines * ((int64_t)part + 1) / p->parts;
-    float *line = (float *)(void *)k->lines + (int64_t)part * w->in[1] * w->c;
+    float *line = (float *)(void *)k->lines + (int64_t)part * p->line;
     (void)worker;
     for (int64_t i = first; i < end; i++)
-        pool_line(p, k->x + i / w->out[0] * w->in[0] * w->in[1] * w->c, &p->down[i % w->out[0]], line, k->y + i * w->out[1] * w->c);
+        pool_line(p, df__element(k->x, i / w->out[0] * w->in[0] * w->in[1] * w->c), &p->down[i % w->out[0]], line, df__element(k->y, i * w->out[1] * w->c));
 }
 
 static df_status pool_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
-    work k = {(const pool *)base, call->in[0].data, call->out[0].data, exec->scratch};
+    work k = {(const pool *)base, &call->in[0], &call->out[0], exec->scratch};
     df__parallel_for((size_t)k.p->parts, exec->threads, run_part, &k);
     return DF_OK;
 }
@@ -136,7 +154,7 @@ df_status df__pool_compile(const df_call *call, bool max, df_kernel **out)
     pool *p = NULL;
     df_window w;
     *out = NULL;
-    if (!call->nhwc || call->in[0].type != DF_F32 || call->in[0].rank != 4 || df__wanted(call, 1) || df__tensor_count(&call->out[0]) < 1 ||
+    if (!call->nhwc || (call->in[0].type != DF_F32 && !df__is_half(&call->in[0])) || call->in[0].rank != 4 || df__wanted(call, 1) || df__tensor_count(&call->out[0]) < 1 ||
         df__tensor_count(&call->in[0]) < 1)
         goto done;
     DF_TRY(df__window(call, NULL, &w));
@@ -145,6 +163,9 @@ df_status df__pool_compile(const df_call *call, bool max, df_kernel **out)
         DF_TRY(df__no_memory(call->err, "kernel", sizeof *p));
     p->w = w;
     p->max = max;
+    p->half_x = df__is_half(&call->in[0]);
+    p->half_y = df__is_half(&call->out[0]);
+    p->line = w.in[1] * w.c * (1 + (p->half_x ? w.kernel[0] : 0)) + (p->half_y ? w.out[1] * w.c : 0);
     p->with_pad = df__node_int(call->node, "count_include_pad", 0) != 0;
     p->down = calloc((size_t)(w.out[0] + w.out[1]), sizeof *p->down);
     if (!p->down)
@@ -156,7 +177,7 @@ df_status df__pool_compile(const df_call *call, bool max, df_kernel **out)
     parts = parts > call->threads ? call->threads : parts;
     parts = parts > lines ? lines : parts;
     p->parts = (int)(parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts);
-    p->base = (df_kernel){.run = pool_run, .free = pool_free, .scratch_bytes = (size_t)(p->parts * w.in[1] * w.c) * sizeof(float), .name = "rows first"};
+    p->base = (df_kernel){.run = pool_run, .free = pool_free, .scratch_bytes = (size_t)(p->parts * p->line) * sizeof(float), .name = "rows first"};
     *out = &p->base;
     p = NULL;
 done:

@@ -48,20 +48,18 @@ DF_CLONES static void copy_and_add(const float *x, const float *bias, int64_t pi
 }
 
 /* A patch lies [row][column][channel]; its rows are runs of the output. */
-static void lay(const up *u, const float *patch, int64_t pixel, float *y, const df_call *call)
+static void lay(const up *u, const float *patch, int64_t pixel, const df_call *call)
 {
     const df_window *w = &u->w;
     int64_t each = w->in[0] * w->in[1], photo = pixel / each, row = pixel % each / w->in[1], column = pixel % w->in[1], run = w->kernel[1] * u->outs;
     for (int64_t a = 0; a < w->kernel[0]; a++) {
         int64_t to = ((photo * w->out[0] + row * w->kernel[0] + a) * w->out[1] + column * w->kernel[1]) * u->outs;
         if (u->posts_after) {
-            copy_and_add(patch + a * run, u->bias, w->kernel[1], u->outs, y + to);
+            copy_and_add(patch + a * run, u->bias, w->kernel[1], u->outs, (float *)call->out[0].data + to);
             continue;
         }
-        memcpy(y + to, patch + a * run, (size_t)run * sizeof *y);
-        df_tail tail = {.bias = u->bias, .fused = u->fused};
-        df__add_inputs(call, u->fused, to, tail.add);
-        df__lanes()->scaled_tail(y + to, w->kernel[1], u->outs, 1, &tail);
+        df_tail tail = df__tail_new(call, u->bias, u->fused, to);
+        df__lanes()->scaled_tail[df__is_half(&call->out[0])](patch + a * run, w->kernel[1], u->outs, 1, &tail, df__element(&call->out[0], to));
     }
 }
 
@@ -78,10 +76,11 @@ static void run_block(void *arg, size_t i, int worker)
     const up *u = job->u;
     char *scratch = job->scratch + (size_t)worker * u->each;
     int64_t first = (int64_t)i * u->block, count = u->pixels - first < u->block ? u->pixels - first : u->block;
-    const float *x = (const float *)job->call->in[0].data + first * u->w.c;
+    const df_tensor *in = &job->call->in[0];
+    const void *x = df__element(in, first * u->w.c);
     float *patches = (float *)(void *)(scratch + u->src_bytes);
     df_prim_args args = {.src = x, .weights = u->weights.data, .dst = patches, .scratch = scratch + u->src_bytes + u->dst_bytes};
-    if (u->num == DF_NUM_BF16) {
+    if (u->num == DF_NUM_BF16 && !df__is_half(in)) {
         df__lanes()->to_bf16(x, (uint16_t *)(void *)scratch, count * u->w.c);
         args.src = scratch;
     }
@@ -89,11 +88,11 @@ static void run_block(void *arg, size_t i, int worker)
     if (!u->depthwise)
         st = df__prim_run(count == u->block ? u->full : u->rest, &args, &job->met.err[worker]);
     for (int64_t p = 0; p < count && u->depthwise; p++)
-        spread(x + p * u->w.c, u->weights.data, u->taps, u->w.c, patches + p * u->taps * u->outs);
+        spread((const float *)x + p * u->w.c, u->weights.data, u->taps, u->w.c, patches + p * u->taps * u->outs);
     if (st != DF_OK)
         job->met.st[worker] = st;
     for (int64_t p = 0; p < count && st == DF_OK; p++)
-        lay(u, patches + p * u->taps * u->outs, first + p, job->call->out[0].data, job->call);
+        lay(u, patches + p * u->taps * u->outs, first + p, job->call);
 }
 
 static df_status up_run(const df_kernel *base, const df_call *call, const df_exec *exec)
@@ -212,7 +211,8 @@ df_status df__conv_up(const df_conv *conv, df_kernel **out)
               .depthwise = depthwise, .outs = depthwise ? conv->w->c : conv->call->in[1].dims[1], .taps = conv->w->kernel[0] * conv->w->kernel[1],
               .pixels = conv->w->n * conv->w->in[0] * conv->w->in[1]};
     u->posts_after = u->outs % DF_LANES_MOST != 0 || !df__lanes_know(conv->fused);
-    df_status st = make(conv, u);
+    bool takes = !df__any_half(conv->call) || (!u->posts_after && (u->num == DF_NUM_BF16 || !df__is_half(&conv->call->in[0])));
+    df_status st = takes ? make(conv, u) : DF_OK;
     if (st == DF_OK && u->weights.data)
         *out = &u->base;
     else

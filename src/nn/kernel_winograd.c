@@ -41,25 +41,17 @@ static void run_block(void *arg, size_t i, int worker)
     work *job = arg;
     const wino *w = job->w;
     const df_lanes *lanes = df__lanes();
-    const float *x = job->call->in[0].data;
-    float *y = job->call->out[0].data;
+    const df_tensor *x = &job->call->in[0], *y = &job->call->out[0];
     char *scratch = (char *)job->exec->scratch + (size_t)worker * w->each;
     float *products = (float *)(void *)(scratch + w->v_bytes);
     int64_t first = (int64_t)i * w->block, count = w->tiles - first < w->block ? w->tiles - first : w->block;
     df_prim_args args = {.src = scratch, .weights = w->weights.data, .dst = products, .scratch = scratch + w->v_bytes + w->m_bytes};
-    if (w->m == 4 && w->num == DF_NUM_BF16)
-        lanes->in_4_bf16(&w->g, x, first, count, (uint16_t *)(void *)scratch);
-    else if (w->m == 4)
-        lanes->in_4(&w->g, x, first, count, (float *)(void *)scratch);
-    else if (w->num == DF_NUM_BF16)
-        lanes->in_2_bf16(&w->g, x, first, count, (uint16_t *)(void *)scratch);
-    else
-        lanes->in_2(&w->g, x, first, count, (float *)(void *)scratch);
+    (w->m == 4 ? lanes->in_4 : lanes->in_2)[df__is_half(x)][w->num == DF_NUM_BF16](&w->g, x->data, first, count, scratch);
     df_status st = df__prim_run(count == w->block ? w->full : w->rest, &args, &job->met.err[worker]);
     if (st != DF_OK)
         job->met.st[worker] = st;
     else
-        (w->m == 4 ? lanes->out_4 : lanes->out_2)(&w->g, products, first, count, &job->tail, y);
+        (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, products, first, count, &job->tail, y->data);
 }
 
 static df_status wino_run(const df_kernel *base, const df_call *call, const df_exec *exec)
@@ -73,8 +65,7 @@ static df_status wino_run(const df_kernel *base, const df_call *call, const df_e
     job->w = w;
     job->call = call;
     job->exec = exec;
-    job->tail = (df_tail){.bias = w->bias, .fused = w->fused};
-    df__add_inputs(call, w->fused, 0, job->tail.add);
+    job->tail = df__tail_new(call, w->bias, w->fused, 0);
     st = df__run_parts(call, exec->threads, (size_t)w->n_blocks, run_block, job, &job->met);
     df__arena_release(call->scratch, mark);
     return st;

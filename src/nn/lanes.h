@@ -11,18 +11,26 @@ enum { DF_LANES_MOST = 16 }; /* channels of the tiles and tails come in multiple
 typedef struct df_tail {
     const float    *bias; /* or NULL */
     const df_fused *fused; /* or NULL */
-    const float    *add[DF_MAX_POSTS]; /* of DF_POST_ADD: the tensor, shaped like the output, channels last */
+    const void     *add[DF_MAX_POSTS]; /* of DF_POST_ADD: the tensor, shaped like the output, channels last */
+    bool            half[DF_MAX_POSTS]; /* it is of bfloat16 */
 } df_tail;
 
+/* A convolution of each channel by itself, along a row of `w` pixels of c channels, at least DF_LANES_MOST of them. */
+typedef struct df_depthwise {
+    int64_t      w, ow, c;
+    int          rows, columns, stride, pad, dilation; /* of the window; what follows is along the row */
+    const float *weights; /* [rows][columns][c] */
+} df_depthwise;
+
+/* Photos, and the tiled side on the way in, are of float32 or bfloat16: [0] and [1]. */
 typedef struct df_lanes {
     /* Tiles first .. first + count of photos in channels last; tiled side: [place][count][channels]. */
-    void (*in_2)(const df_wino *g, const float *x, int64_t first, int64_t count, float *v);
-    void (*in_2_bf16)(const df_wino *g, const float *x, int64_t first, int64_t count, uint16_t *v);
-    void (*in_4)(const df_wino *g, const float *x, int64_t first, int64_t count, float *v);
-    void (*in_4_bf16)(const df_wino *g, const float *x, int64_t first, int64_t count, uint16_t *v);
-    void (*out_2)(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y);
-    void (*out_4)(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y);
+    void (*in_2[2][2])(const df_wino *g, const void *x, int64_t first, int64_t count, void *v);
+    void (*in_4[2][2])(const df_wino *g, const void *x, int64_t first, int64_t count, void *v);
+    void (*out_2[2])(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y);
+    void (*out_4[2])(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y);
     void (*to_bf16)(const float *x, uint16_t *y, int64_t n);
+    void (*from_bf16)(const uint16_t *x, float *y, int64_t n);
     /* Least and most of the values and 0. */
     void (*range)(const float *x, int64_t n, float *least, float *most);
     /* Values times the factor, which brings them into range, to whole numbers. */
@@ -33,8 +41,10 @@ typedef struct df_lanes {
     void (*dots_bf16)(const uint16_t *matrix, const uint16_t *x, int64_t n, int64_t columns, float *y);
     /* the same of 8-bit numbers; sums stay below 2^31 for n up to 65536 */
     void (*dots_s8)(const int8_t *matrix, const uint8_t *x, int64_t n, int64_t columns, int32_t *y);
-    /* y = tail(y * scale) */
-    void (*scaled_tail)(float *y, int64_t pixels, int64_t channels, float scale, const df_tail *tail);
+    /* y = tail(sums * scale); may be one and the same where both are float32 */
+    void (*scaled_tail[2])(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y);
+    /* A row of outputs of a convolution of each channel by itself. [x][y] */
+    void (*depthwise[2][2])(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y);
 } df_lanes;
 
 extern const df_lanes df__lanes_base;

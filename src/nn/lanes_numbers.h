@@ -13,6 +13,17 @@ static void convert_bf16(const float *x, uint16_t *y, int64_t n)
     memcpy(y + i, half, (size_t)(n - i) * sizeof *y);
 }
 
+static void widen_bf16(const uint16_t *x, float *y, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store(y + i, load_bf16(x + i));
+    for (; i < n; i++) {
+        uint32_t bits = (uint32_t)x[i] << 16;
+        memcpy(y + i, &bits, sizeof bits);
+    }
+}
+
 /* ---- 8 bits ---- */
 
 static void range(const float *x, int64_t n, float *least, float *most)
@@ -170,11 +181,19 @@ static void dots_s8(const int8_t *matrix, const uint8_t *x, int64_t n, int64_t c
     }
 }
 
-static void scaled_tail(float *y, int64_t pixels, int64_t channels, float scale, const df_tail *tail)
+INLINE void tail_of(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y, bool half)
 {
     for (int64_t p = 0; p < pixels; p++)
-        for (int64_t k = 0; k < channels; k += LANES) {
-            float *at = y + p * channels + k;
-            store(at, finish(tail, load(at) * scale, k, p * channels));
-        }
+        for (int64_t k = 0; k < channels; k += LANES)
+            put(y, p * channels + k, half, finish(tail, load(sums + p * channels + k) * scale, k, p * channels));
+}
+
+static void scaled_tail(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y)
+{
+    tail_of(sums, pixels, channels, scale, tail, y, false);
+}
+
+static void scaled_tail_to_bf16(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y)
+{
+    tail_of(sums, pixels, channels, scale, tail, y, true);
 }

@@ -5,7 +5,7 @@
 static const float zeros[DF_WINO_CHANNELS]; /* one pixel outside the photo */
 
 /* The pixels under a tile of `side` by `side`. */
-INLINE void pixels_of(const df_wino *g, const float *x, int64_t tile, int side, int m, const float **at)
+INLINE void pixels_of(const df_wino *g, const void *x, bool half, int64_t tile, int side, int m, const void **at)
 {
     int64_t photo = tile / g->each, place = tile % g->each;
     int64_t top = place / g->across * m - g->pad_y, left = place % g->across * m - g->pad_x;
@@ -13,39 +13,38 @@ INLINE void pixels_of(const df_wino *g, const float *x, int64_t tile, int side, 
         for (int j = 0; j < side; j++) {
             int64_t row = top + i, column = left + j;
             bool inside = row >= 0 && row < g->h && column >= 0 && column < g->w;
-            at[i * side + j] = inside ? x + ((photo * g->h + row) * g->w + column) * g->c : zeros;
+            int64_t pixel = ((photo * g->h + row) * g->w + column) * g->c;
+            at[i * side + j] = !inside ? (const void *)zeros : half ? (const void *)((const uint16_t *)x + pixel) : (const void *)((const float *)x + pixel);
         }
 }
 
-#define IN_2(name, T, STORE)                                                                                  \
-    static void name(const df_wino *g, const float *x, int64_t first, int64_t count, T *v)                    \
-    {                                                                                                         \
-        int64_t plane = count * g->c;                                                                         \
-        for (int64_t t = 0; t < count; t++) {                                                                 \
-            const float *at[16];                                                                              \
-            pixels_of(g, x, first + t, 4, 2, at);                                                             \
-            T *to = v + t * g->c;                                                                             \
-            for (int64_t c = 0; c < g->c; c += LANES, to += LANES) {                                          \
-                vec d[16], e[16];                                                                             \
-                for (int i = 0; i < 16; i++)                                                                  \
-                    d[i] = load(at[i] + c);                                                                   \
-                for (int j = 0; j < 4; j++) {                                                                 \
-                    e[j] = d[j] - d[8 + j];                                                                   \
-                    e[4 + j] = d[4 + j] + d[8 + j];                                                           \
-                    e[8 + j] = d[8 + j] - d[4 + j];                                                           \
-                    e[12 + j] = d[4 + j] - d[12 + j];                                                         \
-                }                                                                                             \
-                for (int i = 0; i < 16; i += 4) {                                                             \
-                    STORE(to + i * plane, e[i] - e[i + 2]);                                                   \
-                    STORE(to + (i + 1) * plane, e[i + 1] + e[i + 2]);                                         \
-                    STORE(to + (i + 2) * plane, e[i + 2] - e[i + 1]);                                         \
-                    STORE(to + (i + 3) * plane, e[i + 1] - e[i + 3]);                                         \
-                }                                                                                             \
-            }                                                                                                 \
-        }                                                                                                     \
+INLINE void tiles_in_2(const df_wino *g, const void *x, bool half_x, int64_t first, int64_t count, void *v, bool half_v)
+{
+    int64_t plane = count * g->c;
+    for (int64_t t = 0; t < count; t++) {
+        const void *at[16];
+        pixels_of(g, x, half_x, first + t, 4, 2, at);
+        for (int64_t c = 0; c < g->c; c += LANES) {
+            vec d[16], e[16];
+            int64_t to = t * g->c + c;
+            for (int i = 0; i < 16; i++)
+                d[i] = get(at[i], c, half_x);
+            for (int j = 0; j < 4; j++) {
+                e[j] = d[j] - d[8 + j];
+                e[4 + j] = d[4 + j] + d[8 + j];
+                e[8 + j] = d[8 + j] - d[4 + j];
+                e[12 + j] = d[4 + j] - d[12 + j];
+            }
+            for (int i = 0; i < 16; i += 4) {
+                put(v, to + i * plane, half_v, e[i] - e[i + 2]);
+                put(v, to + (i + 1) * plane, half_v, e[i + 1] + e[i + 2]);
+                put(v, to + (i + 2) * plane, half_v, e[i + 2] - e[i + 1]);
+                put(v, to + (i + 3) * plane, half_v, e[i + 1] - e[i + 3]);
+            }
+        }
     }
-IN_2(in_2, float, store)
-IN_2(in_2_bf16, uint16_t, store_bf16)
+}
+
 
 INLINE void six_in(const vec *d, vec *o)
 {
@@ -58,33 +57,30 @@ INLINE void six_in(const vec *d, vec *o)
     o[5] = 4.0f * d[1] + d[5] - 5.0f * d[3];
 }
 
-#define IN_4(name, T, STORE)                                                                                  \
-    static void name(const df_wino *g, const float *x, int64_t first, int64_t count, T *v)                    \
-    {                                                                                                         \
-        int64_t plane = count * g->c;                                                                         \
-        for (int64_t t = 0; t < count; t++) {                                                                 \
-            const float *at[36];                                                                              \
-            pixels_of(g, x, first + t, 6, 4, at);                                                             \
-            T *to = v + t * g->c;                                                                             \
-            for (int64_t c = 0; c < g->c; c += LANES, to += LANES) {                                          \
-                vec e[36], d[6], q[6];                                                                        \
-                for (int i = 0; i < 6; i++) {                                                                 \
-                    for (int j = 0; j < 6; j++)                                                               \
-                        d[j] = load(at[6 * j + i] + c);                                                       \
-                    six_in(d, q);                                                                             \
-                    for (int j = 0; j < 6; j++)                                                               \
-                        e[6 * j + i] = q[j];                                                                  \
-                }                                                                                             \
-                for (int i = 0; i < 36; i += 6) {                                                             \
-                    six_in(e + i, q);                                                                         \
-                    for (int j = 0; j < 6; j++)                                                               \
-                        STORE(to + (i + j) * plane, q[j]);                                                    \
-                }                                                                                             \
-            }                                                                                                 \
-        }                                                                                                     \
+INLINE void tiles_in_4(const df_wino *g, const void *x, bool half_x, int64_t first, int64_t count, void *v, bool half_v)
+{
+    int64_t plane = count * g->c;
+    for (int64_t t = 0; t < count; t++) {
+        const void *at[36];
+        pixels_of(g, x, half_x, first + t, 6, 4, at);
+        for (int64_t c = 0; c < g->c; c += LANES) {
+            vec e[36], d[6], q[6];
+            int64_t to = t * g->c + c;
+            for (int i = 0; i < 6; i++) {
+                for (int j = 0; j < 6; j++)
+                    d[j] = get(at[6 * j + i], c, half_x);
+                six_in(d, q);
+                for (int j = 0; j < 6; j++)
+                    e[6 * j + i] = q[j];
+            }
+            for (int i = 0; i < 36; i += 6) {
+                six_in(e + i, q);
+                for (int j = 0; j < 6; j++)
+                    put(v, to + (i + j) * plane, half_v, q[j]);
+            }
+        }
     }
-IN_4(in_4, float, store)
-IN_4(in_4_bf16, uint16_t, store_bf16)
+}
 
 /* ---- tiles to photo ---- */
 
@@ -97,7 +93,7 @@ INLINE int64_t place_of(const df_wino *g, int64_t tile, int m, int *rows, int *c
     return ((photo * g->oh + top) * g->ow + left) * g->k;
 }
 
-static void out_2(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y)
+INLINE void tiles_out_2(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y, bool half)
 {
     int64_t plane = count * g->k;
     for (int64_t t = 0; t < count; t++) {
@@ -114,9 +110,9 @@ static void out_2(const df_wino *g, const float *m, int64_t first, int64_t count
             for (int i = 0; i < rows; i++) {
                 int64_t at = to + i * g->ow * g->k;
                 const vec *r = e + 4 * i;
-                store(y + at + k, finish(tail, r[0] + r[1] + r[2], k, at));
+                put(y, at + k, half, finish(tail, r[0] + r[1] + r[2], k, at));
                 if (columns > 1)
-                    store(y + at + g->k + k, finish(tail, r[1] - r[2] - r[3], k, at + g->k));
+                    put(y, at + g->k + k, half, finish(tail, r[1] - r[2] - r[3], k, at + g->k));
             }
         }
     }
@@ -131,7 +127,7 @@ INLINE void six_out(const vec *d, vec *o)
     o[3] = b + 8.0f * e + d[5];
 }
 
-static void out_4(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, float *y)
+INLINE void tiles_out_4(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y, bool half)
 {
     int64_t plane = count * g->k;
     for (int64_t t = 0; t < count; t++) {
@@ -151,9 +147,35 @@ static void out_4(const df_wino *g, const float *m, int64_t first, int64_t count
                 six_out(e + 6 * i, q);
                 for (int j = 0; j < columns; j++) {
                     int64_t at = to + (i * g->ow + j) * g->k;
-                    store(y + at + k, finish(tail, q[j], k, at));
+                    put(y, at + k, half, finish(tail, q[j], k, at));
                 }
             }
         }
     }
 }
+
+/* ---- of both kinds of numbers ---- */
+
+#define IN(name, of, half_x, half_v)                                                              \
+    static void name(const df_wino *g, const void *x, int64_t first, int64_t count, void *v)      \
+    {                                                                                             \
+        of(g, x, half_x, first, count, v, half_v);                                                \
+    }
+IN(in_2, tiles_in_2, false, false)
+IN(in_2_to_bf16, tiles_in_2, false, true)
+IN(in_2_of_bf16, tiles_in_2, true, false)
+IN(in_2_bf16, tiles_in_2, true, true)
+IN(in_4, tiles_in_4, false, false)
+IN(in_4_to_bf16, tiles_in_4, false, true)
+IN(in_4_of_bf16, tiles_in_4, true, false)
+IN(in_4_bf16, tiles_in_4, true, true)
+
+#define OUT(name, of, half)                                                                                                \
+    static void name(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y)         \
+    {                                                                                                                      \
+        of(g, m, first, count, tail, y, half);                                                                             \
+    }
+OUT(out_2, tiles_out_2, false)
+OUT(out_2_to_bf16, tiles_out_2, true)
+OUT(out_4, tiles_out_4, false)
+OUT(out_4_to_bf16, tiles_out_4, true)

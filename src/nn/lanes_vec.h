@@ -36,25 +36,76 @@ INLINE void store_bf16(uint16_t *p, vec v)
 #endif
 }
 
+INLINE vec load_bf16(const uint16_t *p)
+{
+#if defined(__AVX512BF16__) && LANES == 16
+    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)), 16);
+#else
+    typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+    typedef uint32_t words __attribute__((vector_size(4 * LANES)));
+    halves h;
+    memcpy(&h, p, sizeof h);
+    return (vec)(__builtin_convertvector(h, words) << 16);
+#endif
+}
+
+/* Numbers at..at + LANES of a tensor of either kind; `half` is a constant wherever speed matters. */
+INLINE vec get(const void *x, int64_t at, bool half)
+{
+    return half ? load_bf16((const uint16_t *)x + at) : load((const float *)x + at);
+}
+
+INLINE void put(void *y, int64_t at, bool half, vec v)
+{
+    if (half)
+        store_bf16((uint16_t *)y + at, v);
+    else
+        store((float *)y + at, v);
+}
+
 INLINE vec spread(float a) { return a - (vec){0}; }
 INLINE vec choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 
-INLINE vec finish(const df_tail *tail, vec v, int64_t channel, int64_t pixel)
+/* x where a < b, else y; written out where the compiler would take three instructions for one. */
+INLINE vec where_less(vec a, vec b, vec x, vec y)
 {
-    if (tail->bias)
-        v += load(tail->bias + channel);
-    for (int i = 0; tail->fused && i < tail->fused->n_post; i++) {
-        const df_post *post = &tail->fused->post[i];
-        if (post->kind == DF_POST_ADD)
-            v += load(tail->add[i] + pixel + channel);
-        else if (post->kind == DF_POST_RELU)
-            v = choose(v < 0.0f, v * post->a, v);
-        else if (post->kind == DF_POST_PRELU)
-            v = choose(v < 0.0f, v * (post->n_slope > 1 ? load(post->slope + channel) : spread(post->slope[0])), v);
-        else if (post->kind == DF_POST_CLIP) {
-            v = choose(v < post->a, spread(post->a), v);
-            v = choose(v > post->b, spread(post->b), v);
+#if defined(__AVX512BF16__) && LANES == 16
+    return (vec)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512)y, (__m512)x);
+#else
+    return choose(a < b, x, y);
+#endif
+}
+
+/* n sums of the same channels; those of the first begin at element `at` of the output, the others `step` apart. */
+INLINE void finish_all(const df_tail *tail, vec *v, int n, int64_t channel, int64_t at, int64_t step)
+{
+    vec zero = {0};
+    if (tail->bias) {
+        vec bias = load(tail->bias + channel);
+        for (int i = 0; i < n; i++)
+            v[i] += bias;
+    }
+    for (int p = 0; tail->fused && p < tail->fused->n_post; p++) {
+        const df_post *post = &tail->fused->post[p];
+        if (post->kind == DF_POST_ADD) {
+            for (int i = 0; i < n; i++)
+                v[i] += get(tail->add[p], at + i * step, tail->half[p]);
+        } else if (post->kind == DF_POST_RELU || post->kind == DF_POST_PRELU) {
+            vec slope = post->kind == DF_POST_RELU ? spread(post->a) : post->n_slope > 1 ? load(post->slope + channel) : spread(post->slope[0]);
+            for (int i = 0; i < n; i++)
+                v[i] = where_less(v[i], zero, v[i] * slope, v[i]);
+        } else if (post->kind == DF_POST_CLIP) {
+            vec least = spread(post->a), most = spread(post->b);
+            for (int i = 0; i < n; i++) {
+                v[i] = where_less(v[i], least, least, v[i]);
+                v[i] = where_less(most, v[i], most, v[i]);
+            }
         }
     }
+}
+
+INLINE vec finish(const df_tail *tail, vec v, int64_t channel, int64_t pixel)
+{
+    finish_all(tail, &v, 1, channel, pixel + channel, 0);
     return v;
 }

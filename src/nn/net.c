@@ -247,8 +247,7 @@ static void remember(df_net *net, cached *c)
         cached_free(old);
 }
 
-static df_status compile(df_net *net, const df_tensor *in, int threads, df_precision precision, double advantage, df_packer *packer,
-                         cached **out, df_error *err)
+static df_status compile(df_net *net, const df_tensor *in, const df_plan_opts *opts, df_packer *packer, cached **out, df_error *err)
 {
     df_status st = DF_OK;
     df_program program = {0};
@@ -258,7 +257,7 @@ static df_status compile(df_net *net, const df_tensor *in, int threads, df_preci
     *out = NULL;
     if (!c || !(c->shapes = calloc(n + 1, sizeof *c->shapes)))
         DF_TRY(df__no_memory(err, net->graph->label, sizeof *c));
-    c->threads = threads;
+    c->threads = opts->threads;
     DF_TRY(df__program_copy(&net->program, &program, err));
     for (size_t i = 0; i < n; i++) {
         c->shapes[i] = df__shape_like(&in[i]);
@@ -267,7 +266,7 @@ static df_status compile(df_net *net, const df_tensor *in, int threads, df_preci
     DF_TRY(df__pass_fold(&program, true, &open, err));
     if (!open) {
         DF_TRY(df__pass_fuse(&program, true, err));
-        DF_TRY(df__plan_new(&program, precision, advantage, threads, packer, &c->plan, err));
+        DF_TRY(df__plan_new(&program, opts, packer, &c->plan, err));
     }
     *out = c;
     c = NULL;
@@ -277,9 +276,16 @@ done:
     return st;
 }
 
-/* So many times faster than the exact kernels do the others have to be, one stage after another until the answers are close enough. */
-static const double advantages[] = {1.03, 1.25, 1.4, 1.55, 1.7, 1.9, DF_ADVANTAGE_MOST};
-enum { STAGES = sizeof advantages / sizeof *advantages };
+/* One stage after another until the answers are close enough: first tensors of bfloat16 go, then kernels that are not exact have to be so many
+ * times faster than those that are. */
+static const struct { bool halves; double advantage; } stages[] = {{true, 1.03}, {false, 1.03}, {false, 1.25}, {false, 1.4}, {false, 1.55}, {false, 1.7},
+                                                                   {false, 1.9}, {false, DF_ADVANTAGE_MOST}};
+enum { STAGES = sizeof stages / sizeof *stages };
+
+static df_plan_opts stage_opts(const df_net *net, int stage, int threads)
+{
+    return (df_plan_opts){.precision = net->precision, .advantage = stages[stage].advantage, .halves = stages[stage].halves, .threads = threads};
+}
 
 /* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. */
 static double least_cosine(const df_net *net)
@@ -317,17 +323,19 @@ static df_status compile_close(df_net *net, const df_tensor *in, int threads, ca
     int stage = net->precision == DF_PRECISION_STRICT ? 0 : stage_kept(net, &key);
     cached *exact = NULL;
     df_packer *own = NULL;
+    df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads), strict = {.precision = DF_PRECISION_STRICT, .threads = threads};
     if (stage >= 0 || !df__packer_lasting(net->packer))
-        return compile(net, in, threads, net->precision, advantages[stage > 0 ? stage : 0], net->packer, out, err);
+        return compile(net, in, &opts, net->packer, out, err);
     DF_TRY(df__packer_new(&own, err));
-    DF_TRY(compile(net, in, threads, DF_PRECISION_STRICT, 0, own, &exact, err));
+    DF_TRY(compile(net, in, &strict, own, &exact, err));
     for (stage = 0; stage < STAGES; stage++) {
         double cosine = 1;
-        DF_TRY(compile(net, in, threads, net->precision, advantages[stage], net->packer, out, err));
+        opts = stage_opts(net, stage, threads);
+        DF_TRY(compile(net, in, &opts, net->packer, out, err));
         if (exact->plan && (*out)->plan)
             DF_TRY(df__plans_cosine(exact->plan, (*out)->plan, in, net->graph->n_inputs, &cosine, err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f where other kernels are %.1f times faster", net->graph->label, cosine,
-                advantages[stage]);
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with tensors of %s where other kernels are %.2f times faster", net->graph->label,
+                cosine, opts.halves ? "bfloat16" : "float32", opts.advantage);
         if (cosine >= least_cosine(net) || stage + 1 == STAGES)
             break;
         cached_free(*out);

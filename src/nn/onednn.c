@@ -74,6 +74,12 @@ static bool describe(mem_desc *md, int rank, const int64_t *dims, const int64_t 
     return dnnl_memory_desc_init_by_strides(md, rank, d, type, s) == dnnl_success;
 }
 
+static mem_desc of_type(mem_desc md, df_num num)
+{
+    md.data_type = type_of(num);
+    return md;
+}
+
 static mem_desc query(const_dnnl_primitive_desc_t pd, dnnl_query_t what) { return *dnnl_primitive_desc_query_md(pd, what, 0); }
 
 typedef enum shape { CONV, DECONV, PRODUCT, BATCHED } shape;
@@ -83,6 +89,7 @@ typedef struct op_desc {
     bool        bias;
     mem_desc    src, weights, dst, bias_md;
     dnnl_dims_t stride, dilation, pad, pad_end;
+    df_num      add[DF_MAX_POSTS];
 } op_desc;
 
 static dnnl_primitive_desc_t primitive_desc(const op_desc *c, const_dnnl_primitive_attr_t attr)
@@ -177,6 +184,7 @@ struct df_prim {
     bool             with_bias;
     int              channel;  /* dimension of the weights that scales go with: 3 stands for both of a grouped convolution */
     const df_fused  *fused;    /* NULL: no posts inside */
+    df_num           add[DF_MAX_POSTS];
     const char      *name;
 };
 
@@ -193,13 +201,14 @@ size_t df__prim_scratch_bytes(const df_prim *p) { return (dnnl_memory_desc_get_s
 const char *df__prim_name(const df_prim *p) { return p->name; }
 void df__prim_layout(const df_prim *p, df_pack_key *key) { df__pack_key_add(key, &p->weights, sizeof p->weights); }
 
-static bool add_post(dnnl_post_ops_t ops, const df_post *post, const mem_desc *dst)
+static bool add_post(dnnl_post_ops_t ops, const df_post *post, const mem_desc *dst, df_num add)
 {
     dnnl_alg_kind_t kind = dnnl_alg_kind_undef;
     float a = post->a, b = post->b;
+    mem_desc other = of_type(*dst, add);
     switch (post->kind) {
     case DF_POST_ADD: /* below AVX2, the products of matrices of oneDNN 2.6 add wrong numbers where channels fill no vector */
-        return (dst->dims[1] % 8 == 0 || has_isa(dnnl_cpu_isa_avx2)) && dnnl_post_ops_append_binary(ops, dnnl_binary_add, dst) == dnnl_success;
+        return (dst->dims[1] % 8 == 0 || has_isa(dnnl_cpu_isa_avx2)) && dnnl_post_ops_append_binary(ops, dnnl_binary_add, &other) == dnnl_success;
     case DF_POST_PRELU: return dnnl_post_ops_append_prelu(ops, post->n_slope > 1 ? 2 : 0) == dnnl_success;
     case DF_POST_RELU: kind = dnnl_eltwise_relu; break;
     case DF_POST_CLIP:
@@ -221,16 +230,16 @@ static bool add_post(dnnl_post_ops_t ops, const df_post *post, const mem_desc *d
     return dnnl_post_ops_append_eltwise(ops, 1.0f, kind, a, b) == dnnl_success;
 }
 
-static bool attributes(const df_fused *fused, const mem_desc *dst, const float *scales, dnnl_primitive_attr_t *attr)
+static bool attributes(const df_fused *fused, const op_desc *c, const float *scales, dnnl_primitive_attr_t *attr)
 {
     dnnl_post_ops_t ops = NULL;
     *attr = NULL;
     bool ok = dnnl_primitive_attr_create(attr) == dnnl_success &&
               dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-              (!scales || dnnl_primitive_attr_set_output_scales(*attr, dst->dims[1], 2, scales) == dnnl_success) &&
+              (!scales || dnnl_primitive_attr_set_output_scales(*attr, c->dst.dims[1], 2, scales) == dnnl_success) &&
               dnnl_post_ops_create(&ops) == dnnl_success;
     for (int i = 0; ok && fused && i < fused->n_post; i++)
-        ok = add_post(ops, &fused->post[i], dst);
+        ok = add_post(ops, &fused->post[i], &c->dst, c->add[i]);
     ok = ok && dnnl_primitive_attr_set_post_ops(*attr, ops) == dnnl_success;
     dnnl_post_ops_destroy(ops);
     return ok;
@@ -243,7 +252,7 @@ static dnnl_primitive_desc_t find(const op_desc *c, const df_fused *fused, const
     int posts = fused ? fused->n_post : 0;
     for (int with = posts > 0; with >= 0 && !pd; with--) {
         dnnl_primitive_attr_t attr;
-        if (attributes(with ? fused : NULL, &c->dst, scales, &attr))
+        if (attributes(with ? fused : NULL, c, scales, &attr))
             pd = primitive_desc(c, attr);
         dnnl_primitive_attr_destroy(attr);
         if (pd && (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, name) != dnnl_success || strncmp(*name, "ref", 3) == 0)) {
@@ -275,6 +284,7 @@ static df_status prim_new(const op_desc *c, const df_fused *fused, const float *
     p->bias = c->bias_md;
     p->with_bias = c->bias;
     p->channel = channel;
+    memcpy(p->add, c->add, sizeof p->add);
     p->fused = *after || !fused || fused->n_post == 0 ? NULL : fused;
     if (dnnl_primitive_create(&p->prim, pd) != dnnl_success)
         DF_TRY(df__no_memory(err, "oneDNN's primitive", sizeof *p));
@@ -315,10 +325,11 @@ df_status df__prim_conv(const df_conv_job *job, const df_prim *like, df_prim **o
     steps[g + 1] = job->transposed ? out_each * taps : taps;
     for (int64_t i = job->space - 1, s = 1; i >= 0; s *= job->kernel[i--])
         steps[g + 2 + i] = s;
-    if (!describe(&c.src, rank, src, job->src_steps, type_of(job->src)) || !describe(&c.dst, rank, dst, job->dst_steps, dnnl_f32) ||
+    if (!describe(&c.src, rank, src, job->src_steps, type_of(job->src)) || !describe(&c.dst, rank, dst, job->dst_steps, type_of(job->dst)) ||
         !describe(&c.weights, rank + g, dims, job->plain_weights ? steps : NULL, weights_type(job->src)) ||
         !describe(&c.bias_md, 1, &job->c_out, (const int64_t[]){1}, dnnl_f32))
         return DF_OK;
+    memcpy(c.add, job->add, sizeof c.add);
     if (like)
         c.weights = like->weights;
     return prim_new(&c, job->fused, job->scales, g ? 3 : 1, out, after, err);
@@ -403,7 +414,8 @@ df_status df__prim_run(const df_prim *p, const df_prim_args *with, df_error *err
     for (int i = 0; p->fused && i < p->fused->n_post; i++) {
         const df_post *post = &p->fused->post[i];
         if (post->kind == DF_POST_ADD) {
-            add_arg(&a, DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_SRC_1, &p->dst, with->add[i]);
+            mem_desc other = of_type(p->dst, p->add[i]);
+            add_arg(&a, DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_SRC_1, &other, with->add[i]);
         } else if (post->kind == DF_POST_PRELU) {
             mem_desc slope;
             int64_t dims[DF_MAX_RANK] = {1, post->n_slope, 1, 1, 1, 1, 1, 1}, strides[DF_MAX_RANK] = {post->n_slope, 1, 1, 1, 1, 1, 1, 1};

@@ -4,7 +4,7 @@
 
 #include "nn/ir.h"
 
-/* What a primitive multiplies; sums and results are float32. */
+/* What a primitive multiplies; sums are float32, results too unless the job says otherwise. */
 typedef enum df_num { DF_NUM_F32, DF_NUM_BF16, DF_NUM_U8, DF_NUM_S8 } df_num;
 
 /* This processor multiplies such numbers faster than float32. */
@@ -26,6 +26,7 @@ typedef struct df_conv_job {
     int64_t pad[DF_DNN_SPACE], pad_end[DF_DNN_SPACE];
     int64_t src_steps[2 + DF_DNN_SPACE], dst_steps[2 + DF_DNN_SPACE];
     df_num  src; /* weights of U8 and S8 are S8 */
+    df_num  dst, add[DF_MAX_POSTS]; /* F32 or BF16; of the tensor of the post of that number */
     bool    plain_weights;  /* they come with each call, as the file has them */
     const df_fused *fused;  /* its posts alone; scale and shift are the caller's */
     const float *scales;        /* of 8-bit products: one for each output channel, applied before the posts; else NULL */
@@ -54,9 +55,8 @@ bool df__prim_pack(const df_prim *prim, const void *weights, const int64_t *step
 typedef struct df_prim_args {
     const void  *src, *weights;
     const float *bias;
-    float       *dst;
-    void        *scratch;
-    const float *add[DF_MAX_POSTS]; /* of the post of that number, if it is DF_POST_ADD */
+    void        *dst, *scratch;
+    const void  *add[DF_MAX_POSTS]; /* of the post of that number, if it is DF_POST_ADD */
 } df_prim_args;
 df_status df__prim_run(const df_prim *prim, const df_prim_args *args, df_error *err);
 

@@ -50,6 +50,9 @@ enum {
     DF_OP_AXIS = 8,         /* any layout; the axes are asked for with df__call_axis */
     DF_OP_CHANNELS_LAST = 16, /* input 0 and output 0 in [n,h,w,c], other inputs as in the file */
     DF_OP_NO_FOLD = 32,     /* not of its inputs alone */
+    DF_OP_HALVES = 64,      /* compile() takes tensors of bfloat16 in channels last, or reads and writes rows that are cheap to convert */
+    DF_OP_ROWS = 128,       /* a row of the output is made of the same rows of the inputs, or of all of one that has no such rows */
+    DF_OP_BITS = 256,       /* moves numbers and looks at none: run() takes bfloat16 too, where all inputs and outputs are of it */
 };
 
 struct df_fused;

@@ -394,9 +394,9 @@ static df_status where_run(const df_call *call)
     return DF_OK;
 }
 
-enum { FREE = DF_OP_ELEMENTWISE | DF_OP_INPLACE };
+enum { FREE = DF_OP_ELEMENTWISE | DF_OP_INPLACE | DF_OP_ROWS };
 #define ARITHMETIC(op) const df_op df__op_##op = {.name = #op, .flags = FREE, .infer = arithmetic_infer, .run = arithmetic_run};
-#define MANY(op) const df_op df__op_##op = {.name = #op, .flags = DF_OP_ELEMENTWISE, .infer = many_infer, .run = many_run};
+#define MANY(op) const df_op df__op_##op = {.name = #op, .flags = DF_OP_ELEMENTWISE | DF_OP_ROWS, .infer = many_infer, .run = many_run};
 #define COMPARE(op) const df_op df__op_##op = {.name = #op, .flags = DF_OP_ELEMENTWISE, .infer = compare_infer, .run = compare_run};
 ARITHMETIC(Add) ARITHMETIC(Sub) ARITHMETIC(Mul) ARITHMETIC(Div) ARITHMETIC(Pow) ARITHMETIC(Mod) ARITHMETIC(And) ARITHMETIC(Or)
 ARITHMETIC(Xor) ARITHMETIC(BitShift) ARITHMETIC(BitwiseAnd) ARITHMETIC(BitwiseOr) ARITHMETIC(BitwiseXor) ARITHMETIC(PRelu)

@@ -4,7 +4,7 @@
 #include "nn/kernel.h"
 #include "nn/op.h"
 
-static const df_dtype f32_only[] = {DF_F32, 0};
+static const df_dtype f32_only[] = {DF_F32, DF_BF16, 0}; /* bfloat16: within a plan, see plan_half.c */
 
 /* Weights [out, in / group, kernel...]; for ConvTranspose [in, out / group, kernel...]. */
 static df_status check_weights(const df_call *call, const df_window *w, int64_t *group)
@@ -140,7 +140,7 @@ static df_status conv_compile(const df_call *call, const df_fused *fused, df_pac
 }
 
 const df_op df__op_Conv = {
-    .name = "Conv", .flags = DF_OP_CHANNELS_LAST, .infer = conv_infer, .run = conv_run, .compile = conv_compile};
+    .name = "Conv", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .infer = conv_infer, .run = conv_run, .compile = conv_compile};
 
 /* ---- ConvTranspose: the gradient of Conv with respect to its input ---- */
 
@@ -277,4 +277,4 @@ static df_status deconv_compile(const df_call *call, const df_fused *fused, df_p
 }
 
 const df_op df__op_ConvTranspose = {
-    .name = "ConvTranspose", .flags = DF_OP_CHANNELS_LAST, .infer = deconv_infer, .run = deconv_run, .compile = deconv_compile};
+    .name = "ConvTranspose", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .infer = deconv_infer, .run = deconv_run, .compile = deconv_compile};

@@ -445,9 +445,9 @@ static df_status space_to_depth_run(const df_call *call)
 }
 
 const df_op df__op_Transpose = {.name = "Transpose", .infer = transpose_infer, .run = transpose_run};
-const df_op df__op_Concat = {.name = "Concat", .flags = DF_OP_AXIS, .infer = concat_infer, .run = concat_run};
-const df_op df__op_Split = {.name = "Split", .flags = DF_OP_AXIS, .needs = 2, .infer = split_infer, .run = split_run};
-const df_op df__op_Slice = {.name = "Slice", .flags = DF_OP_AXIS, .needs = 2 | 4 | 8 | 16, .infer = slice_infer, .run = slice_run};
+const df_op df__op_Concat = {.name = "Concat", .flags = DF_OP_AXIS | DF_OP_BITS, .infer = concat_infer, .run = concat_run};
+const df_op df__op_Split = {.name = "Split", .flags = DF_OP_AXIS | DF_OP_BITS, .needs = 2, .infer = split_infer, .run = split_run};
+const df_op df__op_Slice = {.name = "Slice", .flags = DF_OP_AXIS | DF_OP_BITS, .needs = 2 | 4 | 8 | 16, .infer = slice_infer, .run = slice_run};
 const df_op df__op_Gather = {.name = "Gather", .infer = gather_infer, .run = gather_run};
 const df_op df__op_Tile = {.name = "Tile", .needs = 2, .infer = tile_infer, .run = tile_run};
 const df_op df__op_DepthToSpace = {.name = "DepthToSpace", .infer = depth_to_space_infer, .run = depth_to_space_run};

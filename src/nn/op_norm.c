@@ -268,7 +268,7 @@ static df_status lp_run(const df_call *call)
 }
 
 const df_op df__op_BatchNormalization = {
-    .name = "BatchNormalization", .flags = DF_OP_CHANNELS_LAST | DF_OP_INPLACE, .infer = batch_infer, .run = batch_run};
+    .name = "BatchNormalization", .flags = DF_OP_CHANNELS_LAST | DF_OP_INPLACE | DF_OP_ROWS, .infer = batch_infer, .run = batch_run};
 const df_op df__op_InstanceNormalization = {.name = "InstanceNormalization", .infer = group_infer, .run = group_run};
 const df_op df__op_GroupNormalization = {.name = "GroupNormalization", .infer = group_infer, .run = group_run};
 const df_op df__op_LayerNormalization = {.name = "LayerNormalization", .infer = layer_infer, .run = layer_run};

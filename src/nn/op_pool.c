@@ -236,7 +236,7 @@ static df_status mean_pool_compile(const df_call *call, const struct df_fused *f
 }
 
 const df_op df__op_MaxPool = {
-    .name = "MaxPool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = max_pool_run, .compile = max_pool_compile};
+    .name = "MaxPool", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .infer = pool_infer, .run = max_pool_run, .compile = max_pool_compile};
 const df_op df__op_AveragePool = {
-    .name = "AveragePool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = pool_run, .compile = mean_pool_compile};
+    .name = "AveragePool", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .infer = pool_infer, .run = pool_run, .compile = mean_pool_compile};
 const df_op df__op_LpPool = {.name = "LpPool", .flags = DF_OP_CHANNELS_LAST, .infer = pool_infer, .run = pool_run};

@@ -334,7 +334,7 @@ static df_status arg_run(const df_call *call)
 REDUCE(ReduceSum) REDUCE(ReduceMean) REDUCE(ReduceSumSquare) REDUCE(ReduceL1) REDUCE(ReduceL2) REDUCE(ReduceLogSum)
 REDUCE(ReduceLogSumExp) REDUCE(ReduceMax) REDUCE(ReduceMin) REDUCE(ReduceProd)
 const df_op df__op_GlobalAveragePool = {
-    .name = "GlobalAveragePool", .flags = DF_OP_CHANNELS_LAST, .infer = reduce_infer, .run = reduce_run};
-const df_op df__op_GlobalMaxPool = {.name = "GlobalMaxPool", .flags = DF_OP_CHANNELS_LAST, .infer = reduce_infer, .run = reduce_run};
+    .name = "GlobalAveragePool", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .infer = reduce_infer, .run = reduce_run};
+const df_op df__op_GlobalMaxPool = {.name = "GlobalMaxPool", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .infer = reduce_infer, .run = reduce_run};
 const df_op df__op_ArgMax = {.name = "ArgMax", .flags = DF_OP_AXIS, .infer = arg_infer, .run = arg_run};
 const df_op df__op_ArgMin = {.name = "ArgMin", .flags = DF_OP_AXIS, .infer = arg_infer, .run = arg_run};

@@ -143,7 +143,7 @@ static df_status unary_run(const df_call *call)
     return DF_OK;
 }
 
-#define UNARY(op) const df_op df__op_##op = {.name = #op, .flags = DF_OP_ELEMENTWISE | DF_OP_INPLACE, .infer = unary_infer, .run = unary_run};
+#define UNARY(op) const df_op df__op_##op = {.name = #op, .flags = DF_OP_ELEMENTWISE | DF_OP_INPLACE | DF_OP_ROWS, .infer = unary_infer, .run = unary_run};
 UNARY(Abs) UNARY(Neg) UNARY(Relu) UNARY(Sign) UNARY(LeakyRelu) UNARY(ThresholdedRelu) UNARY(Elu) UNARY(Celu) UNARY(Selu)
 UNARY(HardSigmoid) UNARY(Sigmoid) UNARY(HardSwish) UNARY(Mish) UNARY(Softplus) UNARY(Softsign) UNARY(Tanh) UNARY(Exp) UNARY(Log)
 UNARY(Sqrt) UNARY(Reciprocal) UNARY(Erf) UNARY(Floor) UNARY(Ceil) UNARY(Round) UNARY(Sin) UNARY(Cos) UNARY(Tan) UNARY(Asin)
@@ -257,4 +257,4 @@ static df_status clip_run(const df_call *call)
     return DF_OK;
 }
 
-const df_op df__op_Clip = {.name = "Clip", .flags = DF_OP_ELEMENTWISE | DF_OP_INPLACE, .infer = clip_infer, .run = clip_run};
+const df_op df__op_Clip = {.name = "Clip", .flags = DF_OP_ELEMENTWISE | DF_OP_INPLACE | DF_OP_ROWS, .infer = clip_infer, .run = clip_run};

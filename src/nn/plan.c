@@ -376,7 +376,7 @@ done:
     return st;
 }
 
-df_status df__plan_new(df_program *program, df_precision precision, double advantage, int threads, df_packer *packer, df_plan **out, df_error *err)
+df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err)
 {
     df_status st = DF_OK;
     bool locked = false;
@@ -391,9 +391,10 @@ df_status df__plan_new(df_program *program, df_precision precision, double advan
     plan->program = *program;
     *program = (df_program){0};
     l.p = &plan->program;
-    plan->threads = threads;
-    plan->precision = precision;
-    plan->advantage = advantage;
+    plan->threads = opts->threads;
+    plan->precision = opts->precision;
+    plan->advantage = opts->advantage;
+    plan->halves = opts->halves && opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16);
     if (pthread_mutex_init(&plan->lock, NULL) != 0)
         DF_TRY(no_memory(&l, sizeof plan->lock));
     locked = true;
@@ -411,6 +412,8 @@ df_status df__plan_new(df_program *program, df_precision precision, double advan
     for (size_t i = 0; i < l.p->main.n_steps; i++)
         DF_TRY(lower_step(&l, &l.p->main.steps[i]));
     DF_TRY(finish_outputs(&l));
+    if (plan->halves)
+        DF_TRY(df__plan_halves(plan, err));
     DF_TRY(df__plan_memory(plan, err));
     DF_TRY(df__plan_compile(plan, packer, err));
     plan->kernel_bytes = (plan->kernel_bytes + 63) & ~(size_t)63;

@@ -51,13 +51,15 @@ typedef struct df_plan {
     int           threads; /* that one run may use; 0: the plan is not whole */
     df_precision  precision;
     double        advantage; /* see df_call */
+    bool          halves;    /* tensors between layers may be bfloat16 */
     pthread_mutex_t lock;
     df_workspace *idle;
     size_t        n_idle;
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). */
-df_status df__plan_new(df_program *program, df_precision precision, double advantage, int threads, df_packer *packer, df_plan **out, df_error *err);
+typedef struct df_plan_opts { df_precision precision; double advantage; bool halves; int threads; } df_plan_opts; /* see df_plan */
+df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */
 bool df__leading_part(const df_program *p, const df_step *s, size_t output, size_t *offset);
@@ -65,6 +67,8 @@ bool df__leading_part(const df_program *p, const df_step *s, size_t output, size
 bool df__step_not_negative(const df_program *p, const df_step *s, const bool *not_negative);
 /* plan_compile.c: kernels for the steps; places are known. */
 df_status df__plan_compile(df_plan *plan, df_packer *packer, df_error *err);
+/* plan_half.c: gives tensors between steps that take it the type bfloat16. */
+df_status df__plan_halves(df_plan *plan, df_error *err);
 /* plan_memory.c: places for all roots. */
 df_status df__plan_memory(df_plan *plan, df_error *err);
 /* `out`: type and dims are set, data in `results`; `seconds`: what each step took is added to its entry, or NULL */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/threads.h"
+#include "nn/kernel.h"
 #include "nn/plan.h"
 
 enum { MAX_CREW = 8 }; /* threads that make kernels together */
@@ -44,7 +45,7 @@ static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
 {
     df_status st = DF_OK;
     df_arena scratch = {0};
-    if (!s->op->compile)
+    if (!s->op->compile && !l->plan->halves)
         return DF_OK;
     df_tensor *tensors = df__arena_alloc(&scratch, (s->n_in + s->n_out) * sizeof *tensors);
     if (!tensors)
@@ -57,7 +58,10 @@ static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
     df_call call = {.node = s->node, .opset = l->plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
                     .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = l->plan->precision, .advantage = l->plan->advantage,
                     .threads = l->plan->threads, .scratch = &scratch, .limits = &l->plan->program.limits, .err = err};
-    st = s->op->compile(&call, s->fused, l->packer, &s->kernel);
+    if (s->op->compile)
+        DF_TRY(s->op->compile(&call, s->fused, l->packer, &s->kernel));
+    if (!s->kernel && !(s->op->flags & DF_OP_BITS) && df__any_half(&call))
+        DF_TRY(df__half_compile(&call, s->op, s->fused, l->packer, &s->kernel));
 done:
     if (st != DF_OK) {
         df_step step = {.node = s->node};

@@ -123,7 +123,7 @@ static df_status print_plan(const char *path, const df_tensor *in, bool all)
         goto done;
     }
     DF_TRY(df__packer_new(&packer, &err));
-    DF_TRY(df__plan_new(&p, DF_PRECISION_STRICT, 1, 1, packer, &plan, &err));
+    DF_TRY(df__plan_new(&p, &(df_plan_opts){.precision = DF_PRECISION_STRICT, .advantage = 1, .threads = 1}, packer, &plan, &err));
     printf("steps %zu\n", plan->n_steps);
     if (!all)
         goto done;

@@ -177,9 +177,9 @@ static inline void layer_conv(layer *l, const shape *s)
 
 /* ---- the ways ---- */
 
-typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_WAYS } way;
+typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_WAYS } way;
 static const char *const way_names[] = {"direct", "tail", "winograd 2", "winograd 4", "direct bf16", "tail bf16", "winograd 2 bf16",
-                                        "winograd 4 bf16", "int8", "dots", "dots bf16"};
+                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise"};
 
 static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || (w >= W_DIRECT_BF16 && w <= W_WINO_4_BF16); }
 
@@ -196,6 +196,7 @@ static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out
     case W_WINO_4: case W_WINO_4_BF16: return df__conv_winograd(&conv, 4, num, out);
     case W_INT8: return df__conv_int8(&conv, out);
     case W_DOTS: case W_DOTS_BF16: return df__conv_dots(&conv, out);
+    case W_DEPTHWISE: return df__conv_depthwise(&conv, out);
     case W_WAYS: break;
     }
     return DF_OK;
@@ -230,6 +231,7 @@ static inline int way_must(const layer *l, way w)
     case W_WINO_2: case W_WINO_4: case W_WINO_2_BF16: case W_WINO_4_BF16: return tile;
     case W_INT8: return df__dnn_has(DF_NUM_S8) && nhwc && l->group == 1 && c % 16 == 0 && k % 16 == 0 && known_posts(&l->fused);
     case W_DOTS: case W_DOTS_BF16: return whole;
+    case W_DEPTHWISE: return nhwc && l->group == c && k == c && c >= 16 && known_posts(&l->fused);
     case W_WAYS: break;
     }
     return -1;

@@ -204,7 +204,7 @@ TEST(tails_have_the_same_bits)
         add_every_post(&fused, &tail, slope, add, round);
         for (int level = 0; level < n_levels; level++) {
             memcpy(got, x, sizeof x);
-            levels[level]->scaled_tail(got, PIXELS, CHANNELS, 1.5f, &tail);
+            levels[level]->scaled_tail[0](got, PIXELS, CHANNELS, 1.5f, &tail, got);
             if (level == 0)
                 memcpy(first, got, sizeof got);
             CHECK(memcmp(first, got, sizeof got) == 0);
@@ -222,7 +222,7 @@ TEST(tails_have_the_same_bits)
             }
             CHECK(isnan(v) ? isnan(got[i]) : v == got[i]);
         }
-        levels[0]->scaled_tail(got, 0, CHANNELS, 1, &tail);
+        levels[0]->scaled_tail[0](got, 0, CHANNELS, 1, &tail, got);
     }
 }
 
@@ -246,11 +246,11 @@ static void check_tiles(const df_wino *g, int m, int64_t n)
     for (int level = 0; level < n_levels; level++) {
         const df_lanes *l = levels[level];
         int at = level > 0;
-        (m == 2 ? l->in_2 : l->in_4)(g, x, 0, tiles, v[at]);
-        (m == 2 ? l->in_2_bf16 : l->in_4_bf16)(g, x, 0, tiles, h[at]);
+        (m == 2 ? l->in_2 : l->in_4)[0][0](g, x, 0, tiles, v[at]);
+        (m == 2 ? l->in_2 : l->in_4)[0][1](g, x, 0, tiles, h[at]);
         for (int64_t i = 0; i < size_y; i++)
             y[at][i] = NAN;
-        (m == 2 ? l->out_2 : l->out_4)(g, from, 0, tiles, &tail, y[at]);
+        (m == 2 ? l->out_2 : l->out_4)[0](g, from, 0, tiles, &tail, y[at]);
         for (int64_t i = 0; i < size_y; i++)
             CHECK(!isnan(y[at][i])); /* each output is some tile's */
         CHECK(memcmp(v[0], v[at], (size_t)size_v * 4) == 0 && memcmp(h[0], h[at], (size_t)size_v * 2) == 0 && memcmp(y[0], y[at], (size_t)size_y * 4) == 0);
@@ -275,6 +275,71 @@ TEST(tiles_have_the_same_bits)
                     g.across = (g.ow + m - 1) / m;
                     g.each = g.across * ((g.oh + m - 1) / m);
                     check_tiles(&g, m, 2);
+                }
+}
+
+/* What a photo of bfloat16 gives is what its numbers in float32 give, and results of bfloat16 are those of float32, rounded. */
+TEST(photos_of_bfloat16)
+{
+    find_levels();
+    for (int m = 2; m <= 4; m += 2) {
+        df_wino g = {.h = 7, .w = 5, .c = 16, .oh = 7, .ow = 5, .k = 16, .pad_y = 1, .pad_x = 1};
+        enum { SIZE = 7 * 5 * 16, TILED = 36 * 12 * 16 };
+        float x[SIZE], from[TILED], bias[16], wide[TILED], rounded[SIZE], y[SIZE];
+        uint16_t half[SIZE], expected[TILED], got[TILED];
+        g.across = (g.ow + m - 1) / m;
+        g.each = g.across * ((g.oh + m - 1) / m);
+        int64_t tiled = (m + 2) * (m + 2) * g.each * 16;
+        df_tail tail = {.bias = bias};
+        dice_fill(x, SIZE);
+        dice_fill(from, TILED);
+        dice_fill(bias, 16);
+        for (int level = 0; level < n_levels; level++) {
+            const df_lanes *l = levels[level];
+            l->to_bf16(x, half, SIZE);
+            l->from_bf16(half, rounded, SIZE);
+            for (int v = 0; v < 2; v++) {
+                (m == 2 ? l->in_2 : l->in_4)[0][v](&g, rounded, 0, g.each, v ? (void *)expected : wide);
+                (m == 2 ? l->in_2 : l->in_4)[1][v](&g, half, 0, g.each, v ? (void *)got : from);
+                CHECK(memcmp(v ? (void *)got : from, v ? (void *)expected : wide, (size_t)tiled * (v ? 2 : 4)) == 0);
+            }
+            (m == 2 ? l->out_2 : l->out_4)[0](&g, from, 0, g.each, &tail, y);
+            (m == 2 ? l->out_2 : l->out_4)[1](&g, from, 0, g.each, &tail, got);
+            l->to_bf16(y, expected, SIZE);
+            CHECK(memcmp(expected, got, SIZE * 2) == 0);
+        }
+    }
+}
+
+TEST(rows_of_each_channel_by_itself_have_the_same_bits)
+{
+    find_levels();
+    enum { W = 21, C = 37, TAPS = 25, SIZE = 5 * W * C };
+    static float x[SIZE], weights[TAPS * C], bias[C], slope[C], y[2][SIZE];
+    static uint16_t half[SIZE], z[2][SIZE];
+    df_fused fused = {.n_post = 1, .post = {{.kind = DF_POST_PRELU, .slope = slope, .n_slope = C}}};
+    df_tail tail = {.bias = bias, .fused = &fused};
+    dice_fill(x, SIZE);
+    dice_fill(weights, TAPS * C);
+    dice_fill(bias, C);
+    dice_fill(slope, C);
+    levels[0]->to_bf16(x, half, SIZE);
+    for (int size = 1; size <= 5; size++)
+        for (int stride = 1; stride <= 3; stride++)
+            for (int c = 16; c <= C; c += 7)
+                for (int w = 1; w <= W; w += 4) {
+                    df_depthwise g = {.w = w, .c = c, .rows = size, .columns = size, .stride = stride, .pad = size / 2, .dilation = 1, .weights = weights};
+                    g.ow = (w + 2 * g.pad - size) / stride + 1;
+                    for (int of_half = 0; of_half < 2; of_half++)
+                        for (int level = 0; level < n_levels; level++) {
+                            const void *rows[5];
+                            int at = level > 0;
+                            for (int r = 0; r < size; r++)
+                                rows[r] = r == 1 ? NULL : of_half ? (const void *)(half + r * w * c) : (const void *)(x + r * w * c);
+                            levels[level]->depthwise[of_half][0](&g, rows, 0, &tail, y[at]);
+                            levels[level]->depthwise[of_half][1](&g, rows, 0, &tail, z[at]);
+                            CHECK(memcmp(y[0], y[at], (size_t)(g.ow * c) * 4) == 0 && memcmp(z[0], z[at], (size_t)(g.ow * c) * 2) == 0);
+                        }
                 }
 }
 

@@ -1,0 +1,128 @@
+/* kernel_depthwise.c - a convolution of each channel by itself, by loops of our own (lanes_rows.h): in channels last it is a product of rows with
+ * rows, as fast as memory is, so tensors of bfloat16 are worth twice as much. Threads take ranges of output rows. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/kernel.h"
+
+enum { MAX_TAPS = 16 /* rows of a window */, MAX_PARTS = 256 };
+static const int64_t least_work = 250000; /* multiply-adds of a part, to be worth a thread */
+
+typedef struct depthwise {
+    df_kernel       base;
+    df_depthwise    g;
+    df_window       w;
+    int64_t         parts;
+    df_weights_at   weights;
+    float          *bias;
+    const df_fused *fused;
+} depthwise;
+
+static void depthwise_free(df_kernel *base)
+{
+    depthwise *d = (depthwise *)base;
+    free(d->weights.own);
+    free(d->bias);
+    free(d);
+}
+
+typedef struct work { const depthwise *d; const df_call *call; df_tail tail; df_mishaps met; } work;
+
+static void run_part(void *arg, size_t part, int worker)
+{
+    const work *job = arg;
+    const depthwise *d = job->d;
+    const df_window *w = &d->w;
+    const df_tensor *x = &job->call->in[0], *y = &job->call->out[0];
+    int64_t all = w->n * w->out[0], first = all * (int64_t)part / d->parts, end = all * ((int64_t)part + 1) / d->parts;
+    (void)worker;
+    for (int64_t i = first; i < end; i++) {
+        const void *rows[MAX_TAPS];
+        int64_t photo = i / w->out[0], top = i % w->out[0] * w->stride[0] - w->pad[0], at = i * w->out[1] * w->c;
+        for (int r = 0; r < d->g.rows; r++) {
+            int64_t row = top + r * w->dilation[0];
+            rows[r] = row >= 0 && row < w->in[0] ? df__element(x, (photo * w->in[0] + row) * w->in[1] * w->c) : NULL;
+        }
+        df__lanes()->depthwise[df__is_half(x)][df__is_half(y)](&d->g, rows, at, &job->tail, df__element(y, at));
+    }
+}
+
+static df_status depthwise_run(const df_kernel *base, const df_call *call, const df_exec *exec)
+{
+    const depthwise *d = (const depthwise *)base;
+    df_arena_mark mark = df__arena_mark(call->scratch);
+    work *job = df__arena_calloc(call->scratch, 1, sizeof *job);
+    if (!job)
+        return df__no_memory(call->err, "kernel", sizeof *job);
+    job->d = d;
+    job->call = call;
+    job->tail = df__tail_new(call, d->bias, d->fused, 0);
+    df_status st = df__run_parts(call, exec->threads, (size_t)d->parts, run_part, job, &job->met);
+    df__arena_release(call->scratch, mark);
+    return st;
+}
+
+/* ---- compilation ---- */
+
+typedef struct filling { const df_conv *conv; const depthwise *d; } filling;
+
+/* [c][1][taps] to [taps][c], each channel times its scale. */
+static bool fill(void *arg, void *out)
+{
+    const filling *f = arg;
+    const float *scale = f->conv->fused ? f->conv->fused->scale : NULL;
+    const char *from = f->conv->call->in[1].data;
+    int64_t taps = f->d->g.rows * f->d->g.columns, c = f->d->g.c;
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t i = 0; i < c; i++) {
+            float v;
+            memcpy(&v, from + (size_t)(i * taps + t) * sizeof v, sizeof v);
+            ((float *)out)[t * c + i] = scale ? v * scale[i] : v;
+        }
+    return true;
+}
+
+static bool applies(const df_conv *conv)
+{
+    const df_call *call = conv->call;
+    const df_window *w = conv->w;
+    bool fits = w->space == 2 && !conv->transposed && conv->group == w->c && call->in[1].dims[0] == w->c && w->c >= DF_LANES_MOST && call->nhwc &&
+                call->in[1].data && (!df__given(call, 2) || call->in[2].data) && df__lanes_know(conv->fused) && w->kernel[0] <= MAX_TAPS;
+    for (int i = 0; i < 2; i++)
+        fits = fits && w->kernel[i] <= INT16_MAX && w->stride[i] <= INT16_MAX && w->dilation[i] <= INT16_MAX && w->pad[i] <= INT16_MAX;
+    return fits;
+}
+
+df_status df__conv_depthwise(const df_conv *conv, df_kernel **out)
+{
+    df_status st = DF_OK;
+    const df_call *call = conv->call;
+    const df_window *w = conv->w;
+    *out = NULL;
+    if (!applies(conv))
+        return DF_OK;
+    depthwise *d = calloc(1, sizeof *d);
+    if (!d)
+        return df__no_memory(call->err, "kernel", sizeof *d);
+    d->w = *w;
+    d->fused = conv->fused;
+    d->g = (df_depthwise){.w = w->in[1], .ow = w->out[1], .c = w->c, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1], .stride = (int)w->stride[1],
+                          .pad = (int)w->pad[1], .dilation = (int)w->dilation[1]};
+    int64_t taps = w->kernel[0] * w->kernel[1], rows = w->n * w->out[0];
+    d->parts = rows * w->out[1] * w->c * taps / least_work;
+    d->parts = d->parts > 4 * call->threads ? 4 * call->threads : d->parts; /* several a thread: one may come late */
+    d->parts = d->parts > rows ? rows : d->parts > MAX_PARTS ? MAX_PARTS : d->parts;
+    d->parts = d->parts < 1 || call->threads == 1 ? 1 : d->parts;
+    d->base = (df_kernel){.run = depthwise_run, .free = depthwise_free, .name = "depthwise"};
+    df_pack_key key = df__weights_key(call, d->base.name, conv->fused ? conv->fused->scale : NULL, w->c);
+    filling f = {conv, d};
+    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, (size_t)(taps * w->c) * sizeof(float), fill, &f, &d->weights));
+    DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, w->c, &d->bias));
+    d->g.weights = d->weights.data;
+    *out = &d->base;
+    d = NULL;
+done:
+    if (d)
+        depthwise_free(&d->base);
+    return st;
+}
