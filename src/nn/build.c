@@ -165,13 +165,42 @@ static void captures(const df_block *block, int before, int *list, size_t *n)
             *n += !list && block->outputs[i] < before;
 }
 
-static df_status build_if(builder *b, df_step *s)
+/* Whether the inputs and outputs of the branches are as many as the node's. */
+static df_status check_branches(const builder *b, const df_step *s)
 {
-    static const char *const names[] = {"then_branch", "else_branch"};
-    int before = (int)b->p->n_values;
-    if (s->n_in != 1 || s->in[0] < 0)
+    const df_block *body = s->branch[0];
+    if (same_op(s->node, "If")) {
+        for (int i = 0; i < 2; i++)
+            if (s->branch[i]->n_outputs != s->n_out || s->branch[i]->n_inputs != 0)
+                return df__fail(b->err, DF_E_BAD_MODEL, "a branch has %zu inputs and %zu outputs, the node %zu outputs", s->branch[i]->n_inputs,
+                                s->branch[i]->n_outputs, s->n_out);
+        return DF_OK;
+    }
+    bool loop = same_op(s->node, "Loop"), given = true;
+    int64_t scanned = loop ? 0 : df__node_int(s->node, "num_scan_inputs", 0);
+    if (!loop && (scanned < 1 || (uint64_t)scanned > s->n_in))
+        return df__fail(b->err, DF_E_BAD_MODEL, "num_scan_inputs %lld of %zu inputs", (long long)scanned, s->n_in);
+    if (!loop && b->p->opset < 9)
+        return df__fail(b->err, DF_E_UNSUPPORTED, "Scan of operator set %lld, needs 9", (long long)b->p->opset);
+    size_t before = loop ? 2 : 0, state = loop ? (s->n_in > 2 ? s->n_in - 2 : 0) : s->n_in - (size_t)scanned, inputs = loop ? 2 + state : s->n_in;
+    for (size_t i = before; i < s->n_in; i++)
+        given = given && s->in[i] >= 0;
+    size_t outputs = (loop ? 1 : 0) + state;
+    if (!given || body->n_inputs != inputs || body->n_outputs < outputs || s->n_out > body->n_outputs - (loop ? 1 : 0))
+        return df__fail(b->err, DF_E_BAD_MODEL, "a body of %zu inputs and %zu outputs for a node of %zu and %zu", body->n_inputs, body->n_outputs, s->n_in, s->n_out);
+    return DF_OK;
+}
+
+/* If, Loop, Scan. */
+static df_status build_branches(builder *b, df_step *s)
+{
+    static const char *const of_if[] = {"then_branch", "else_branch"}, *const of_loop[] = {"body"};
+    bool is_if = same_op(s->node, "If");
+    const char *const *names = is_if ? of_if : of_loop;
+    int before = (int)b->p->n_values, count = is_if ? 2 : 1;
+    if (is_if && (s->n_in != 1 || s->in[0] < 0))
         return df__fail(b->err, DF_E_BAD_MODEL, "%zu inputs, needs one", s->n_in);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < count; i++) {
         const df_attr *a = df__node_attr(s->node, names[i]);
         if (!a || a->kind != DF_ATTR_GRAPH)
             return df__fail(b->err, DF_E_BAD_MODEL, "no %s", names[i]);
@@ -183,16 +212,17 @@ static df_status build_if(builder *b, df_step *s)
         forget(b, n_names);
         if (st != DF_OK)
             return st;
-        if (s->branch[i]->n_outputs != s->n_out)
-            return df__fail(b->err, DF_E_BAD_MODEL, "%s has %zu outputs, the node %zu", names[i], s->branch[i]->n_outputs, s->n_out);
     }
+    df_status st = check_branches(b, s);
+    if (st != DF_OK)
+        return st;
     size_t n = 0;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < count; i++)
         captures(s->branch[i], before, NULL, &n);
     s->captured = df__arena_calloc(&b->p->arena, n, sizeof *s->captured);
     if (!s->captured)
         return out_of_memory(b, n * sizeof *s->captured);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < count; i++)
         captures(s->branch[i], before, s->captured, &s->n_captured);
     return DF_OK;
 }
@@ -209,8 +239,8 @@ static df_status build_step(builder *b, const df_node *node, df_step *s)
         if (name[0] && s->in[s->n_in] < 0)
             return df__fail(b->err, DF_E_BAD_MODEL, "input \"%s\" is made nowhere", name);
     }
-    if (same_op(node, "If"))
-        return build_if(b, s);
+    if (same_op(node, "If") || same_op(node, "Loop") || same_op(node, "Scan"))
+        return build_branches(b, s);
     s->op = df__op_find(node->domain, node->op);
     if (!s->op)
         return df__fail(b->err, DF_E_UNSUPPORTED, "operator %s%s%s is not supported", node->domain, node->domain[0] ? "." : "", node->op);
@@ -298,19 +328,28 @@ static df_status build_block(builder *b, const df_graph *g, df_block *out)
     df_status st = DF_OK;
     df_program *p = b->p;
     int value = 0;
+    out->first = (int)p->n_values;
     if (++b->depth > MAX_DEPTH)
         DF_TRY(df__fail(b->err, DF_E_LIMIT, "%s: graphs more than %d deep inside one another", p->label, MAX_DEPTH));
     for (size_t i = 0; i < g->n_consts; i++) {
         DF_TRY(define(b, g->consts[i].name, &value));
         DF_TRY(set_constant(b, value, &g->consts[i].tensor));
     }
-    for (size_t i = 0; i < g->n_inputs && b->depth > 1; i++)
-        DF_TRY(df__fail(b->err, DF_E_UNSUPPORTED, "%s: a subgraph with an input", p->label));
+    int *inputs = b->depth > 1 ? df__arena_calloc(&p->arena, g->n_inputs, sizeof *inputs) : p->inputs;
+    size_t n_inputs = 0;
+    if (!inputs)
+        DF_TRY(out_of_memory(b, g->n_inputs * sizeof *inputs));
     for (size_t i = 0; i < g->n_inputs; i++) {
-        if (find(b, g->inputs[i].name) >= 0) /* old files list their initialisers as inputs too */
+        if (b->depth == 1 && find(b, g->inputs[i].name) >= 0) /* old files list their initialisers as inputs too */
             continue;
         DF_TRY(define(b, g->inputs[i].name, &value));
-        p->inputs[p->n_inputs++] = value;
+        inputs[n_inputs++] = value;
+    }
+    if (b->depth > 1) {
+        out->inputs = inputs;
+        out->n_inputs = n_inputs;
+    } else {
+        p->n_inputs = n_inputs;
     }
     out->steps = df__arena_calloc(&p->arena, g->n_nodes, sizeof *out->steps);
     if (!out->steps)
@@ -346,6 +385,7 @@ static df_status build_block(builder *b, const df_graph *g, df_block *out)
     }
     DF_TRY(find_outputs(b, g, out));
     DF_TRY(sort_steps(b, out));
+    out->end = (int)p->n_values;
 done:
     b->depth--;
     return st;

@@ -33,11 +33,11 @@ static bool copy_list(df_arena *arena, int **list, size_t n)
     return to != NULL;
 }
 
-static bool copy_block(df_arena *arena, const df_block *from, df_block *out)
+bool df__block_copy(df_arena *arena, const df_block *from, df_block *out)
 {
     *out = *from;
     out->steps = df__arena_calloc(arena, from->n_steps, sizeof *out->steps);
-    if (!out->steps || !copy_list(arena, &out->outputs, from->n_outputs))
+    if (!out->steps || !copy_list(arena, &out->outputs, from->n_outputs) || !copy_list(arena, &out->inputs, from->n_inputs))
         return false;
     for (size_t i = 0; i < from->n_steps; i++) {
         df_step *s = &out->steps[i];
@@ -47,7 +47,7 @@ static bool copy_block(df_arena *arena, const df_block *from, df_block *out)
         for (int k = 0; k < 2 && s->branch[k]; k++) {
             const df_block *branch = s->branch[k];
             s->branch[k] = df__arena_calloc(arena, 1, sizeof *branch);
-            if (!s->branch[k] || !copy_block(arena, branch, s->branch[k]))
+            if (!s->branch[k] || !df__block_copy(arena, branch, s->branch[k]))
                 return false;
         }
         if (s->fused) {
@@ -66,7 +66,7 @@ df_status df__program_copy(const df_program *from, df_program *out, df_error *er
     *out = *from;
     out->arena = (df_arena){0};
     out->values = df__arena_calloc(&out->arena, from->n_values, sizeof *out->values);
-    if (!out->values || !copy_list(&out->arena, &out->inputs, from->n_inputs) || !copy_block(&out->arena, &from->main, &out->main)) {
+    if (!out->values || !copy_list(&out->arena, &out->inputs, from->n_inputs) || !df__block_copy(&out->arena, &from->main, &out->main)) {
         df__program_free(out);
         return df__no_memory(err, from->label, from->n_values * sizeof *out->values);
     }

@@ -36,12 +36,12 @@ void df__fused_apply(const df_call *call, const df_fused *fused, bool with_affin
 struct df_block;
 
 typedef struct df_step {
-    const df_op   *op;  /* NULL: If, which the passes open */
+    const df_op   *op;  /* NULL: If, Loop and Scan, which the passes open */
     const df_node *node;
     int           *in, *out; /* value numbers; -1: left out */
     size_t         n_in, n_out;
-    struct df_block *branch[2]; /* If: then, else */
-    int           *captured;    /* If: outer values that the branches read */
+    struct df_block *branch[2]; /* If: then, else; Loop, Scan: the body */
+    int           *captured;    /* outer values that the branches read */
     size_t         n_captured;
     df_fused      *fused;       /* NULL: nothing */
     bool           dead;
@@ -52,6 +52,9 @@ typedef struct df_block {
     size_t   n_steps;
     int     *outputs;
     size_t   n_outputs;
+    int     *inputs; /* of the body of a Loop or Scan */
+    size_t   n_inputs;
+    int      first, end; /* numbers of the values that are made in it */
 } df_block;
 
 typedef struct df_value {
@@ -78,6 +81,7 @@ typedef struct df_program {
 df_status df__program_build(const df_graph *graph, const df_budget *limits, df_program *out, df_error *err);
 /* A copy to be rewritten; constants are shared. */
 df_status df__program_copy(const df_program *from, df_program *out, df_error *err);
+bool      df__block_copy(df_arena *arena, const df_block *from, df_block *out); /* false: no memory */
 void      df__program_free(df_program *p);
 int       df__value_root(const df_program *p, int value); /* follows same_as */
 /* "FILE: node "NAME" (OP): " before the message in err. */

@@ -20,7 +20,7 @@ typedef struct pool {
     df_kernel base;
     df_window w;
     bool      max, with_pad, half_x, half_y;
-    int64_t   line; /* numbers of scratch of a part: rows of the input, widened, their combination, and a row of outputs */
+    int64_t   line; /* numbers of scratch of a part: what the rows of a window make together */
     int       parts;
     taps     *down, *along; /* by output row, by output column */
 } pool;
@@ -32,89 +32,40 @@ static void pool_free(df_kernel *base)
     free(p);
 }
 
-DF_CLONES static void max_of(float *acc, const float *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        acc[i] = x[i] > acc[i] || x[i] != x[i] ? x[i] : acc[i]; /* what is no number stays */
-}
-
-DF_CLONES static void max_of_2(float *y, const float *a, const float *b, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] = b[i] > a[i] || b[i] != b[i] ? b[i] : a[i];
-}
-
-DF_CLONES static void max_of_3(float *y, const float *a, const float *b, const float *c, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        float m = b[i] > a[i] || b[i] != b[i] ? b[i] : a[i];
-        y[i] = c[i] > m || c[i] != c[i] ? c[i] : m;
-    }
-}
-
-DF_CLONES static void sum_of(float *acc, const float *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        acc[i] += x[i];
-}
-
-DF_CLONES static void scale(float *y, int64_t n, float by)
-{
-    for (int64_t i = 0; i < n; i++)
-        y[i] /= by;
-}
-
-/* One run of numbers from `n` runs that lie `step` apart. */
-static void combine(bool max, const float *x, int64_t n, int64_t step, int64_t count, float *y)
-{
-    if (n < 1) {
-        for (int64_t i = 0; i < count; i++)
-            y[i] = max ? -INFINITY : 0;
-    } else if (max && n == 2) {
-        max_of_2(y, x, x + step, count);
-    } else if (max && n == 3) {
-        max_of_3(y, x, x + step, x + 2 * step, count);
-    } else {
-        memcpy(y, x, (size_t)count * sizeof *y);
-        for (int64_t k = 1; k < n; k++)
-            (max ? max_of : sum_of)(y, x + k * step, count);
-    }
-}
-
 typedef struct work { const pool *p; const df_tensor *x, *y; char *lines; } work;
 
-/* The rows of the window, those of bfloat16 in `line`; *step from one to the next. */
-static const float *rows_of(const pool *p, const void *photo, const taps *down, float *line, int64_t *step)
+/* Nothing in the window: a maximum of nothing, or a mean of zeros. */
+static void fill_empty(const pool *p, int64_t n, void *y)
 {
-    const df_window *w = &p->w;
-    int64_t row = w->in[1] * w->c;
-    *step = p->half_x ? row : w->dilation[0] * row;
-    if (!p->half_x)
-        return (const float *)photo + down->first * row;
-    for (int64_t i = 0; i < down->n; i++)
-        df__lanes()->from_bf16((const uint16_t *)photo + (down->first + i * w->dilation[0]) * row, line + i * row, row);
-    return line;
+    for (int64_t i = 0; i < n; i++)
+        if (p->half_y)
+            ((uint16_t *)y)[i] = p->max ? 0xFF80 : 0;
+        else
+            ((float *)y)[i] = p->max ? -INFINITY : 0;
 }
 
-static void pool_line(const pool *p, const void *photo, const taps *down, float *line, void *out)
+static void pool_line(const pool *p, const df_tensor *x, int64_t photo, const taps *down, float *line, const df_tensor *out, int64_t to)
 {
     const df_window *w = &p->w;
-    int64_t row = w->in[1] * w->c, step;
-    const float *from = rows_of(p, photo, down, line, &step);
-    float *made = line + (p->half_x ? w->kernel[0] * row : 0), *y = p->half_y ? made + row : out;
-    if (down->n != 1) {
-        combine(p->max, from, down->n, step, row, made);
-        from = made;
+    const df_lanes *lanes = df__lanes();
+    int64_t row = w->in[1] * w->c;
+    const void *from = df__element(x, photo * w->in[0] * row + down->first * row);
+    bool half = p->half_x;
+    if (down->n > 1) {
+        lanes->pool[half][0](from, w->dilation[0] * row, (int)down->n, row, p->max ? 0 : 1, line);
+        from = line;
+        half = false;
     }
     for (int64_t i = 0; i < w->out[1]; i++) {
         const taps *t = &p->along[i];
-        combine(p->max, from + t->first * w->c, down->n < 1 ? 0 : t->n, w->dilation[1] * w->c, w->c, y + i * w->c);
-        int64_t many = p->with_pad ? down->counted * t->counted : down->n * t->n;
-        if (!p->max && many != 1)
-            scale(y + i * w->c, w->c, (float)many);
+        void *y = df__element(out, to + i * w->c);
+        float many = (float)(p->with_pad ? down->counted * t->counted : down->n * t->n);
+        if (down->n < 1 || t->n < 1)
+            fill_empty(p, w->c, y);
+        else
+            lanes->pool[half][p->half_y]((const char *)from + (size_t)(t->first * w->c) * (half ? 2 : 4), w->dilation[1] * w->c, (int)t->n, w->c,
+                                         p->max ? 0 : many, y);
     }
-    if (p->half_y)
-        df__lanes()->to_bf16(y, out, w->out[1] * w->c);
 }
 
 static void run_part(void *arg, size_t part, int worker)
@@ -126,7 +77,7 @@ static void run_part(void *arg, size_t part, int worker)
     float *line = (float *)(void *)k->lines + (int64_t)part * p->line;
     (void)worker;
     for (int64_t i = first; i < end; i++)
-        pool_line(p, df__element(k->x, i / w->out[0] * w->in[0] * w->in[1] * w->c), &p->down[i % w->out[0]], line, df__element(k->y, i * w->out[1] * w->c));
+        pool_line(p, k->x, i / w->out[0], &p->down[i % w->out[0]], line, k->y, i * w->out[1] * w->c);
 }
 
 static df_status pool_run(const df_kernel *base, const df_call *call, const df_exec *exec)
@@ -165,7 +116,7 @@ df_status df__pool_compile(const df_call *call, bool max, df_kernel **out)
     p->max = max;
     p->half_x = df__is_half(&call->in[0]);
     p->half_y = df__is_half(&call->out[0]);
-    p->line = w.in[1] * w.c * (1 + (p->half_x ? w.kernel[0] : 0)) + (p->half_y ? w.out[1] * w.c : 0);
+    p->line = w.in[1] * w.c;
     p->with_pad = df__node_int(call->node, "count_include_pad", 0) != 0;
     p->down = calloc((size_t)(w.out[0] + w.out[1]), sizeof *p->down);
     if (!p->down)

@@ -43,6 +43,8 @@ typedef struct df_lanes {
     void (*dots_s8)(const int8_t *matrix, const uint8_t *x, int64_t n, int64_t columns, int32_t *y);
     /* y = tail(sums * scale); may be one and the same where both are float32 */
     void (*scaled_tail[2])(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y);
+    /* The largest of each of `count` numbers in n runs, `step` numbers apart (divisor 0), or their sum over the divisor. [x][y] */
+    void (*pool[2][2])(const void *x, int64_t step, int n, int64_t count, float divisor, void *y);
     /* A row of outputs of a convolution of each channel by itself. [x][y] */
     void (*depthwise[2][2])(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y);
 } df_lanes;

@@ -1,4 +1,4 @@
-/* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time. */
+/* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
 
 enum { NEIGHBOURS = 4 /* outputs taken at once, which share what they read */, CHUNK = 16 /* outputs whose inputs stay in the first cache */ };
 
@@ -93,3 +93,66 @@ DEPTHWISE(depthwise, false, false)
 DEPTHWISE(depthwise_to_bf16, false, true)
 DEPTHWISE(depthwise_of_bf16, true, false)
 DEPTHWISE(depthwise_bf16, true, true)
+
+/* ---- pools ---- */
+
+/* LANES numbers from `at` on, or the `count` that are left of them with zeros behind. */
+INLINE vec get_some(const void *x, int64_t at, int64_t count, bool half)
+{
+    float some[LANES] = {0};
+    uint16_t halves[LANES] = {0};
+    if (count >= LANES)
+        return get(x, at, half);
+    if (half)
+        memcpy(halves, (const uint16_t *)x + at, (size_t)count * sizeof *halves);
+    else
+        memcpy(some, (const float *)x + at, (size_t)count * sizeof *some);
+    return half ? load_bf16(halves) : load(some);
+}
+
+INLINE void put_some(void *y, int64_t at, int64_t count, bool half, vec v)
+{
+    float some[LANES];
+    uint16_t halves[LANES];
+    if (count >= LANES) {
+        put(y, at, half, v);
+    } else if (half) {
+        store_bf16(halves, v);
+        memcpy((uint16_t *)y + at, halves, (size_t)count * sizeof *halves);
+    } else {
+        store(some, v);
+        memcpy((float *)y + at, some, (size_t)count * sizeof *some);
+    }
+}
+
+/* What is no number stays. */
+INLINE vec larger(vec a, vec b)
+{
+#if defined(__AVX512BF16__) && LANES == 16
+    return (vec)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)b, (__m512)a, _CMP_NLE_UQ), (__m512)a, (__m512)b);
+#else
+    return choose((b > a) | (b != b), b, a);
+#endif
+}
+
+INLINE void pool_of(const void *x, int64_t step, int n, int64_t count, float divisor, void *y, bool half_x, bool half_y)
+{
+    for (int64_t i = 0; i < count; i += LANES) {
+        vec v = get_some(x, i, count - i, half_x);
+        for (int k = 1; k < n; k++) {
+            vec other = get_some(x, k * step + i, count - i, half_x);
+            v = divisor == 0 ? larger(v, other) : v + other;
+        }
+        put_some(y, i, count - i, half_y, divisor == 0 || divisor == 1 ? v : v / divisor);
+    }
+}
+
+#define POOL(name, half_x, half_y)                                                                                \
+    static void name(const void *x, int64_t step, int n, int64_t count, float divisor, void *y)                   \
+    {                                                                                                             \
+        pool_of(x, step, n, count, divisor, y, half_x, half_y);                                                   \
+    }
+POOL(pool, false, false)
+POOL(pool_to_bf16, false, true)
+POOL(pool_of_bf16, true, false)
+POOL(pool_bf16, true, true)

@@ -7,5 +7,6 @@
         .to_bf16 = convert_bf16, .from_bf16 = widen_bf16, .range = range, .to_s8 = to_s8, .to_u8 = to_u8,  \
         .dots = dots, .dots_bf16 = dots_bf16, .dots_s8 = dots_s8,                                          \
         .scaled_tail = {scaled_tail, scaled_tail_to_bf16},                                                 \
+        .pool = {{pool, pool_to_bf16}, {pool_of_bf16, pool_bf16}},                                         \
         .depthwise = {{depthwise, depthwise_to_bf16}, {depthwise_of_bf16, depthwise_bf16}},                \
     }

@@ -52,7 +52,7 @@ enum {
     DF_OP_NO_FOLD = 32,     /* not of its inputs alone */
     DF_OP_HALVES = 64,      /* compile() takes tensors of bfloat16 in channels last, or reads and writes rows that are cheap to convert */
     DF_OP_ROWS = 128,       /* a row of the output is made of the same rows of the inputs, or of all of one that has no such rows */
-    DF_OP_BITS = 256,       /* moves numbers and looks at none: run() takes bfloat16 too, where all inputs and outputs are of it */
+    DF_OP_BITS = 256,       /* moves numbers and looks at none: run() takes bfloat16 too, where all inputs and outputs are of it (of Resize: in the mode "nearest") */
 };
 
 struct df_fused;

@@ -4,7 +4,7 @@
 #include "nn/kernel.h"
 #include "nn/op.h"
 
-static const df_dtype f32_only[] = {DF_F32, DF_BF16, 0}; /* bfloat16: within a plan, see plan_half.c */
+static const df_dtype f32_only[] = {DF_F32, 0}, held[] = {DF_F32, DF_BF16, 0}; /* bfloat16: between layers of a plan, in no file */
 
 /* Weights [out, in / group, kernel...]; for ConvTranspose [in, out / group, kernel...]. */
 static df_status check_weights(const df_call *call, const df_window *w, int64_t *group)
@@ -44,7 +44,7 @@ static df_status conv_geometry(const df_call *call, df_window *w, int64_t *group
     df_status st = DF_OK;
     DF_TRY(df__call_arity(call, 2, SIZE_MAX)); /* the passes add inputs: what posts read */
     for (size_t i = 0; i < 3; i++)
-        DF_TRY(df__call_types(call, i, f32_only));
+        DF_TRY(df__call_types(call, i, held));
     if (call->in[1].rank < 3)
         DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "weights of %d dimensions", call->in[1].rank));
     DF_TRY(df__window(call, call->in[1].dims + 2, w));
@@ -62,6 +62,8 @@ static df_status conv_infer(df_call *call)
     df_window w;
     int64_t group;
     df_status st = conv_geometry(call, &w, &group);
+    if (st == DF_OK)
+        st = df__call_types(call, 0, f32_only);
     if (st != DF_OK)
         return st;
     call->out[0].type = DF_F32;
@@ -153,7 +155,7 @@ static df_status deconv_geometry(const df_call *call, df_window *w, int64_t *gro
     const char *pad = df__call_string(call, "auto_pad", "NOTSET");
     DF_TRY(df__call_arity(call, 2, SIZE_MAX)); /* the passes add inputs: what posts read */
     for (size_t i = 0; i < 3; i++)
-        DF_TRY(df__call_types(call, i, f32_only));
+        DF_TRY(df__call_types(call, i, held));
     const df_tensor *x = &call->in[0], *k = &call->in[1];
     if (x->rank < 3 || k->rank != x->rank || x->rank > 2 + DF_MAX_SPACE)
         DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "weights of %d dimensions for an input of %d", k->rank, x->rank));
@@ -205,6 +207,8 @@ static df_status deconv_infer(df_call *call)
     df_window w;
     int64_t group;
     df_status st = deconv_geometry(call, &w, &group);
+    if (st == DF_OK)
+        st = df__call_types(call, 0, f32_only);
     if (st != DF_OK)
         return st;
     call->out[0].type = DF_F32;

@@ -305,31 +305,9 @@ static df_status resize_run(const df_call *call)
     return DF_OK;
 }
 
-/* The nearest pixel is copied, of whatever kind it is. */
-static df_status nearest_run(const df_kernel *self, const df_call *call, const df_exec *exec)
-{
-    (void)self;
-    (void)exec;
-    return resize_run(call);
-}
-
-static void nearest_free(df_kernel *self) { (void)self; }
-
-static df_status resize_compile(const df_call *call, const struct df_fused *fused, df_packer *packer, df_kernel **out)
-{
-    static df_kernel nearest = {.run = nearest_run, .free = nearest_free, .name = "plain"};
-    rules r;
-    (void)fused;
-    (void)packer;
-    df_status st = rules_of(call, &r);
-    bool copies = st == DF_OK && strcmp(r.mode, "nearest") == 0 && !r.crop && call->in[0].type == DF_BF16 && call->out[0].type == DF_BF16;
-    *out = copies ? &nearest : NULL;
-    return st;
-}
-
 /* The rule lists name axes of the file's order; in channels-last calls df__call_axis has moved them. Sizes and scales without an `axes`
  * attribute are in the file's order too: axes_list maps each. */
 const df_op df__op_Resize = {
-    .name = "Resize", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .needs = 2 | 4 | 8, .infer = resize_infer, .run = resize_run, .compile = resize_compile};
+    .name = "Resize", .flags = DF_OP_CHANNELS_LAST | DF_OP_BITS, .needs = 2 | 4 | 8, .infer = resize_infer, .run = resize_run};
 const df_op df__op_Upsample = {
-    .name = "Upsample", .flags = DF_OP_CHANNELS_LAST | DF_OP_HALVES, .needs = 2, .infer = resize_infer, .run = resize_run, .compile = resize_compile};
+    .name = "Upsample", .flags = DF_OP_CHANNELS_LAST | DF_OP_BITS, .needs = 2, .infer = resize_infer, .run = resize_run};

@@ -1,25 +1,13 @@
 /* pass_fold.c - runs everything whose inputs are known, and gives every other value its type and shape. With the shapes of the inputs set,
- * chains of Shape, Gather, Cast, Concat, ... end as constants here, and each If opens. With the inputs' data set too, this is an
+ * chains of Shape, Gather, Cast, Concat, ... end as constants here, each If opens, and so do Loop and Scan (pass_loop.c). With the inputs' data set too, this is an
  * interpreter: net.c runs graphs that way whose shapes depend on data. */
 #include <string.h>
 
-#include "nn/ir.h"
+#include "nn/pass_fold.h"
 
 enum { SPARE = 4 }; /* empty tensors behind the last: an operator may look at its first inputs before it counts them */
 
-typedef struct fold {
-    df_program *p;
-    bool        shapes;
-    bool       *open;
-    df_error   *err;
-    df_step    *out; /* the steps that stay */
-    size_t      n_out, cap_out, bytes; /* of constants made so far */
-    df_arena    scratch;
-    df_tensor  *in, *to;               /* of the step at hand */
-    size_t      cap_in, cap_to;
-} fold;
-
-static bool room(fold *f, df_tensor **list, size_t *cap, size_t n)
+static bool room(df_fold *f, df_tensor **list, size_t *cap, size_t n)
 {
     if (n <= *cap)
         return true;
@@ -31,7 +19,7 @@ static bool room(fold *f, df_tensor **list, size_t *cap, size_t n)
     return true;
 }
 
-static df_status keep(fold *f, const df_step *s)
+static df_status keep(df_fold *f, const df_step *s)
 {
     if (f->n_out == f->cap_out) {
         size_t cap = f->cap_out ? 2 * f->cap_out : 64;
@@ -48,7 +36,7 @@ static df_status keep(fold *f, const df_step *s)
 }
 
 /* Kernels read numbers where they lie; a file need not have aligned them. */
-static df_status align(fold *f, df_tensor *t)
+static df_status align(df_fold *f, df_tensor *t)
 {
     size_t size = df__dtype_size(t->type), bytes;
     if (!t->data || size == 0 || (uintptr_t)t->data % size == 0)
@@ -62,7 +50,7 @@ static df_status align(fold *f, df_tensor *t)
     return DF_OK;
 }
 
-static df_status run_known(fold *f, df_call *call, const df_step *s)
+static df_status run_known(df_fold *f, df_call *call, const df_step *s)
 {
     df_status st = DF_OK;
     for (size_t i = 0; i < call->n_in; i++)
@@ -91,7 +79,7 @@ done:
 }
 
 /* Inputs of the step as tensors; what is known of each. */
-static df_status gather(fold *f, const df_step *s, bool *known, bool *shaped)
+static df_status gather(df_fold *f, const df_step *s, bool *known, bool *shaped)
 {
     *known = *shaped = true;
     if (!room(f, &f->in, &f->cap_in, s->n_in + SPARE) || !room(f, &f->to, &f->cap_to, s->n_out + SPARE))
@@ -124,9 +112,7 @@ static bool is_copy(const df_step *s)
     return is_op(s, "Identity");
 }
 
-static df_status fold_block(fold *f, const df_block *block);
-
-static df_status open_if(fold *f, const df_step *s)
+static df_status open_if(df_fold *f, const df_step *s)
 {
     int v = df__value_root(f->p, s->in[0]);
     const df_value *condition = &f->p->values[v];
@@ -140,19 +126,21 @@ static df_status open_if(fold *f, const df_step *s)
         return DF_E_BAD_MODEL;
     }
     const df_block *branch = s->branch[*(const uint8_t *)condition->t.data ? 0 : 1];
-    df_status st = fold_block(f, branch);
+    df_status st = df__fold_block(f, branch);
     for (size_t i = 0; i < s->n_out && st == DF_OK; i++)
         if (s->out[i] >= 0)
             f->p->values[s->out[i]].same_as = branch->outputs[i];
     return st;
 }
 
-static df_status fold_step(fold *f, const df_step *s)
+df_status df__fold_step(df_fold *f, const df_step *s)
 {
     bool known, shaped, needs = false;
     df_status st = DF_OK;
-    if (!s->op)
+    if (!s->op && is_op(s, "If"))
         return open_if(f, s);
+    if (!s->op)
+        return f->shapes ? df__open_loop(f, s) : keep(f, s);
     DF_TRY(gather(f, s, &known, &shaped));
     if (is_copy(s) && s->n_in > 0 && s->in[0] >= 0 && s->n_out > 0 && s->out[0] >= 0) {
         f->p->values[s->out[0]].same_as = df__value_root(f->p, s->in[0]);
@@ -193,10 +181,10 @@ done:
     return st;
 }
 
-static df_status fold_block(fold *f, const df_block *block)
+df_status df__fold_block(df_fold *f, const df_block *block)
 {
     for (size_t i = 0; i < block->n_steps; i++) {
-        df_status st = fold_step(f, &block->steps[i]);
+        df_status st = df__fold_step(f, &block->steps[i]);
         if (st != DF_OK || (*f->open && f->shapes))
             return st;
     }
@@ -205,9 +193,9 @@ static df_status fold_block(fold *f, const df_block *block)
 
 df_status df__pass_fold(df_program *p, bool shapes, bool *open, df_error *err)
 {
-    fold f = {.p = p, .shapes = shapes, .open = open, .err = err};
+    df_fold f = {.p = p, .shapes = shapes, .open = open, .err = err, .cap_values = p->n_values};
     *open = false;
-    df_status st = fold_block(&f, &p->main);
+    df_status st = df__fold_block(&f, &p->main);
     if (st == DF_OK) {
         p->main.steps = f.out;
         p->main.n_steps = f.n_out;

@@ -1,6 +1,8 @@
 /* plan_half.c - which tensors lie in bfloat16: those that a step makes which can write it, for steps alone that can all read it. Half the bytes
  * between layers; the kernels' sums stay float32. Nothing is converted between steps: a tensor that one of its steps wants in float32 is
  * float32 for all, and the kernels on its other side take both. */
+#include <string.h>
+
 #include "nn/plan.h"
 
 static int root_of(const df_plan *plan, int slot)
@@ -16,7 +18,18 @@ static bool tensor_may(const df_plan *plan, int slot)
     return s->root == slot && s->place == DF_PLACE_WORK && s->t.type == DF_F32 && s->t.rank == 4 && s->t.dims[1] * s->t.dims[2] > 1;
 }
 
-static bool step_may(const df_plan_step *s) { return s->nhwc && (s->op->flags & (DF_OP_HALVES | DF_OP_ROWS | DF_OP_BITS)); }
+/* Resize computes new numbers in all modes but one. */
+static bool only_moves(const df_node *node)
+{
+    const df_attr *mode = df__node_attr(node, "mode"), *where = df__node_attr(node, "coordinate_transformation_mode");
+    return (!mode || (mode->kind == DF_ATTR_STRING && strcmp(mode->v.s, "nearest") == 0)) &&
+           (!where || (where->kind == DF_ATTR_STRING && strncmp(where->v.s, "tf_crop", 7) != 0));
+}
+
+static bool step_may(const df_plan_step *s)
+{
+    return s->nhwc && ((s->op->flags & (DF_OP_HALVES | DF_OP_ROWS)) || ((s->op->flags & DF_OP_BITS) && only_moves(s->node)));
+}
 
 /* Numbers that are only moved are of one kind on both sides. True when something changed. */
 static bool keep_alike(const df_plan *plan, const df_plan_step *s, bool *wide)

@@ -74,7 +74,7 @@ static void make_page(page *p)
     while (df__op_row_at(rows))
         rows++;
     add(p, "# Operators of ONNX\n\n");
-    add(p, "The engine runs these %zu operators of the domain `ai.onnx`, and `Constant` and `If`, in operator sets 7 to 22. This page is made from "
+    add(p, "The engine runs these %zu operators of the domain `ai.onnx`, and `Constant`, `If`, `Loop` and `Scan` (since 9), in operator sets 7 to 22. This page is made from "
            "`src/nn/op_table.c` by `tests/meta/test_operators_page.c`, which fails when the two differ.\n\n", rows);
     add(p, "- *Since*: the operator set that brought the operator; where it was taken out again, the last one that has it.\n");
     add(p, "- *Types*: of the first input; others are named when a model is loaded. f16 and bf16 are computed as f32 and rounded where they leave "

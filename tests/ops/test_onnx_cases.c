@@ -47,6 +47,8 @@ static reason reasons[] = {
     {"operator set 1,", "operator sets before 7", 0},
     {"operator set 0,", "other domains alone (ai.onnx.ml, training)", 0},
     {" values", "sequences, optionals, maps", 0},
+    {"/test_loop13_seq/", "sequences, optionals, maps", 0},
+    {"Scan of operator set 8", "Scan with a batch, gone since operator set 9", 0},
 };
 enum { REASONS = sizeof reasons / sizeof *reasons };
 
@@ -299,7 +301,11 @@ static bool claimed(const df_graph *g, const char **ops, size_t *n)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
         const df_node *node = &g->nodes[i];
-        if (strcmp(node->op, "Constant") == 0 || strcmp(node->op, "If") == 0)
+        static const char *const opened[] = {"Constant", "If", "Loop", "Scan"};
+        bool no_row = false;
+        for (size_t k = 0; k < sizeof opened / sizeof *opened; k++)
+            no_row = no_row || strcmp(node->op, opened[k]) == 0;
+        if (no_row)
             continue;
         const df_op *op = df__op_find(node->domain, node->op);
         if (!op) {
@@ -331,7 +337,7 @@ static size_t list_cases(const char *dir, char **names)
 }
 
 /* What the package of version 1.17.0 holds for the operators of op_table.c: fewer than this means that something is skipped which ran. */
-enum { LEAST_PASSED = 994 };
+enum { LEAST_PASSED = 998 };
 
 typedef struct counts { size_t passed, failed, skipped, foreign; } counts;
 

@@ -3,7 +3,7 @@
 #include "kernel_check.h"
 #include "nn/half.h"
 
-extern const df_op df__op_MaxPool, df__op_AveragePool, df__op_Add, df__op_Clip, df__op_BatchNormalization, df__op_GlobalAveragePool, df__op_Resize;
+extern const df_op df__op_MaxPool, df__op_AveragePool, df__op_Add, df__op_Clip, df__op_BatchNormalization, df__op_GlobalAveragePool;
 
 enum { INPUT = 1, OUTPUT = 2, ADDED = 4, FORMS = 8 };
 
