@@ -6,7 +6,7 @@
 
 #include "nn/ir.h"
 
-enum { MOST_STEPS = 1 << 18 /* of all copies */, MOST_ITERATIONS = 1 << 16, MOST_VALUES = 1 << 22 };
+enum { MOST_STEPS = 1 << 18 /* of all copies */, MOST_ITERATIONS = 1 << 16, MOST_VALUES = 1 << 20 };
 
 /* ---- one more copy of a body ---- */
 

@@ -110,3 +110,16 @@ write("parts", [node("Split", "x", "a b c", axis=1), node("Exp", "a", "d"), node
       [ints("s", 1), ints("t", 2), ints("o", 1)])
 write("before", [node("Sub", "x k", "a"), node("Mul", "a s", "b"), node("Conv", "b w", "c"), node("Pad", "c p", "d"), node("AveragePool", "d", kernel_shape=[2, 2])],
       [number("k", 0.5), const("s", 3, 1, 1), const("w", 4, 3, 3, 3), ints("p", 0, 0, 1, 0, 0, 0, 0, 1)])
+
+
+def value(name, dtype, shape):
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+body = helper.make_graph([node("Add", "v x", "n"), node("ReduceMax", "n", "t", keepdims=0), node("Less", "t k", "go"), node("Identity", "v", "was")], "body",
+                         [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v", TensorProto.FLOAT, ["m"])],
+                         [value("go", TensorProto.BOOL, []), value("n", TensorProto.FLOAT, ["m"]), value("was", TensorProto.FLOAT, ["m"])])
+write("loop", [helper.make_node("Loop", ["M", "", "x"], ["y", "all"], body=body)], [scalar("M", 4, np.int64), scalar("k", 3, np.float32)], shape=(6,), outputs=("y", "all"))
+body = helper.make_graph([node("Add", "s p", "t"), node("Neg", "t", "each")], "body", [value(n, TensorProto.FLOAT, [6]) for n in ("s", "p")],
+                         [value(n, TensorProto.FLOAT, [6]) for n in ("t", "each")])
+write("scan", [node("Scan", "z x", "y all", body=body, num_scan_inputs=1, scan_input_directions=[1])], [const("z", 6)], shape=(3, 6), outputs=("y", "all"))
