@@ -11,11 +11,12 @@
 #include "index/flat_rank.h"
 #include "index/scan.h"
 
-enum { QUERIES_AT_ONCE = 64, SPAN_TILES = 16, FIRST_BLOCKS = 4 };
+enum { QUERIES_AT_ONCE = 64, SPAN_TILES = 16, FIRST_BLOCKS = 4, AHEAD = 8 /* rows */ };
 /* Rounding in float32 of the scan's own product and limit, in cosines; the bounds of a single row need half of it. */
 static const double ROUNDING_SCAN = 2e-6, ROUNDING_ROW = 1e-6;
-/* A list of ids this much shorter than the matrix is walked; a longer one is asked about the rows that reach the limit. */
-static const double WALKED = 0.12;
+/* What a search takes, in the time of an 8-bit row that streams by for one query alone: a further query of a batch; a row that is read by itself;
+ * its product with one query. */
+static const double FURTHER = 0.14, ALONE = 40, PRODUCT = 5;
 
 typedef struct search {
     const df_view   *v;
@@ -34,7 +35,7 @@ typedef struct search {
 
 /* ---- queries ---- */
 
-static df_status make_query(const search *s, df_query *q, int8_t *codes, const float *row, double *unit, df_error *err)
+static df_status make_query(const search *s, df_query *q, int8_t *codes, const float *row, float *unit, df_error *err)
 {
     uint8_t shifted[DF_MATRIX_MOST_DIMS];
     uint16_t upper[DF_MATRIX_MOST_DIMS], lower[DF_MATRIX_MOST_DIMS];
@@ -46,7 +47,7 @@ static df_status make_query(const search *s, df_query *q, int8_t *codes, const f
     q->row = row, q->scale = (double)quant.scale, q->residual = (double)quant.residual, q->norm = quant.norm, q->unit = unit;
     atomic_store_explicit(&q->floor, df__double_bits(-HUGE_VAL), memory_order_relaxed);
     for (uint32_t i = 0; i < s->v->dims; i++)
-        unit[i] = quant.norm > 0 ? (double)row[i] / quant.norm : 0;
+        unit[i] = quant.norm > 0 ? (float)((double)row[i] / quant.norm) : 0;
     for (size_t i = 0; i < s->padded; i++)
         codes[i] = (int8_t)(shifted[i] - 128);
     return DF_OK;
@@ -66,7 +67,7 @@ static float tile_limit(const search *s, const df_tile *t, const df_query *q, do
     return (float)((cosine - (1 + q->residual) * (double)residual - q->residual - ROUNDING_SCAN) / q->scale);
 }
 
-/* A row that the scan found: bounds of its own, then what costs more to ask. */
+/* A row that the scan found: bounds of its own, then what costs more to ask. `blocks` begin at the chunk's row `first`. */
 static df_status look(const search *s, const df_chunk *c, const uint8_t *blocks, size_t first, const df_scan_hit *hit, df_query *q, df_rank *r, df_error *err)
 {
     size_t at = first + hit->row;
@@ -82,28 +83,21 @@ static df_status look(const search *s, const df_chunk *c, const uint8_t *blocks,
     return df__rank_add(r, q, (df_candidate){c->first + at, b.low, b.high}, err);
 }
 
-/* Blocks that lie in one tile, with all queries. `first`: their first row in the chunk. */
+/* Blocks that lie in one tile, with all queries. `first`: their first row in the chunk; `rows`: those that there are. */
 static df_status scan_blocks(const search *s, const df_chunk *c, const uint8_t *blocks, size_t first, size_t n_blocks, size_t rows, int worker,
                              df_error *err)
 {
     df_scan_hit *hits = s->hits + (size_t)worker * DF_SCAN_MOST_HITS;
     df_rank *ranks = s->ranks + (size_t)worker * s->n;
-    const df_tile *tile = &c->tiles[first / DF_TILE];
     for (size_t q = 0; q < s->n; q += DF_SCAN_QUERIES) {
         size_t n = s->n - q < DF_SCAN_QUERIES ? s->n - q : DF_SCAN_QUERIES;
         float limits[DF_SCAN_QUERIES];
-        for (size_t i = 0; i < n; i++) {
-            double floor = df__query_floor(&s->queries[q + i]);
-            if (floor > ranks[q + i].limit)
-                ranks[q + i].limit = floor;
-            limits[i] = tile_limit(s, tile, &s->queries[q + i], ranks[q + i].limit);
-        }
+        for (size_t i = 0; i < n; i++)
+            limits[i] = tile_limit(s, &c->tiles[first / DF_TILE], &s->queries[q + i], df__rank_limit(&ranks[q + i], &s->queries[q + i]));
         size_t found = s->scan->run(blocks, n_blocks, s->padded, s->codes + q * s->padded, limits, n, hits);
         for (size_t i = 0; i < found; i++) {
-            if (hits[i].row >= rows)
-                continue;
             size_t which = q + hits[i].query;
-            df_status st = look(s, c, blocks, first, &hits[i], &s->queries[which], &ranks[which], err);
+            df_status st = hits[i].row < rows ? look(s, c, blocks, first, &hits[i], &s->queries[which], &ranks[which], err) : DF_OK;
             if (st != DF_OK)
                 return st;
         }
@@ -111,16 +105,15 @@ static df_status scan_blocks(const search *s, const df_chunk *c, const uint8_t *
     return DF_OK;
 }
 
-/* Rows [first, first + rows) of a chunk, first at a block's begin, within one tile. The last block may be one that a writer fills up: of it
- * those bytes alone are read that belong to rows of this view. */
-static df_status scan_rows(const search *s, const df_chunk *c, size_t first, size_t rows, int worker, df_error *err)
+/* Rows [first, first + rows) of a chunk, a tile or its begin. The last block may be one that a writer fills up: of it those bytes alone are
+ * read that belong to rows of this view. */
+static df_status scan_tile(const search *s, const df_chunk *c, size_t first, size_t rows, int worker, df_error *err)
 {
     df_status st = DF_OK;
     size_t bytes = s->v->block_bytes, whole = rows / DF_BLOCK, rest = rows % DF_BLOCK;
-    const uint8_t *blocks = c->blocks + first / DF_BLOCK * bytes;
+    const uint8_t *blocks = df__chunk_blocks(c) + first / DF_BLOCK * bytes;
     /* Nothing is known at first, and every row of a run is a hit then: short runs to begin with. */
     for (size_t at = 0, run = df__query_floor(&s->queries[s->n - 1]) > -HUGE_VAL ? DF_SCAN_BLOCKS : FIRST_BLOCKS; at < whole; at += run, run *= 2) {
-        run = run < DF_SCAN_BLOCKS ? run : DF_SCAN_BLOCKS;
         run = run < whole - at ? run : whole - at;
         DF_TRY(scan_blocks(s, c, blocks + at * bytes, first + at * DF_BLOCK, run, run * DF_BLOCK, worker, err));
     }
@@ -143,8 +136,7 @@ done:
 static bool next_allowed(const df_filter *f, uint64_t *id, size_t *at)
 {
     if (!f->bits) {
-        while (*at < f->n && f->ids[*at] < *id)
-            ++*at;
+        *at = df__ids_from(f->ids, *at, f->n, *id);
         return *at < f->n ? (*id = f->ids[*at], true) : false;
     }
     uint64_t bit = *id < f->first ? 0 : *id - f->first;
@@ -160,47 +152,83 @@ static bool next_allowed(const df_filter *f, uint64_t *id, size_t *at)
     return false;
 }
 
-/* Rows [first, end) of a chunk: blocks that hold an allowed id, in runs within a tile. */
-static df_status walk(const search *s, const df_chunk *c, size_t first, size_t end, int worker, df_error *err)
+/* The allowed ones of rows [first, first + rows) of a chunk, and how many. `place`: in the filter's list, kept from tile to tile. */
+static size_t allowed_rows(const df_filter *f, const df_chunk *c, size_t first, size_t rows, size_t *place, uint16_t out[DF_TILE])
 {
-    df_status st = DF_OK;
-    uint64_t id = c->ids[first];
-    size_t place = s->filter->bits ? 0 : df__ids_from(s->filter->ids, 0, s->filter->n, id), row = first;
-    bool dense = c->ids[end - 1] - id == end - 1 - first;
-    while (row < end && next_allowed(s->filter, &id, &place)) {
-        row = dense ? (id - c->ids[first] < end - first ? first + (size_t)(id - c->ids[first]) : end) : df__ids_from(c->ids, row, end, id);
-        if (row >= end)
+    const uint64_t *ids = c->ids + first;
+    bool dense = ids[rows - 1] - ids[0] == rows - 1;
+    size_t n = 0;
+    for (uint64_t id = ids[0], row = 0; next_allowed(f, &id, place); id++) {
+        row = dense ? id - ids[0] : df__ids_from(ids, (size_t)row, rows, id);
+        if (row >= rows)
             break;
-        if (!dense && c->ids[row] != id) { /* an id that is not here */
-            id = c->ids[row];
-            continue;
-        }
-        size_t begin = row / DF_BLOCK * DF_BLOCK, stop = begin + DF_BLOCK < end ? begin + DF_BLOCK : end;
-        DF_TRY(scan_rows(s, c, begin, stop - begin, worker, err));
-        row = stop;
-        if (row < end)
-            id = dense ? c->ids[first] + (row - first) : c->ids[row];
+        if (dense || ids[row] == id)
+            out[n++] = (uint16_t)row;
+        else
+            id = ids[row] - 1; /* is the next id that there is allowed? */
+        if (id == UINT64_MAX)
+            break;
     }
-done:
-    return st;
+    return n;
+}
+
+static void prefetch_row(const df_chunk *c, size_t at, uint32_t dims)
+{
+    const char *upper = (const char *)(c->upper + at * dims);
+    for (size_t byte = 0; byte < dims * sizeof *c->upper; byte += 64)
+        __builtin_prefetch(upper + byte);
+    __builtin_prefetch(upper + dims * sizeof *c->upper - 1);
+    __builtin_prefetch(&c->norms[at]);
+    __builtin_prefetch(&c->residuals16[at]);
+}
+
+/* The allowed rows of a tile, each by its bfloat16 copy, which lies by rows. */
+static df_status walk_tile(const search *s, const df_chunk *c, size_t first, size_t rows, size_t *place, int worker, df_error *err)
+{
+    uint16_t list[DF_TILE];
+    uint32_t dims = s->v->dims;
+    size_t n = allowed_rows(s->filter, c, first, rows, place, list);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = first + list[i];
+        double norm = c->norms[at], miss = (double)c->residuals16[at];
+        if (i + AHEAD < n)
+            prefetch_row(c, first + list[i + AHEAD], dims);
+        if (df__chunk_removed(c, at) || (!(norm > 0) && s->metric != DF_EUCLIDEAN))
+            continue;
+        for (size_t q = 0; q < s->n; q++) {
+            df_rank *r = &s->ranks[(size_t)worker * s->n + q];
+            df_bounds b = df__bounds_upper(s->metric, &s->queries[q], norm, c->upper + at * dims, dims, miss);
+            df_status st = b.high >= df__rank_limit(r, &s->queries[q]) ? df__rank_add(r, &s->queries[q], (df_candidate){c->first + at, b.low, b.high}, err) : DF_OK;
+            if (st != DF_OK)
+                return st;
+        }
+    }
+    df__view_touched(s->v, n);
+    return DF_OK;
 }
 
 /* ---- spans ---- */
+
+/* Is it quicker to read the allowed rows one by one than to stream all? */
+static bool walk_is_quicker(size_t allowed, size_t rows, size_t queries)
+{
+    double n = (double)queries, stream = (double)rows * fmax(1, FURTHER * n);
+    return (double)allowed * (ALONE + PRODUCT * n) < stream;
+}
 
 static void span(void *arg, size_t number, int worker)
 {
     search *s = arg;
     df_error *err = &s->errors[worker];
-    size_t row = number * SPAN_TILES * DF_TILE, end = row + SPAN_TILES * DF_TILE;
+    size_t row = number * SPAN_TILES * DF_TILE, end = row + SPAN_TILES * DF_TILE, place = SIZE_MAX;
     end = end < s->v->rows ? end : s->v->rows;
     df_status st = err->status;
-    while (st == DF_OK && row < end) { /* chunks and tiles begin at multiples of DF_TILE */
-        const df_chunk *c = df__view_chunk(s->v, row);
-        size_t rows = c->first + c->rows < end ? c->first + c->rows - row : end - row;
-        if (!s->walked)
-            rows = rows < DF_TILE ? rows : DF_TILE;
-        st = s->walked ? walk(s, c, row - c->first, row - c->first + rows, worker, err) : scan_rows(s, c, row - c->first, rows, worker, err);
-        row += rows;
+    for (size_t rows; st == DF_OK && row < end; row += rows) {
+        const df_chunk *c = df__view_chunk(s->v, row); /* chunks begin at multiples of DF_TILE */
+        rows = end - row < DF_TILE ? end - row : DF_TILE;
+        if (place == SIZE_MAX)
+            place = s->walked && !s->filter->bits ? df__ids_from(s->filter->ids, 0, s->filter->n, c->ids[row - c->first]) : 0;
+        st = s->walked ? walk_tile(s, c, row - c->first, rows, &place, worker, err) : scan_tile(s, c, row - c->first, rows, worker, err);
     }
 }
 
@@ -229,7 +257,7 @@ static df_status some_queries(search *s, const float *queries, df_hit *hits, siz
 {
     df_status st = DF_OK;
     size_t tiles = (s->v->rows + DF_TILE - 1) / DF_TILE, spans = (tiles + SPAN_TILES - 1) / SPAN_TILES;
-    double *units = malloc(s->n * s->v->dims * sizeof *units);
+    float *units = malloc(s->n * s->v->dims * sizeof *units);
     s->queries = calloc(s->n, sizeof *s->queries);
     s->codes = malloc(s->n * s->padded);
     s->ranks = calloc((size_t)s->workers * s->n, sizeof *s->ranks);
@@ -267,12 +295,15 @@ df_status df__flat_search(df_matrix *m, df_metric metric, const float *queries, 
     size_t most = k < v.rows ? k : v.rows;
     if (threads > 1 && (size_t)threads > (tiles + SPAN_TILES - 1) / SPAN_TILES)
         threads = (int)((tiles + SPAN_TILES - 1) / SPAN_TILES);
-    search s = {.v = &v, .metric = metric, .filter = filter, .walked = filter && (double)allowed < WALKED * (double)v.rows, .k = most ? most : 1,
+    search s = {.v = &v, .metric = metric, .filter = filter, .k = most ? most : 1,
                 .stride = k, .padded = v.padded, .scan = df__scan(), .workers = threads > 1 ? threads : 1};
     for (size_t q = 0; q < n; q += QUERIES_AT_ONCE) {
         s.n = n - q < QUERIES_AT_ONCE ? n - q : QUERIES_AT_ONCE;
+        s.walked = filter && walk_is_quicker(allowed, v.rows, s.n);
         DF_TRY(some_queries(&s, queries + q * v.dims, hits + q * k, found + q, err));
     }
+    if (!s.walked)
+        df__view_scanned(&v);
 done:
     df__view_give(m, &v);
     return st;

@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/simd.h"
 #include "index/bits.h"
+#include "index/scan.h"
 #include "verify/verify.h"
 
 enum { FIRST_ROOM = 256 };
 /* Beyond what real arithmetic says: rounding in float64 of sums over up to 4096 products, here and in df_distance. */
-static const double ROUNDING = 4e-12, ROUNDING_COSINE = 1e-9;
+static const double ROUNDING = 4e-12;
+/* Half a unit in the last place of float32 and a little more, for each step of a sum; numbers of which no product leaves float32's range. */
+static const double ROUNDING_FLOAT = 6.1e-8, LEAST_NORM = 1e-25, MOST_NORM = 1e30;
 
 /* ---- bounds ---- */
 
@@ -24,6 +26,14 @@ df_bounds df__bounds(df_metric metric, const df_query *q, double norm, double co
     double product = q->norm * norm, value = product * cosine - norm * norm / 2;
     double error = product * miss + ROUNDING * (q->norm * q->norm + norm * norm);
     return (df_bounds){value - error, value + error};
+}
+
+df_bounds df__bounds_upper(df_metric metric, const df_query *q, double norm, const uint16_t *upper, uint32_t dims, double miss)
+{
+    if (!(norm > LEAST_NORM && norm < MOST_NORM) || !isfinite(miss))
+        return df__bounds(metric, q, norm, 0, norm > 0 ? HUGE_VAL : 0);
+    double cosine = (double)df__scan()->dot16(upper, q->unit, dims) / norm;
+    return df__bounds(metric, q, norm, cosine, miss + ROUNDING_FLOAT * (dims / DF_DOT16_SUMS + 2 * DF_DOT16_SUMS));
 }
 
 double df__least_cosine(df_metric metric, const df_query *q, double limit, double least, double most)
@@ -109,26 +119,12 @@ df_status df__rank_add(df_rank *r, df_query *q, df_candidate c, df_error *err)
     heap_put(r->lows, &r->n_lows, r->k, c.low);
     if (r->n_lows == r->k) {
         df__query_raise(q, r->lows[0]);
-        double floor = df__query_floor(q);
-        r->limit = floor > r->limit ? floor : r->limit;
+        (void)df__rank_limit(r, q);
     }
     return DF_OK;
 }
 
 /* ---- the ranking ---- */
-
-/* Eight sums, so that they fill vectors; the result is within ROUNDING_COSINE of the product of the real numbers. */
-DF_CLONES static double dot_upper(const uint16_t *upper, const double *unit, uint32_t dims)
-{
-    double sum[8] = {0};
-    uint32_t i = 0;
-    for (; i + 8 <= dims; i += 8)
-        for (uint32_t l = 0; l < 8; l++)
-            sum[l] += (double)df__bits_float((uint32_t)upper[i + l] << 16) * unit[i + l];
-    for (; i < dims; i++)
-        sum[0] += (double)df__bits_float((uint32_t)upper[i] << 16) * unit[i];
-    return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
-}
 
 /* All that are left of all threads, in the first rank; the k-th greatest low. */
 static df_status gather(df_rank *ranks, size_t n, df_rank *all, double *limit, df_error *err)
@@ -164,12 +160,8 @@ static void narrow(df_rank *all, const df_view *v, df_metric metric, const df_qu
         df_candidate *c = &all->at[i];
         const df_chunk *chunk = df__view_chunk(v, (size_t)c->row);
         size_t at = (size_t)c->row - chunk->first;
-        double norm = chunk->norms[at];
-        if (norm > 0 && isfinite(chunk->residuals16[at])) {
-            double cosine = dot_upper(chunk->upper + at * v->dims, q->unit, v->dims) / norm;
-            df_bounds b = df__bounds(metric, q, norm, cosine, chunk->residuals16[at] + ROUNDING_COSINE);
-            c->low = b.low > c->low ? b.low : c->low, c->high = b.high < c->high ? b.high : c->high;
-        }
+        df_bounds b = df__bounds_upper(metric, q, chunk->norms[at], chunk->upper + at * v->dims, v->dims, (double)chunk->residuals16[at]);
+        c->low = b.low > c->low ? b.low : c->low, c->high = b.high < c->high ? b.high : c->high;
         heap_put(all->lows, &all->n_lows, all->k, c->low);
     }
     if (all->n_lows == all->k)

@@ -12,7 +12,7 @@
 typedef struct df_query {
     const float *row;      /* [dims] */
     double       scale, residual, norm;
-    double      *unit;     /* [dims] row / norm */
+    float       *unit;     /* [dims] row / norm */
     _Atomic uint64_t floor; /* bits of the greatest k-th low that any thread has seen */
 } df_query;
 
@@ -31,6 +31,8 @@ typedef struct df_bounds { double low, high; } df_bounds;
 
 /* From a cosine that is right to within `miss`. */
 df_bounds df__bounds(df_metric metric, const df_query *q, double norm, double cosine, double miss);
+/* From the upper halves of a row, which miss no more than `miss` of its direction. */
+df_bounds df__bounds_upper(df_metric metric, const df_query *q, double norm, const uint16_t *upper, uint32_t dims, double miss);
 /* Least cosine that a row needs to reach `limit`, its norm between least and most; -HUGE_VAL where there is none such. */
 double df__least_cosine(df_metric metric, const df_query *q, double limit, double least, double most);
 
@@ -38,6 +40,12 @@ double df__query_floor(const df_query *q);
 void   df__query_raise(df_query *q, double floor);
 
 df_status df__rank_begin(df_rank *r, size_t k, df_error *err);
+/* What a row's high must reach: raised here where another thread has found better. */
+static inline double df__rank_limit(df_rank *r, const df_query *q)
+{
+    double floor = df__query_floor(q);
+    return r->limit = floor > r->limit ? floor : r->limit;
+}
 /* A row whose high is at least r->limit. */
 df_status df__rank_add(df_rank *r, df_query *q, df_candidate c, df_error *err);
 void      df__rank_free(df_rank *r);

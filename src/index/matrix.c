@@ -1,22 +1,15 @@
 /* matrix.c - see matrix.h: append, remove, compact and what readers see of it. */
 #include "index/matrix.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "core/sha256.h"
 #include "index/bits.h"
 #include "index/matrix_map.h"
 
 enum { END_ROWS = DF_TILE /* checked when a writer opens */ };
-static const size_t PAGES_OF_ROW = 2 * 65536;      /* what the system maps around a touched float row */
-static const size_t DROP_FROM = (size_t)512 << 20; /* bytes of a scan from which float rows are not left in memory */
-
 /* ---- views ---- */
 
 void df__view_of(df_file *f, df_view *out)
@@ -62,21 +55,6 @@ size_t df__view_lower_bound(const df_view *v, uint64_t id)
             high = middle;
     }
     return low;
-}
-
-void df__view_touched(const df_view *v, size_t rows)
-{
-    size_t scan = v->rows / DF_BLOCK * v->block_bytes;
-    if (scan < DROP_FROM)
-        return;
-    size_t before = atomic_fetch_add_explicit(&v->file->touched, rows, memory_order_relaxed);
-    if ((before + rows) * PAGES_OF_ROW < scan / 10)
-        return;
-    atomic_store_explicit(&v->file->touched, 0, memory_order_relaxed);
-    for (size_t i = 0; i < v->n_chunks; i++) {
-        const df_chunk *c = v->chunks[i];
-        (void)posix_madvise(c->upper, df__chunk_plan(c->rows, v->dims).bytes - (size_t)((uint8_t *)c->upper - c->base), POSIX_MADV_DONTNEED);
-    }
 }
 
 /* ---- open ---- */

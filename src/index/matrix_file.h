@@ -1,11 +1,11 @@
 /* matrix_file.h - the layout of a matrix file, and what search and writer share of it.
  *
- *   head      4096 bytes: what the file is, then two commits of which the newer whole one counts
+ *   head      65536 bytes: what the file is, then two commits of which the newer whole one counts
  *   chunks    of 1024, 2048, ... 65536, 65536, ... rows; each is
  *     chunk head, tile bounds, removed bits, ids, norms, residuals, row checksums     (to a multiple of 4096)
  *     blocks of 16 rows: 16 scales, then for each 4 dimensions 16 x 4 bytes, 128 added     (to a multiple of 4096)
  *     upper halves of the float32 rows, rounded to nearest: the bfloat16 copy               (to a multiple of 4096)
- *     lower halves, what is missing from the upper ones: float32 = (upper << 16) + lower
+ *     lower halves, what is missing from the upper ones: float32 = (upper << 16) + lower   (to a multiple of 65536)
  *
  * A row x of length |x| is kept as scale * v with v in -127..127, an approximation of x / |x|; its residual is at least the length of the
  * difference. A tile is 1024 rows with the greatest residual and the least and greatest norm of them. Numbers are the machine's own. */
@@ -35,6 +35,7 @@ typedef struct df_chunk {
     float            *residuals, *residuals16;
     uint32_t         *sums;
     uint8_t          *blocks;
+    _Atomic(uint8_t *) fast; /* a copy of a full chunk's blocks in large pages, or NULL (matrix_warm.c) */
     uint16_t         *upper, *lower;
 } df_chunk;
 
@@ -52,6 +53,7 @@ typedef struct df_view {
 void df__view_take(df_matrix *m, df_view *out);
 void df__view_give(df_matrix *m, df_view *view);
 uint64_t df__view_generation(const df_view *v);
+void df__view_scanned(const df_view *v);               /* all was searched once more */
 void df__view_touched(const df_view *v, size_t rows); /* float rows were read: their pages are dropped now and then where there are very many */
 
 size_t        df__chunk_rows(size_t index);
@@ -64,6 +66,11 @@ static inline uint64_t df__chunk_id(const df_chunk *c, size_t at) { return c->id
 static inline bool df__chunk_removed(const df_chunk *c, size_t at)
 {
     return atomic_load_explicit(&c->removed[at / 64], memory_order_relaxed) >> at % 64 & 1;
+}
+static inline const uint8_t *df__chunk_blocks(const df_chunk *c)
+{
+    const uint8_t *fast = atomic_load_explicit(&c->fast, memory_order_acquire);
+    return fast ? fast : c->blocks;
 }
 /* Numbers of the row with this id, or of the first one after it (v->rows when none). */
 size_t df__view_lower_bound(const df_view *v, uint64_t id);

@@ -18,7 +18,7 @@
 #include "index/bits.h"
 #include "index/sum.h"
 
-enum { FORMAT = 1, COMMITS = 1024, COMMIT_STEP = 128, WORDS = 8, TRIES = 10000, PAGE = 4096 };
+enum { FORMAT = 1, COMMITS = 1024, COMMIT_STEP = 128, WORDS = 8, TRIES = 10000, PAGE = 4096, LARGEST_PAGE = 65536 /* of any machine: chunks are mapped at multiples of it */, HEAD_WRITTEN = 4096 };
 static const char     magic[8] = {'d', 'f', 'm', 'a', 't', 'r', 'i', 'x'}, chunk_magic[8] = {'d', 'f', 'c', 'h', 'u', 'n', 'k', '1'};
 static const uint32_t byte_order = 0x01020304;
 
@@ -86,7 +86,7 @@ df_chunk_plan df__chunk_plan(size_t rows, uint32_t dims)
     p.blocks = place(&at, rows * (4 + padded), PAGE);
     p.upper = place(&at, rows * dims * 2, PAGE);
     p.lower = place(&at, rows * dims * 2, PAGE);
-    p.bytes = place(&at, 0, PAGE);
+    p.bytes = place(&at, 0, LARGEST_PAGE);
     return p;
 }
 
@@ -255,7 +255,7 @@ static df_status write_head(df_file *f, const uint8_t pipeline[32], df_error *er
 {
     head h = {.byte_order = byte_order, .format = FORMAT, .dims = f->dims, .chunk_first = DF_CHUNK_FIRST, .doublings = DF_CHUNK_DOUBLINGS,
               .generation = new_generation()};
-    _Alignas(64) uint8_t page[DF_HEAD_BYTES] = {0};
+    _Alignas(64) uint8_t page[HEAD_WRITTEN] = {0};
     memcpy(h.magic, magic, sizeof magic);
     memcpy(h.pipeline, pipeline, sizeof h.pipeline);
     h.sum = head_sum(&h);
@@ -290,6 +290,7 @@ static df_status new_file(const char *path, int flags, uint32_t dims, df_file **
     df_file *f = calloc(1, sizeof *f);
     if (!f)
         return df__no_memory(err, path, sizeof *f);
+    pthread_mutex_init(&f->warming, NULL);
     f->fd = -1, f->refs = 1, f->dims = dims, f->writer = (flags & O_ACCMODE) == O_RDWR;
     f->path = malloc(strlen(path) + 1);
     f->chunks = calloc(DF_CHUNKS_MOST, sizeof(df_chunk *));
@@ -337,7 +338,7 @@ static df_status map_head(df_file *f, const uint8_t pipeline[32], df_error *err)
         DF_TRY(df__fail(err, DF_E_STORE, "%s: not a regular file", f->path));
     if (info.st_size == 0 && f->writer)
         DF_TRY(write_head(f, pipeline, err));
-    else if (info.st_size < DF_HEAD_BYTES)
+    else if (info.st_size < HEAD_WRITTEN)
         DF_TRY(df__fail(err, DF_E_STORE, "%s: truncated: %lld bytes", f->path, (long long)info.st_size));
     void *at = mmap(NULL, DF_HEAD_BYTES, f->writer ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, f->fd, 0);
     if (at == MAP_FAILED)
@@ -396,6 +397,9 @@ void df__file_close(df_file *f)
         munmap(f->chunks[i]->base, df__chunk_plan(f->chunks[i]->rows, f->dims).bytes);
         free(f->chunks[i]);
     }
+    for (size_t i = 0; i < f->n_areas; i++)
+        free(f->areas[i]);
+    pthread_mutex_destroy(&f->warming);
     if (f->head)
         munmap(f->head, DF_HEAD_BYTES);
     if (f->fd >= 0)

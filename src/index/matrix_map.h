@@ -6,6 +6,8 @@
 
 typedef struct df_commit { uint64_t sequence, rows, removed, stamp, last_id; } df_commit;
 
+enum { DF_HEAD_BYTES = 65536, DF_AREAS_MOST = 64 };
+
 typedef struct df_file {
     int        fd, refs;        /* refs: under the matrix's lock */
     bool       writer;
@@ -18,9 +20,13 @@ typedef struct df_file {
     df_chunk **chunks;          /* [DF_CHUNKS_MOST]; those below n_chunks never change */
     size_t     n_chunks;        /* under the matrix's lock */
     atomic_size_t touched;      /* float rows read since their pages were dropped */
+    atomic_size_t scans;        /* searches since the last copy into large pages */
+    pthread_mutex_t warming;    /* what follows */
+    uint8_t   *areas[DF_AREAS_MOST];
+    size_t     n_areas, n_copied; /* chunks */
 } df_file;
 
-enum { DF_HEAD_BYTES = 4096 };
+
 
 /* A file for `writer` is locked and, where it is empty, begun. Maps what is committed. */
 df_status df__file_open(const char *path, uint32_t dims, const uint8_t pipeline[32], bool writer, df_file **out, df_error *err);

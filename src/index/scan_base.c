@@ -1,6 +1,7 @@
 /* scan_base.c - the loop of scan.h in plain C, which compilers turn into what the processor's base has (NEON, SSE2). */
 #include <string.h>
 
+#include "index/bits.h"
 #include "index/scan.h"
 
 enum { ROWS = 16, GROUP = 4 * ROWS };
@@ -22,15 +23,30 @@ static size_t run(const uint8_t *blocks, size_t n_blocks, size_t padded, const i
     size_t n = 0, bytes = ROWS * (4 + padded);
     for (size_t b = 0; b < n_blocks; b++)
         for (size_t q = 0; q < n_queries; q++) {
+            const uint8_t *block = blocks + b * bytes;
             int32_t dots[ROWS];
             float scale[ROWS];
-            memcpy(scale, blocks + b * bytes, sizeof scale);
-            dots_of(blocks + b * bytes, padded, codes + q * padded, dots);
-            for (int r = 0; r < ROWS; r++)
+            memcpy(scale, block, sizeof scale);
+            dots_of(block, padded, codes + q * padded, dots);
+            for (uint32_t r = 0; r < ROWS; r++)
                 if ((float)dots[r] * scale[r] >= limit[q])
-                    out[n++] = (df_scan_hit){(uint32_t)q, (uint32_t)(b * ROWS + (size_t)r), dots[r]};
+                    out[n++] = (df_scan_hit){(uint32_t)q, (uint32_t)b * ROWS + r, dots[r]};
         }
     return n;
+}
+
+static float dot16(const uint16_t *upper, const float *with, size_t dims)
+{
+    float sum[DF_DOT16_SUMS] = {0}, all = 0;
+    size_t i = 0;
+    for (; i + DF_DOT16_SUMS <= dims; i += DF_DOT16_SUMS)
+        for (size_t l = 0; l < DF_DOT16_SUMS; l++)
+            sum[l] += df__bits_float((uint32_t)upper[i + l] << 16) * with[i + l];
+    for (size_t l = 0; i + l < dims; l++)
+        sum[l] += df__bits_float((uint32_t)upper[i + l] << 16) * with[i + l];
+    for (size_t l = 0; l < DF_DOT16_SUMS; l++)
+        all += sum[l];
+    return all;
 }
 
 static uint64_t read_all(const uint8_t *blocks, size_t bytes)
@@ -45,4 +61,4 @@ static uint64_t read_all(const uint8_t *blocks, size_t bytes)
     return all[0] ^ all[1] ^ all[2] ^ all[3];
 }
 
-const df_scan df__scan_base = {"base", run, read_all};
+const df_scan df__scan_base = {"base", run, dot16, read_all};

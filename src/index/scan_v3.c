@@ -2,6 +2,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "index/bits.h"
 #include "index/scan.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -36,7 +37,7 @@ INLINE void dots_of(const uint8_t *block, size_t padded, const int8_t *codes, in
         }
 }
 
-INLINE size_t reach(const uint8_t *block, size_t b, uint32_t q, const int32_t *dots, float limit, df_scan_hit *out)
+INLINE size_t reach(const uint8_t *block, uint32_t b, uint32_t q, const int32_t *dots, float limit, df_scan_hit *out)
 {
     size_t n = 0;
     for (int h = 0; h < 2; h++) {
@@ -45,7 +46,7 @@ INLINE size_t reach(const uint8_t *block, size_t b, uint32_t q, const int32_t *d
         unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(value, _mm256_set1_ps(limit), _CMP_GE_OQ));
         for (; mask; mask &= mask - 1) {
             unsigned r = (unsigned)__builtin_ctz(mask) + 8 * (unsigned)h;
-            out[n++] = (df_scan_hit){q, (uint32_t)b * ROWS + r, dots[r]};
+            out[n++] = (df_scan_hit){q, b * ROWS + r, dots[r]};
         }
     }
     return n;
@@ -60,15 +61,38 @@ static size_t run(const uint8_t *blocks, size_t n_blocks, size_t padded, const i
         size_t q = 0;
         for (; q + 2 <= n_queries; q += 2) {
             dots_of(block, padded, codes + q * padded, 2, dots);
-            n += reach(block, b, (uint32_t)q, dots[0], limit[q], out + n);
-            n += reach(block, b, (uint32_t)q + 1, dots[1], limit[q + 1], out + n);
+            n += reach(block, (uint32_t)b, (uint32_t)q, dots[0], limit[q], out + n);
+            n += reach(block, (uint32_t)b, (uint32_t)q + 1, dots[1], limit[q + 1], out + n);
         }
         if (q < n_queries) {
             dots_of(block, padded, codes + q * padded, 1, dots);
-            n += reach(block, b, (uint32_t)q, dots[0], limit[q], out + n);
+            n += reach(block, (uint32_t)b, (uint32_t)q, dots[0], limit[q], out + n);
         }
     }
     return n;
+}
+
+INLINE __m256 eight(const uint16_t *upper)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)upper)), 16));
+}
+
+static float dot16(const uint16_t *upper, const float *with, size_t dims)
+{
+    __m256 sum[4];
+    float lane[8], all = 0;
+    size_t i = 0;
+    for (int s = 0; s < 4; s++)
+        sum[s] = _mm256_setzero_ps();
+    for (; i + 32 <= dims; i += 32)
+        for (size_t s = 0; s < 4; s++)
+            sum[s] = _mm256_fmadd_ps(eight(upper + i + 8 * s), _mm256_loadu_ps(with + i + 8 * s), sum[s]);
+    _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_add_ps(sum[0], sum[1]), _mm256_add_ps(sum[2], sum[3])));
+    for (size_t l = 0; i + l < dims; l++)
+        lane[l % 8] += df__bits_float((uint32_t)upper[i + l] << 16) * with[i + l];
+    for (int l = 0; l < 8; l++)
+        all += lane[l];
+    return all;
 }
 
 static uint64_t read_all(const uint8_t *blocks, size_t bytes)
@@ -82,4 +106,4 @@ static uint64_t read_all(const uint8_t *blocks, size_t bytes)
            (uint64_t)_mm256_extract_epi64(one, 3);
 }
 
-const df_scan df__scan_v3 = {"avx2", run, read_all};
+const df_scan df__scan_v3 = {"avx2", run, dot16, read_all};

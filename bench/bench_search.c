@@ -1,0 +1,238 @@
+/* bench_search.c - how fast a gallery of synthetic faces (faces.h) is searched, as CSV.
+ *
+ *     bench_search exact ROWS DIMS FILE          the exact index: reading its 8-bit copy, one query, batches, threads, filters
+ *     bench_search grow ROWS DIMS FILE           rows a second appended, then searches: latency, resident memory
+ *
+ * ROWS faces, 5 of each person; FILE is the matrix, made anew. Times alternate and the median of a round's runs counts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "faces.h"
+#include "index/flat.h"
+#include "index/matrix_file.h"
+#include "index/scan.h"
+
+enum { PHOTOS = 5, K = 10, QUERIES = 256, APPEND = 16384, ROUNDS = 15, LARGEST_BATCH = 64 };
+
+typedef struct bench {
+    size_t     rows, dims;
+    const char *path;
+    df_matrix *m;
+    float     *queries;
+    df_hit     hits[LARGEST_BATCH * K];
+    size_t     found[LARGEST_BATCH];
+    size_t     next; /* query */
+} bench;
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+static double median(double *ms, size_t n)
+{
+    qsort(ms, n, sizeof *ms, by_size);
+    return (ms[(n - 1) / 2] + ms[n / 2]) / 2;
+}
+
+/* ---- the gallery ---- */
+
+static df_status make_matrix(bench *b, double *ms, df_error *err)
+{
+    df_status st = DF_OK;
+    float *rows = malloc(APPEND * b->dims * sizeof *rows);
+    uint64_t *ids = malloc(APPEND * sizeof *ids);
+    *ms = 0;
+    unlink(b->path);
+    if (!rows || !ids)
+        DF_TRY(df__no_memory(err, "rows", APPEND * b->dims * sizeof *rows));
+    DF_TRY(df__matrix_open(b->path, (uint32_t)b->dims, "synthetic", true, &b->m, err));
+    for (size_t at = 0; at < b->rows; at += APPEND) {
+        size_t n = b->rows - at < APPEND ? b->rows - at : APPEND;
+        for (size_t i = 0; i < n; i++)
+            faces_gallery_row(at + i, PHOTOS, b->dims, rows + i * b->dims), ids[i] = at + i + 1;
+        double begun = now_ms();
+        DF_TRY(df__matrix_append(b->m, ids, rows, n, at + n, err));
+        *ms += now_ms() - begun;
+    }
+done:
+    free(rows), free(ids);
+    return st;
+}
+
+/* ---- what is timed ---- */
+
+/* The 8-bit copy, once, by the level's own loads. */
+static df_status read_copy(bench *b, size_t batch, int threads, const df_filter *filter, df_error *err)
+{
+    df_view v;
+    uint64_t all = 0;
+    (void)batch, (void)threads, (void)filter;
+    df__view_take(b->m, &v);
+    for (size_t i = 0; i < v.n_chunks; i++) {
+        size_t left = v.rows - v.chunks[i]->first, rows = left < v.chunks[i]->rows ? left : v.chunks[i]->rows;
+        all ^= df__scan()->read(df__chunk_blocks(v.chunks[i]), rows / DF_BLOCK * v.block_bytes);
+    }
+    df__view_give(b->m, &v);
+    return all == 1 ? df__fail(err, DF_E_INTERNAL, "never") : DF_OK;
+}
+
+static df_status search(bench *b, size_t batch, int threads, const df_filter *filter, df_error *err)
+{
+    b->next = b->next + batch <= QUERIES ? b->next : 0;
+    const float *q = b->queries + b->next * b->dims;
+    b->next += batch;
+    return df__flat_search(b->m, DF_COSINE, q, batch, K, filter, threads, b->hits, b->found, err);
+}
+
+typedef struct subject {
+    const char *name;
+    df_status (*run)(bench *b, size_t batch, int threads, const df_filter *filter, df_error *err);
+    size_t batch;
+    int    threads, runs; /* runs: a round */
+    const df_filter *filter;
+} subject;
+
+/* All subjects by turns, so that what else the machine does meets them alike. */
+static df_status timed(bench *b, const subject *s, size_t n, df_error *err)
+{
+    static double ms[16][ROUNDS * 8];
+    df_status st = DF_OK;
+    for (int round = -1; round < ROUNDS; round++)
+        for (size_t i = 0; i < n; i++)
+            for (int r = 0; r < s[i].runs; r++) {
+                double begun = now_ms();
+                DF_TRY(s[i].run(b, s[i].batch, s[i].threads, s[i].filter, err));
+                if (round >= 0)
+                    ms[i][round * s[i].runs + r] = now_ms() - begun;
+            }
+    for (size_t i = 0; i < n; i++) {
+        size_t runs = (size_t)ROUNDS * (size_t)s[i].runs;
+        double middle = median(ms[i], runs);
+        printf("%s,%zu,%zu,%zu,%d,%.3f,%.3f,%.1f\n", s[i].name, b->rows, b->dims, s[i].batch, s[i].threads, middle, ms[i][0],
+               1e3 * (double)s[i].batch / middle);
+    }
+    fflush(stdout);
+done:
+    return st;
+}
+
+/* A filter of one id in `one_in` at random. */
+static df_status make_filter(const bench *b, double width, uint64_t seed, df_filter *bits, df_filter *ids, df_error *err)
+{
+    faces_state s = {seed};
+    uint64_t *word = calloc(b->rows / 64 + 1, sizeof *word), *list = malloc(b->rows * sizeof *list);
+    if (!word || !list) {
+        free(word), free(list);
+        return df__no_memory(err, "a filter", b->rows * sizeof *list);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < b->rows; i++)
+        if (faces_unit(&s) < width)
+            word[i / 64] |= (uint64_t)1 << i % 64, list[n++] = i + 1;
+    *bits = (df_filter){.bits = word, .first = 1, .n_bits = b->rows}, *ids = (df_filter){.ids = list, .n = n};
+    return DF_OK;
+}
+
+/* ---- verbs ---- */
+
+static df_status exact(bench *b, df_error *err)
+{
+    static const double widths[3] = {0.5, 0.05, 0.005};
+    df_filter f[6] = {0};
+    df_status st = DF_OK;
+    double ms;
+    DF_TRY(make_matrix(b, &ms, err));
+    fprintf(stderr, "%zu rows appended in %.0f ms: %.0f rows/s\n", b->rows, ms, 1e3 * (double)b->rows / ms);
+    for (int i = 0; i < 3; i++)
+        DF_TRY(make_filter(b, widths[i], 7, &f[i], &f[3 + i], err));
+    const subject subjects[] = {
+        {"read the 8-bit copy", read_copy, 1, 1, 4, NULL}, {"exact", search, 1, 1, 8, NULL},          {"exact", search, 4, 1, 1, NULL},
+        {"exact", search, 16, 1, 1, NULL},                 {"exact", search, 64, 1, 1, NULL},         {"exact", search, 1, 2, 4, NULL},
+        {"exact", search, 64, 2, 1, NULL},                 {"exact 50 % bits", search, 1, 1, 4, &f[0]}, {"exact 5 % bits", search, 1, 1, 4, &f[1]},
+        {"exact 0.5 % bits", search, 1, 1, 4, &f[2]},      {"exact 50 % ids", search, 1, 1, 4, &f[3]}, {"exact 5 % ids", search, 1, 1, 4, &f[4]},
+        {"exact 0.5 % ids", search, 1, 1, 4, &f[5]},
+    };
+    printf("subject,rows,dims,batch,threads,median_ms,min_ms,queries_s\n");
+    DF_TRY(timed(b, subjects, sizeof subjects / sizeof *subjects, err));
+done:
+    for (int i = 0; i < 6; i++)
+        free((void *)(uintptr_t)(i < 3 ? f[i].bits : f[i].ids));
+    return st;
+}
+
+/* Resident memory, MB: /proc/self/status. */
+static double resident(const char *key)
+{
+    char line[256];
+    double kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            kb = strtod(line + strlen(key), NULL);
+    if (f)
+        fclose(f);
+    return kb / 1024;
+}
+
+static df_status grow(bench *b, df_error *err)
+{
+    df_status st = DF_OK;
+    double append_ms, begun;
+    df_matrix_info info;
+    DF_TRY(make_matrix(b, &append_ms, err));
+    df__matrix_free(b->m);
+    b->m = NULL;
+    begun = now_ms();
+    DF_TRY(df__matrix_open(b->path, (uint32_t)b->dims, "synthetic", false, &b->m, err));
+    double open_ms = now_ms() - begun, before = resident("VmRSS:");
+    begun = now_ms();
+    DF_TRY(search(b, 1, 1, NULL, err));
+    double first_ms = now_ms() - begun;
+    info = df__matrix_info(b->m);
+    printf("rows,dims,appended_rows_s,file_bytes_row,scan_bytes_row,open_ms,first_query_ms\n%zu,%zu,%.0f,%.1f,%.1f,%.2f,%.1f\n", b->rows, b->dims,
+           1e3 * (double)b->rows / append_ms, (double)info.file_bytes / (double)b->rows, (double)info.scan_bytes / (double)b->rows, open_ms, first_ms);
+    const subject subjects[] = {{"read the 8-bit copy", read_copy, 1, 1, 1, NULL}, {"exact", search, 1, 1, 4, NULL}, {"exact", search, 1, 2, 2, NULL},
+                                {"exact", search, 64, 1, 1, NULL}, {"exact", search, 64, 2, 1, NULL}};
+    printf("subject,rows,dims,batch,threads,median_ms,min_ms,queries_s\n");
+    DF_TRY(timed(b, subjects, sizeof subjects / sizeof *subjects, err));
+    printf("resident_mb_before,resident_mb,peak_mb,scan_mb\n%.1f,%.1f,%.1f,%.1f\n", before, resident("VmRSS:"), resident("VmHWM:"),
+           (double)info.scan_bytes / 1048576);
+done:
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    static bench b;
+    df_error err = {DF_OK, ""};
+    df_status st = DF_E_ARGUMENT;
+    const char *verb = argc == 5 ? argv[1] : "";
+    if (argc == 5)
+        b.rows = strtoull(argv[2], NULL, 10), b.dims = strtoull(argv[3], NULL, 10), b.path = argv[4];
+    if (b.rows < PHOTOS || b.dims == 0 || b.dims > DF_MATRIX_MOST_DIMS)
+        return fprintf(stderr, "usage: bench_search exact|grow ROWS DIMS FILE\n"), 2;
+    b.queries = malloc(QUERIES * b.dims * sizeof *b.queries);
+    for (size_t i = 0; b.queries && i < QUERIES; i++)
+        faces_row(faces_person(i, QUERIES, b.rows, PHOTOS), 1000, b.dims, b.queries + i * b.dims);
+    if (b.queries && strcmp(verb, "exact") == 0)
+        st = exact(&b, &err);
+    else if (b.queries && strcmp(verb, "grow") == 0)
+        st = grow(&b, &err);
+    if (st != DF_OK)
+        fprintf(stderr, "bench_search: %s: %s\n", df_status_text(st), err.message);
+    df__matrix_free(b.m);
+    free(b.queries);
+    return st == DF_OK ? 0 : 2;
+}
