@@ -16,7 +16,7 @@ tree  = @mkdir -p build && cmake --preset $(1) >build/$(1).log 2>&1 || { cat bui
         cmake --build build/$(1) $(if $(2),--target $(2))
 ctest = @ctest --test-dir build/$(1) -j $(JOBS) --no-label-summary
 
-.PHONY: build demo test bench models asan tsan clang fuzz deps deps-ci deps-npm weights-demo weights-test install clean distclean help
+.PHONY: build demo test bench models asan tsan clang fuzz deps deps-ci deps-index deps-npm weights-demo weights-test install clean distclean help
 
 build: ## the library and the command line, optimised (build/release)
 	$(call tree,release)
@@ -54,6 +54,10 @@ deps: ## Debian packages (tools/setup/debian.txt); installs what is missing, as 
 
 deps-ci: deps
 	@tools/setup/deps.sh ci
+
+deps-index: deps ## libraries of approximate indexes: hnswlib and Faiss from Debian, Annoy's headers
+	@tools/setup/deps.sh index
+	@$(PYTHON) tools/setup/annoy.py
 
 deps-npm: deps
 	@tools/setup/deps.sh npm

@@ -2,6 +2,8 @@
  *
  *     bench_search exact ROWS DIMS FILE          the exact index: reading its 8-bit copy, one query, batches, threads, filters
  *     bench_search grow ROWS DIMS FILE           rows a second appended, then searches: latency, resident memory
+ *     bench_search ann ROWS DIMS FILE WHAT EFFORT...   an approximate index (index/ann.h): build, bytes, recall of the exact ten and of the person's own
+ *                                                photos, queries a second on one thread. FILE is used again where it has ROWS rows.
  *
  * ROWS faces, 5 of each person; FILE is the matrix, made anew. Times alternate and the median of a round's runs counts. */
 #include <stdio.h>
@@ -11,11 +13,11 @@
 #include <unistd.h>
 
 #include "faces.h"
-#include "index/flat.h"
+#include "index/ann.h"
 #include "index/matrix_file.h"
 #include "index/scan.h"
 
-enum { PHOTOS = 5, K = 10, QUERIES = 256, APPEND = 16384, ROUNDS = 15, LARGEST_BATCH = 64 };
+enum { PHOTOS = 5, K = 10, QUERIES = 512, APPEND = 16384, ROUNDS = 15, LARGEST_BATCH = 64 };
 
 typedef struct bench {
     size_t     rows, dims;
@@ -213,16 +215,88 @@ done:
     return st;
 }
 
+/* ---- approximate ---- */
+
+static df_status old_or_new_matrix(bench *b, df_error *err)
+{
+    double ms;
+    if (df__matrix_open(b->path, (uint32_t)b->dims, "synthetic", true, &b->m, err) == DF_OK && df__matrix_count(b->m) == b->rows)
+        return DF_OK;
+    df__matrix_free(b->m);
+    b->m = NULL;
+    return make_matrix(b, &ms, err);
+}
+
+static size_t common(const df_hit *right, const df_hit *hits, size_t n)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < K; i++)
+        for (size_t j = 0; j < n; j++)
+            same += right[i].id == hits[j].id;
+    return same;
+}
+
+/* How many of the five photos of whom query i shows. */
+static size_t own(const bench *b, size_t i, const df_hit *hits, size_t n)
+{
+    uint64_t person = faces_person(i, QUERIES, b->rows, PHOTOS);
+    size_t mine = 0;
+    for (size_t j = 0; j < n; j++)
+        mine += (hits[j].id - 1) / PHOTOS == person;
+    return mine;
+}
+
+static df_status approximate(bench *b, const char *what, char **efforts, int n, df_error *err)
+{
+    static df_hit right[QUERIES * K], hits[K];
+    static size_t found[QUERIES];
+    df_status st = DF_OK;
+    df_ann *a = NULL;
+    char path[4096];
+    size_t got;
+    DF_TRY(old_or_new_matrix(b, err));
+    DF_TRY(df__flat_search(b->m, DF_COSINE, b->queries, QUERIES, K, NULL, 2, right, found, err));
+    snprintf(path, sizeof path, "%s.index", b->path);
+    double begun = now_ms();
+    DF_TRY(df__ann_build(b->m, DF_COSINE, what, 2, NULL, NULL, path, err));
+    double build_s = (now_ms() - begun) / 1e3;
+    begun = now_ms();
+    DF_TRY(df__ann_open(path, b->m, DF_COSINE, &a, err));
+    double open_ms = now_ms() - begun;
+    printf("index,rows,dims,effort,recall_10,recall_own,queries_s,build_s,bytes_face,open_ms\n");
+    for (int e = 0; e < n; e++) {
+        double best = 0;
+        size_t same = 0, mine = 0;
+        for (int round = 0; round < 3; round++) {
+            same = mine = 0;
+            double spent = 0;
+            for (size_t i = 0; i < QUERIES; i++) {
+                begun = now_ms();
+                DF_TRY(df__ann_search(a, b->queries + i * b->dims, 1, K, NULL, strtod(efforts[e], NULL), 1, hits, &got, err));
+                spent += now_ms() - begun;
+                same += common(right + i * K, hits, got), mine += own(b, i, hits, got);
+            }
+            best = QUERIES / spent * 1e3 > best ? QUERIES / spent * 1e3 : best;
+        }
+        printf("%s,%zu,%zu,%s,%.4f,%.4f,%.0f,%.1f,%.1f,%.0f\n", what, b->rows, b->dims, efforts[e], (double)same / (QUERIES * K),
+               (double)mine / (QUERIES * PHOTOS), best, build_s, (double)df__ann_info(a).bytes / (double)b->rows, open_ms);
+        fflush(stdout);
+    }
+done:
+    df__ann_close(a);
+    return st;
+}
+
 int main(int argc, char **argv)
 {
     static bench b;
     df_error err = {DF_OK, ""};
     df_status st = DF_E_ARGUMENT;
-    const char *verb = argc == 5 ? argv[1] : "";
-    if (argc == 5)
+    const char *verb = argc >= 5 ? argv[1] : "";
+    if (argc >= 5)
         b.rows = strtoull(argv[2], NULL, 10), b.dims = strtoull(argv[3], NULL, 10), b.path = argv[4];
     if (b.rows < PHOTOS || b.dims == 0 || b.dims > DF_MATRIX_MOST_DIMS)
-        return fprintf(stderr, "usage: bench_search exact|grow ROWS DIMS FILE\n"), 2;
+        return fprintf(stderr, "usage: bench_search exact|grow|ann ROWS DIMS FILE [WHAT EFFORT...]\n"), 2;
     b.queries = malloc(QUERIES * b.dims * sizeof *b.queries);
     for (size_t i = 0; b.queries && i < QUERIES; i++)
         faces_row(faces_person(i, QUERIES, b.rows, PHOTOS), 1000, b.dims, b.queries + i * b.dims);
@@ -230,6 +304,8 @@ int main(int argc, char **argv)
         st = exact(&b, &err);
     else if (b.queries && strcmp(verb, "grow") == 0)
         st = grow(&b, &err);
+    else if (b.queries && argc > 6 && strcmp(verb, "ann") == 0)
+        st = approximate(&b, argv[5], argv + 6, argc - 6, &err);
     if (st != DF_OK)
         fprintf(stderr, "bench_search: %s: %s\n", df_status_text(st), err.message);
     df__matrix_free(b.m);

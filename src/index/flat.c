@@ -8,6 +8,7 @@
 
 #include "core/threads.h"
 #include "index/bits.h"
+#include "index/flat_part.h"
 #include "index/flat_rank.h"
 #include "index/scan.h"
 
@@ -20,6 +21,7 @@ static const double FURTHER = 0.14, ALONE = 40, PRODUCT = 5;
 
 typedef struct search {
     const df_view   *v;
+    size_t           from;     /* rows before it do not count */
     df_metric        metric;
     const df_filter *filter;
     bool             walked;
@@ -73,7 +75,7 @@ static df_status look(const search *s, const df_chunk *c, const uint8_t *blocks,
     size_t at = first + hit->row;
     float scale;
     double norm = c->norms[at];
-    if (!(norm > 0) && s->metric != DF_EUCLIDEAN)
+    if (c->first + at < s->from || (!(norm > 0) && s->metric != DF_EUCLIDEAN))
         return DF_OK;
     memcpy(&scale, blocks + hit->row / DF_BLOCK * s->v->block_bytes + hit->row % DF_BLOCK * sizeof scale, sizeof scale);
     double cosine = q->scale * (double)scale * hit->dot, miss = (1 + q->residual) * (double)c->residuals[at] + q->residual + ROUNDING_ROW;
@@ -193,7 +195,7 @@ static df_status walk_tile(const search *s, const df_chunk *c, size_t first, siz
         double norm = c->norms[at], miss = (double)c->residuals16[at];
         if (i + AHEAD < n)
             prefetch_row(c, first + list[i + AHEAD], dims);
-        if (df__chunk_removed(c, at) || (!(norm > 0) && s->metric != DF_EUCLIDEAN))
+        if (c->first + at < s->from || df__chunk_removed(c, at) || (!(norm > 0) && s->metric != DF_EUCLIDEAN))
             continue;
         for (size_t q = 0; q < s->n; q++) {
             df_rank *r = &s->ranks[(size_t)worker * s->n + q];
@@ -220,7 +222,7 @@ static void span(void *arg, size_t number, int worker)
 {
     search *s = arg;
     df_error *err = &s->errors[worker];
-    size_t row = number * SPAN_TILES * DF_TILE, end = row + SPAN_TILES * DF_TILE, place = SIZE_MAX;
+    size_t row = (s->from / DF_TILE + number * SPAN_TILES) * DF_TILE, end = row + SPAN_TILES * DF_TILE, place = SIZE_MAX;
     end = end < s->v->rows ? end : s->v->rows;
     df_status st = err->status;
     for (size_t rows; st == DF_OK && row < end; row += rows) {
@@ -256,7 +258,7 @@ done:
 static df_status some_queries(search *s, const float *queries, df_hit *hits, size_t *found, df_error *err)
 {
     df_status st = DF_OK;
-    size_t tiles = (s->v->rows + DF_TILE - 1) / DF_TILE, spans = (tiles + SPAN_TILES - 1) / SPAN_TILES;
+    size_t tiles = (s->v->rows + DF_TILE - 1) / DF_TILE - s->from / DF_TILE, spans = (tiles + SPAN_TILES - 1) / SPAN_TILES;
     float *units = malloc(s->n * s->v->dims * sizeof *units);
     s->queries = calloc(s->n, sizeof *s->queries);
     s->codes = malloc(s->n * s->padded);
@@ -281,30 +283,36 @@ done:
     return st;
 }
 
+df_status df__flat_search_view(const df_view *v, df_metric metric, const float *queries, size_t n, size_t k, const df_filter *filter, size_t from,
+                               int threads, df_hit *hits, size_t *found, df_error *err)
+{
+    df_status st = DF_OK;
+    size_t rows = v->rows - from, allowed = filter ? df__filter_count(filter) : rows, most = k < rows ? k : rows, spans = rows / (SPAN_TILES * DF_TILE) + 1;
+    if (threads > 1 && (size_t)threads > spans)
+        threads = (int)spans;
+    search s = {.v = v, .from = from, .metric = metric, .filter = filter, .k = most ? most : 1, .stride = k, .padded = v->padded, .scan = df__scan(),
+                .workers = threads > 1 ? threads : 1};
+    for (size_t q = 0; q < n; q += QUERIES_AT_ONCE) {
+        s.n = n - q < QUERIES_AT_ONCE ? n - q : QUERIES_AT_ONCE;
+        s.walked = filter && walk_is_quicker(allowed, rows, s.n);
+        DF_TRY(some_queries(&s, queries + q * v->dims, hits + q * k, found + q, err));
+        if (!s.walked && from == 0)
+            df__view_scanned(v);
+    }
+done:
+    return st;
+}
+
 df_status df__flat_search(df_matrix *m, df_metric metric, const float *queries, size_t n, size_t k, const df_filter *filter, int threads,
                           df_hit *hits, size_t *found, df_error *err)
 {
-    df_status st = DF_OK;
     df_view v;
     for (size_t i = 0; i < n; i++)
         found[i] = 0;
     if (k == 0)
         return DF_OK;
     df__view_take(m, &v);
-    size_t allowed = filter ? df__filter_count(filter) : v.rows, tiles = (v.rows + DF_TILE - 1) / DF_TILE;
-    size_t most = k < v.rows ? k : v.rows;
-    if (threads > 1 && (size_t)threads > (tiles + SPAN_TILES - 1) / SPAN_TILES)
-        threads = (int)((tiles + SPAN_TILES - 1) / SPAN_TILES);
-    search s = {.v = &v, .metric = metric, .filter = filter, .k = most ? most : 1,
-                .stride = k, .padded = v.padded, .scan = df__scan(), .workers = threads > 1 ? threads : 1};
-    for (size_t q = 0; q < n; q += QUERIES_AT_ONCE) {
-        s.n = n - q < QUERIES_AT_ONCE ? n - q : QUERIES_AT_ONCE;
-        s.walked = filter && walk_is_quicker(allowed, v.rows, s.n);
-        DF_TRY(some_queries(&s, queries + q * v.dims, hits + q * k, found + q, err));
-    }
-    if (!s.walked)
-        df__view_scanned(&v);
-done:
+    df_status st = df__flat_search_view(&v, metric, queries, n, k, filter, 0, threads, hits, found, err);
     df__view_give(m, &v);
     return st;
 }

@@ -17,6 +17,8 @@ typedef struct df_scan {
     size_t (*run)(const uint8_t *blocks, size_t n_blocks, size_t padded, const int8_t *codes, const float *limit, size_t n_queries, df_scan_hit *out);
     /* Product of a row's bfloat16 copy with a vector of float32, summed in float32: DF_DOT16_SUMS sums or more, then those. */
     float (*dot16)(const uint16_t *upper, const float *with, size_t dims);
+    /* Squared distance of float32 vectors, in float32: for libraries that build graphs. */
+    float (*l2)(const float *a, const float *b, size_t dims);
     /* Reads the blocks and does nothing else: the floor that a search is measured against. */
     uint64_t (*read)(const uint8_t *blocks, size_t bytes);
 } df_scan;

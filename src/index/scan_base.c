@@ -49,6 +49,20 @@ static float dot16(const uint16_t *upper, const float *with, size_t dims)
     return all;
 }
 
+static float l2(const float *a, const float *b, size_t dims)
+{
+    float sum[16] = {0}, all = 0;
+    size_t i = 0;
+    for (; i + 16 <= dims; i += 16)
+        for (size_t l = 0; l < 16; l++)
+            sum[l] += (a[i + l] - b[i + l]) * (a[i + l] - b[i + l]);
+    for (; i < dims; i++)
+        all += (a[i] - b[i]) * (a[i] - b[i]);
+    for (int l = 0; l < 16; l++)
+        all += sum[l];
+    return all;
+}
+
 static uint64_t read_all(const uint8_t *blocks, size_t bytes)
 {
     uint64_t all[4] = {0};
@@ -61,4 +75,4 @@ static uint64_t read_all(const uint8_t *blocks, size_t bytes)
     return all[0] ^ all[1] ^ all[2] ^ all[3];
 }
 
-const df_scan df__scan_base = {"base", run, dot16, read_all};
+const df_scan df__scan_base = {"base", run, dot16, l2, read_all};

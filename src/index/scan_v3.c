@@ -95,6 +95,26 @@ static float dot16(const uint16_t *upper, const float *with, size_t dims)
     return all;
 }
 
+static float l2(const float *a, const float *b, size_t dims)
+{
+    __m256 sum[4];
+    float lane[8], all = 0;
+    size_t i = 0;
+    for (int s = 0; s < 4; s++)
+        sum[s] = _mm256_setzero_ps();
+    for (; i + 32 <= dims; i += 32)
+        for (size_t s = 0; s < 4; s++) {
+            __m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + i + 8 * s), _mm256_loadu_ps(b + i + 8 * s));
+            sum[s] = _mm256_fmadd_ps(d, d, sum[s]);
+        }
+    for (; i < dims; i++)
+        all += (a[i] - b[i]) * (a[i] - b[i]);
+    _mm256_storeu_ps(lane, _mm256_add_ps(_mm256_add_ps(sum[0], sum[1]), _mm256_add_ps(sum[2], sum[3])));
+    for (int l = 0; l < 8; l++)
+        all += lane[l];
+    return all;
+}
+
 static uint64_t read_all(const uint8_t *blocks, size_t bytes)
 {
     __m256i all[4] = {0};
@@ -106,4 +126,4 @@ static uint64_t read_all(const uint8_t *blocks, size_t bytes)
            (uint64_t)_mm256_extract_epi64(one, 3);
 }
 
-const df_scan df__scan_v3 = {"avx2", run, dot16, read_all};
+const df_scan df__scan_v3 = {"avx2", run, dot16, l2, read_all};

@@ -106,6 +106,25 @@ static float dot16(const uint16_t *upper, const float *with, size_t dims)
     return _mm512_reduce_add_ps(_mm512_add_ps(sum[0], sum[1]));
 }
 
+static float l2(const float *a, const float *b, size_t dims)
+{
+    __m512 sum[4];
+    size_t i = 0;
+    for (int s = 0; s < 4; s++)
+        sum[s] = _mm512_setzero_ps();
+    for (; i + 64 <= dims; i += 64)
+        for (size_t s = 0; s < 4; s++) {
+            __m512 d = _mm512_sub_ps(_mm512_loadu_ps(a + i + 16 * s), _mm512_loadu_ps(b + i + 16 * s));
+            sum[s] = _mm512_fmadd_ps(d, d, sum[s]);
+        }
+    for (; i < dims; i += 16) {
+        __mmask16 there = dims - i < 16 ? (__mmask16)((1u << (dims - i)) - 1) : 0xFFFF;
+        __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(there, a + i), _mm512_maskz_loadu_ps(there, b + i));
+        sum[0] = _mm512_fmadd_ps(d, d, sum[0]);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum[0], sum[1]), _mm512_add_ps(sum[2], sum[3])));
+}
+
 static uint64_t read_all(const uint8_t *blocks, size_t bytes)
 {
     __m512i all[4];
@@ -117,4 +136,4 @@ static uint64_t read_all(const uint8_t *blocks, size_t bytes)
     return (uint64_t)_mm512_reduce_or_epi64(_mm512_xor_si512(_mm512_xor_si512(all[0], all[1]), _mm512_xor_si512(all[2], all[3])));
 }
 
-const df_scan df__scan_v4 = {"avx512vnni", run, dot16, read_all};
+const df_scan df__scan_v4 = {"avx512vnni", run, dot16, l2, read_all};

@@ -1,0 +1,137 @@
+// faiss.cpp - whatever Faiss's index_factory makes of a description (Johnson, Douze and Jegou, "Billion-scale similarity search with GPUs", 2017).
+#include "shim.h"
+
+#include <faiss/AutoTune.h>
+#include <faiss/Index.h>
+#include <faiss/IndexHNSW.h>
+#include <faiss/IndexIDMap.h>
+#include <faiss/IndexIVF.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/index_factory.h>
+#include <faiss/index_io.h>
+#include <omp.h>
+
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
+
+// Where the linear algebra is OpenBLAS's, whose threads wait for one another in a loop that eats a core each.
+extern "C" void openblas_set_num_threads(int) __attribute__((weak));
+
+namespace {
+
+const size_t WORTH_THREADS = 50000; // rows
+
+void set_threads(size_t rows)
+{
+    omp_set_num_threads(rows < WORTH_THREADS ? 1 : omp_get_num_procs());
+    if (openblas_set_num_threads)
+        openblas_set_num_threads(1);
+}
+
+struct Held {
+    faiss::Index *index = nullptr;
+    uint32_t dims = 0;
+    double effort = 0;            // what the index is set to
+    std::shared_mutex lock;       // its number of probes is one for all searches
+    ~Held() { delete index; }
+};
+
+void *make(uint32_t dims, size_t, const char *parameters, df_ann_l2, char *message)
+{
+    Held *h = nullptr;
+    if (guarded(message, [&] {
+            h = new Held;
+            h->dims = dims;
+            h->index = new faiss::IndexIDMap2(faiss::index_factory(static_cast<int>(dims), *parameters ? parameters : "IVF1024,Flat", faiss::METRIC_L2));
+            static_cast<faiss::IndexIDMap2 *>(h->index)->own_fields = true;
+        }) == 0)
+        return h;
+    delete h;
+    return nullptr;
+}
+
+int train(void *self, const float *rows, size_t n, char *message)
+{
+    Held *h = static_cast<Held *>(self);
+    set_threads(n);
+    return guarded(message, [&] { h->index->train(static_cast<faiss::Index::idx_t>(n), rows); });
+}
+
+int add(void *self, const float *rows, const uint64_t *labels, size_t n, char *message)
+{
+    Held *h = static_cast<Held *>(self);
+    set_threads(n);
+    return guarded(message, [&] {
+        std::vector<faiss::Index::idx_t> ids(labels, labels + n);
+        h->index->add_with_ids(static_cast<faiss::Index::idx_t>(n), rows, ids.data());
+    });
+}
+
+int save(void *self, const char *path, char *message)
+{
+    return guarded(message, [&] { faiss::write_index(static_cast<Held *>(self)->index, path); });
+}
+
+void *load(const char *path, uint32_t dims, df_ann_l2, char *message)
+{
+    Held *h = nullptr;
+    if (guarded(message, [&] {
+            h = new Held;
+            h->dims = dims;
+            h->index = faiss::read_index(path);
+            if (h->index->d != static_cast<int>(dims))
+                throw std::runtime_error("vectors of another size");
+        }) == 0)
+        return h;
+    delete h;
+    return nullptr;
+}
+
+// nprobe of an inverted file, efSearch of a graph.
+void set_effort(faiss::Index *index, double effort)
+{
+    if (auto *map = dynamic_cast<faiss::IndexIDMap *>(index))
+        return set_effort(map->index, effort);
+    if (auto *pre = dynamic_cast<faiss::IndexPreTransform *>(index))
+        return set_effort(pre->index, effort);
+    if (auto *ivf = dynamic_cast<faiss::IndexIVF *>(index))
+        ivf->nprobe = static_cast<size_t>(effort > 0 ? effort : 16);
+    else if (auto *graph = dynamic_cast<faiss::IndexHNSW *>(index))
+        graph->hnsw.efSearch = static_cast<int>(effort > 0 ? effort : 128);
+}
+
+int search(void *self, const float *query, size_t k, double effort, uint64_t *labels, size_t *found, char *message)
+{
+    Held *h = static_cast<Held *>(self);
+    *found = 0;
+    return guarded(message, [&] {
+        std::vector<float> distances(k);
+        std::vector<faiss::Index::idx_t> ids(k);
+        omp_set_num_threads(1); // queries run side by side, each on a thread of the caller's
+        std::shared_lock<std::shared_mutex> reading(h->lock);
+        double wanted = effort > 0 ? effort : -1;
+        while (h->effort != wanted) {
+            reading.unlock();
+            {
+                std::unique_lock<std::shared_mutex> writing(h->lock);
+                set_effort(h->index, effort);
+                h->effort = wanted;
+            }
+            reading.lock();
+        }
+        h->index->search(1, query, static_cast<faiss::Index::idx_t>(k), distances.data(), ids.data());
+        for (size_t i = 0; i < k; i++)
+            if (ids[i] >= 0)
+                labels[(*found)++] = static_cast<uint64_t>(ids[i]);
+    });
+}
+
+void free_held(void *self) { delete static_cast<Held *>(self); }
+
+const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, 0, make, train, add, nullptr, save, load, search, free_held};
+
+} // namespace
+
+extern "C" __attribute__((visibility("default"))) const df_ann_module *df_ann_module_of(void);
+extern "C" const df_ann_module *df_ann_module_of(void) { return &module; }

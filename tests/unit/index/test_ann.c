@@ -1,0 +1,260 @@
+/* test_ann.c - approximate indexes: measured answers, filters, removed and later rows, files that are refused before the library sees them. */
+#include "core/bytes.h"
+#include "index/ann.h"
+#include "index/ann_file.h"
+#include "vectors.h"
+
+static df_error err;
+enum { DIMS = 16, N = 4000, K = 10 };
+
+static const char *const kinds[] = {"hnsw:M=12,ef=80", "faiss:IVF16,Flat", "faiss:HNSW12", "faiss:IVF16,PQ8x4", "annoy:trees=20"};
+
+typedef struct gallery { temp_dir dir; df_matrix *m; float rows[N * DIMS]; uint64_t ids[N]; bool alive[N]; } gallery;
+
+/* Five photos of each person. */
+static gallery *gallery_new(size_t n)
+{
+    gallery *g = calloc(1, sizeof *g);
+    g->dir = temp_dir_new();
+    random_rows(g->rows, N, DIMS);
+    for (size_t i = 0; i < N; i++) {
+        g->ids[i] = 10 + 2 * i, g->alive[i] = i < n;
+        for (size_t j = 0; i % 5 && j < DIMS; j++)
+            g->rows[i * DIMS + j] = g->rows[i / 5 * 5 * DIMS + j] + 0.3f * g->rows[i * DIMS + j];
+    }
+    CHECK_OK(df__matrix_open(temp_path(&g->dir, "m"), DIMS, "pipe", true, &g->m, &err));
+    CHECK_OK(df__matrix_append(g->m, g->ids, g->rows, n, 1, &err));
+    return g;
+}
+
+static void gallery_free(gallery *g)
+{
+    df__matrix_free(g->m);
+    temp_dir_free(&g->dir);
+    free(g);
+}
+
+static bool built_in(const char *what)
+{
+    df_status st = df__ann_can(what, &err);
+    if (st == DF_E_UNSUPPORTED)
+        CHECK_HAS(err.message, "it needs");
+    else
+        CHECK_OK(st);
+    return st == DF_OK;
+}
+
+/* Part of the exact answer that was found; what was found is measured right, in order, and allowed. */
+static double recall(gallery *g, df_ann *a, df_metric metric, const df_filter *filter, const bool *allowed, size_t k)
+{
+    size_t same = 0, all = 0;
+    for (size_t q = 0; q < 40; q++) {
+        float query[DIMS];
+        bool keep[N];
+        df_hit hits[200];
+        size_t found;
+        for (size_t j = 0; j < DIMS; j++)
+            query[j] = g->rows[random_below(N) * DIMS + j] * 0.2f + g->rows[q * 31 * DIMS + j];
+        for (size_t i = 0; i < N; i++)
+            keep[i] = g->alive[i] && (!allowed || allowed[i]);
+        brute right = brute_force(metric, query, g->rows, g->ids, keep, N, DIMS);
+        size_t most = right.n < k ? right.n : k;
+        CHECK_OK(df__ann_search(a, query, 1, k, filter, 200, 1, hits, &found, &err));
+        assert_int_equal(found, most);
+        for (size_t i = 0; i < found; i++) {
+            double d;
+            size_t row = (size_t)(hits[i].id - 10) / 2;
+            CHECK(row < N && g->ids[row] == hits[i].id && keep[row]);
+            CHECK(df__distance(metric, query, g->rows + row * DIMS, DIMS, &d, NULL) == DF_OK && d == hits[i].distance);
+            CHECK(i == 0 || brute_order(&hits[i - 1], &hits[i]) < 0);
+            for (size_t j = 0; j < most; j++)
+                same += right.hits[j].id == hits[i].id;
+        }
+        all += most;
+        free(right.hits);
+    }
+    return all ? (double)same / (double)all : 1;
+}
+
+TEST(what_is_found_is_measured_right_whatever_the_library)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (!built_in(kinds[k]))
+            continue;
+        for (int metric = 0; metric < DF_METRICS; metric++) {
+            gallery *g = gallery_new(N);
+            df_ann *a;
+            CHECK_OK(df__ann_build(g->m, (df_metric)metric, kinds[k], 2, NULL, NULL, temp_path(&g->dir, "i"), &err));
+            CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, (df_metric)metric, &a, &err));
+            double r = recall(g, a, (df_metric)metric, NULL, NULL, K);
+            if (r < 0.8)
+                fail_msg("%s, %s: recall %.3f", kinds[k], df__metric_name((df_metric)metric), r);
+            df__ann_close(a);
+            gallery_free(g);
+        }
+    }
+}
+
+TEST(filters_removed_and_later_rows_are_honoured_by_all)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (!built_in(kinds[k]))
+            continue;
+        gallery *g = gallery_new(N / 2);
+        df_ann *a;
+        bool allowed[N];
+        uint64_t list[N], gone[N];
+        size_t n = 0, n_gone = 0;
+        CHECK_OK(df__ann_build(g->m, DF_COSINE, kinds[k], 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+        CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_COSINE, &a, &err));
+        CHECK_OK(df__matrix_append(g->m, g->ids + N / 2, g->rows + N / 2 * DIMS, N / 2, 2, &err));
+        for (size_t i = N / 2; i < N; i++)
+            g->alive[i] = true;
+        assert_int_equal(df__ann_info(a).later, N / 2);
+        CHECK(recall(g, a, DF_COSINE, NULL, NULL, K) > 0.8);
+        for (size_t i = 0; i < N; i++)
+            if (i % 3 == 0)
+                g->alive[i] = false, gone[n_gone++] = g->ids[i];
+        CHECK_OK(df__matrix_remove(g->m, gone, n_gone, 3, &err));
+        CHECK(recall(g, a, DF_COSINE, NULL, NULL, K) > 0.8);
+        const double widths[] = {0, 0.001, 0.05, 0.2, 0.6};
+        for (size_t w = 0; w < 5; w++) {
+            n = 0;
+            for (size_t i = 0; i < N; i++)
+                if ((allowed[i] = random_unit() < widths[w]))
+                    list[n++] = g->ids[i];
+            df_filter f = {.ids = list, .n = n};
+            CHECK(recall(g, a, DF_COSINE, &f, allowed, K) > 0.8);
+            CHECK(recall(g, a, DF_COSINE, &f, allowed, 150) > 0.6);
+        }
+        CHECK_OK(df__matrix_compact(g->m, &err)); /* rows have other numbers now */
+        float query[DIMS] = {1};
+        df_hit hit;
+        size_t found;
+        CHECK_STATUS(DF_E_STORE, df__ann_search(a, query, 1, 1, NULL, 0, 1, &hit, &found, &err));
+        CHECK_HAS(err.message, "stale");
+        df__ann_close(a);
+        CHECK_STATUS(DF_E_STORE, df__ann_open(temp_path(&g->dir, "i"), g->m, DF_COSINE, &a, &err));
+        CHECK_HAS(err.message, "stale");
+        gallery_free(g);
+    }
+}
+
+TEST(a_batch_on_threads_is_each_query_alone)
+{
+    if (!built_in("hnsw"))
+        skip();
+    gallery *g = gallery_new(N);
+    df_ann *a;
+    df_hit one[K], many[50 * K];
+    size_t found[50], alone;
+    CHECK_OK(df__ann_build(g->m, DF_EUCLIDEAN, "hnsw", 2, NULL, NULL, temp_path(&g->dir, "i"), &err));
+    CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_EUCLIDEAN, &a, &err));
+    CHECK_OK(df__ann_search(a, g->rows, 50, K, NULL, 40, 4, many, found, &err));
+    for (size_t q = 0; q < 50; q++) {
+        CHECK_OK(df__ann_search(a, g->rows + q * DIMS, 1, K, NULL, 40, 1, one, &alone, &err));
+        assert_int_equal(found[q], alone);
+        for (size_t i = 0; i < alone; i++)
+            CHECK(one[i].id == many[q * K + i].id && one[i].distance == many[q * K + i].distance);
+    }
+    df__ann_close(a);
+    gallery_free(g);
+}
+
+static void refused(gallery *g, const char *part)
+{
+    df_ann *a;
+    CHECK_STATUS(DF_E_STORE, df__ann_open(temp_path(&g->dir, "i"), g->m, DF_COSINE, &a, &err));
+    CHECK_HAS(err.message, part);
+    assert_null(a);
+}
+
+TEST(truncated_foreign_and_damaged_files_are_refused)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (!built_in(kinds[k]))
+            continue;
+        gallery *g = gallery_new(N / 4);
+        df_ann *a;
+        df_ann_head head;
+        df_bytes data, mine;
+        const char *path = temp_path(&g->dir, "i");
+        CHECK_STATUS(DF_E_IO, df__ann_open(path, g->m, DF_COSINE, &a, &err));
+        CHECK_OK(df__ann_build(g->m, DF_COSINE, kinds[k], 1, NULL, NULL, path, &err));
+        CHECK_OK(df__ann_build(g->m, DF_COSINE, kinds[k], 1, NULL, NULL, temp_path(&g->dir, "i"), &err)); /* takes the first one's place */
+        assert_int_equal(temp_count(g->dir.path, "i"), 2);
+        CHECK_OK(df__ann_head_read(temp_path(&g->dir, "i"), &head, &err));
+        char *file = df__ann_data_path(temp_path(&g->dir, "i"), head.number);
+        CHECK_OK(df__read_file(file, 1 << 26, &data, &err));
+        CHECK_OK(df__read_file(temp_path(&g->dir, "i"), 1 << 20, &mine, &err));
+        CHECK_OK(df__write_file(file, data.data, data.len - 1, &err));
+        refused(g, "truncated");
+        data.data[data.len / 2] ^= 4;
+        CHECK_OK(df__write_file(file, data.data, data.len, &err));
+        refused(g, "checksum");
+        data.data[data.len / 2] ^= 4;
+        CHECK(unlink(file) == 0);
+        refused(g, "not there");
+        CHECK_OK(df__write_file(file, data.data, data.len, &err));
+        for (size_t i = 0; i < mine.len; i += 3) {
+            mine.data[i] ^= 1;
+            CHECK_OK(df__write_file(temp_path(&g->dir, "i"), mine.data, mine.len, &err));
+            refused(g, "");
+            mine.data[i] ^= 1;
+        }
+        CHECK_OK(df__write_file(temp_path(&g->dir, "i"), mine.data, mine.len - 1, &err));
+        refused(g, "not the head");
+        CHECK_OK(df__write_file(temp_path(&g->dir, "i"), mine.data, mine.len, &err));
+        CHECK_STATUS(DF_E_STORE, df__ann_open(temp_path(&g->dir, "i"), g->m, DF_EUCLIDEAN, &a, &err));
+        CHECK_HAS(err.message, "another metric");
+        CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_COSINE, &a, &err));
+        df__ann_close(a);
+        df__bytes_free(&data), df__bytes_free(&mine), free(file);
+        gallery_free(g);
+    }
+}
+
+TEST(names_that_are_none_and_libraries_that_are_not_there)
+{
+    CHECK_STATUS(DF_E_ARGUMENT, df__ann_can("scann", &err));
+    CHECK_HAS(err.message, "hnsw");
+    CHECK_STATUS(DF_E_ARGUMENT, df__ann_can("", &err));
+    char *set = getenv("DEEPFACE_MODULES");
+    CHECK(set != NULL);
+    char *long_name = malloc(400);
+    memset(long_name, 'x', 399), long_name[399] = '\0';
+    CHECK_STATUS(DF_E_ARGUMENT, df__ann_can(long_name, &err));
+    free(long_name);
+    if (df__ann_can("faiss:nonsense", &err) == DF_OK) {
+        gallery *g = gallery_new(100);
+        CHECK_STATUS(DF_E_ARGUMENT, df__ann_build(g->m, DF_COSINE, "faiss:nonsense", 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+        assert_int_equal(temp_count(g->dir.path, "i"), 0);
+        gallery_free(g);
+    }
+}
+
+static bool stop_at_once(void *user, size_t done, size_t all)
+{
+    *(size_t *)user = done;
+    return all == 0;
+}
+
+TEST(a_build_can_be_stopped_and_leaves_nothing)
+{
+    size_t done = 0;
+    if (!built_in("hnsw"))
+        skip();
+    gallery *g = gallery_new(N);
+    CHECK_STATUS(DF_E_UNSUPPORTED, df__ann_build(g->m, DF_COSINE, "hnsw", 1, stop_at_once, &done, temp_path(&g->dir, "i"), &err));
+    CHECK_HAS(err.message, "stopped");
+    CHECK(done > 0);
+    assert_int_equal(temp_count(g->dir.path, "i"), 0);
+    gallery_free(g);
+}
+
+TEST(auto_says_why)
+{
+    char why[200] = "";
+    assert_string_equal(df__ann_auto(1000, 128, 0.99, 1, why, sizeof why), "flat");
+    CHECK_HAS(why, "1000 rows");
+}
