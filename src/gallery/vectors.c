@@ -2,22 +2,14 @@
  * removed. The matrix is looked at before the database: the database is never behind it. */
 #include "gallery/vectors.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gallery/vectors_write.h"
 #include "verify/verify.h"
 
-struct df_vectors {
-    const df_store_ops *ops;
-    void     *store;
-    uint32_t  dims;
-    uint64_t  change;            /* the tail holds changes up to this one */
-    uint64_t *ids;               /* of the tail, ascending */
-    float    *rows;              /* [n][dims] */
-    size_t    n, cap;
-    bool      out_of_memory;
-};
+enum { LAG = 512 }; /* changes that a tail holds before the matrix is brought up to date */
 
 /* ---- the tail ---- */
 
@@ -46,6 +38,19 @@ static size_t find(const df_vectors *v, uint64_t id)
     return low;
 }
 
+static bool note_removal(df_vectors *v, const df_change *c)
+{
+    if (v->n_removed == v->cap_removed) {
+        size_t cap = v->cap_removed ? 2 * v->cap_removed : 64;
+        df_removed *more = realloc(v->removed, cap * sizeof *more);
+        if (!more)
+            return false;
+        v->removed = more, v->cap_removed = cap;
+    }
+    v->removed[v->n_removed++] = (df_removed){c->number, c->face};
+    return true;
+}
+
 static bool take(void *user, const df_change *c)
 {
     df_vectors *v = user;
@@ -57,6 +62,10 @@ static bool take(void *user, const df_change *c)
         v->ids[v->n] = c->face;
         memcpy(v->rows + v->n * v->dims, c->vector, v->dims * sizeof *v->rows);
         v->n++;
+    } else if (c->face <= v->stamp) {
+        v->out_of_memory = !note_removal(v, c);
+        if (v->out_of_memory)
+            return false;
     } else {
         size_t at = find(v, c->face);
         if (at < v->n && v->ids[at] == c->face) {
@@ -69,16 +78,43 @@ static bool take(void *user, const df_change *c)
     return true;
 }
 
+/* The matrix is at `stamp` now: forget what it has taken in. Without what the tail would need, all is read anew. */
+static void cut_tail(df_vectors *v, uint64_t stamp)
+{
+    if (stamp < v->stamp || stamp >= v->change) {
+        v->n = v->n_removed = 0;
+        v->change = stamp;
+    } else if (stamp > v->stamp) {
+        size_t first = find(v, stamp + 1), k = 0;
+        memmove(v->ids, v->ids + first, (v->n - first) * sizeof *v->ids);
+        memmove(v->rows, v->rows + first * v->dims, (v->n - first) * v->dims * sizeof *v->rows);
+        v->n -= first;
+        while (k < v->n_removed && v->removed[k].number <= stamp)
+            k++;
+        v->n_removed -= k;
+        memmove(v->removed, v->removed + k, v->n_removed * sizeof *v->removed);
+    }
+    v->stamp = stamp;
+}
+
 /* ---- reading ---- */
 
 df_status df__vectors_open(const df_store_ops *ops, void *store, const char *path, bool write, df_vectors **out, df_error *err)
 {
-    (void)path, (void)write;
     df_vectors *v = calloc(1, sizeof *v);
-    *out = v;
-    if (!v)
+    const df_store_key *key = ops->key(store);
+    size_t room = strlen(path) + sizeof "-vectors", name = strlen(ops->uid(store)) + strlen(key->pipeline) + 3;
+    *out = NULL;
+    if (v)
+        v->path = malloc(room), v->pipeline = malloc(name);
+    if (!v || !v->path || !v->pipeline) {
+        df__vectors_close(v);
         return df__no_memory(err, "vectors", sizeof *v);
-    v->ops = ops, v->store = store, v->dims = ops->key(store)->dims;
+    }
+    snprintf(v->path, room, "%s-vectors", path);
+    snprintf(v->pipeline, name, "%s: %s", ops->uid(store), key->pipeline);
+    v->ops = ops, v->store = store, v->dims = key->dims, v->write = write;
+    *out = v;
     return DF_OK;
 }
 
@@ -86,30 +122,89 @@ void df__vectors_close(df_vectors *v)
 {
     if (!v)
         return;
-    free(v->ids);
-    free(v->rows);
+    df__matrix_free(v->m);
+    free(v->path), free(v->pipeline);
+    free(v->ids), free(v->rows), free(v->removed);
     free(v);
+}
+
+/* The matrix as it is now, or none. Only memory can be lacking. */
+static df_status look_at_matrix(df_vectors *v, df_error *err)
+{
+    df_error why;
+    df_status st = DF_OK;
+    if (v->rebuild) {
+        df__matrix_free(v->m);
+        v->m = NULL;
+        return DF_OK;
+    }
+    st = v->m ? df__matrix_refresh(v->m, &why) : df__matrix_open(v->path, v->dims, v->pipeline, false, &v->m, &why);
+    if (st == DF_OK)
+        return DF_OK;
+    df__matrix_free(v->m);
+    v->m = NULL;
+    v->rebuild = st == DF_E_STORE;
+    if (st == DF_E_NO_MEMORY && err)
+        *err = why;
+    return st == DF_E_NO_MEMORY ? st : DF_OK;
+}
+
+/* Fill the tail from the store, which is at `change`. */
+static df_status fill_tail(df_vectors *v, uint64_t change, df_error *err)
+{
+    uint64_t stamp = v->m && !v->rebuild ? df__matrix_stamp(v->m) : 0;
+    df_status st = DF_OK;
+    v->out_of_memory = false;
+    if (stamp > change) /* the database was put back to an earlier state */
+        v->rebuild = true, stamp = 0;
+    if (v->change > change)
+        v->change = v->stamp = 0, v->n = v->n_removed = 0;
+    cut_tail(v, stamp);
+    if (change > v->change)
+        st = v->ops->changes(v->store, v->change, take, v, err);
+    if (st == DF_E_STORE && v->change > 0) { /* the log does not reach back so far */
+        v->rebuild = stamp > 0;
+        v->n = v->n_removed = 0, v->stamp = v->change = 0;
+        st = v->ops->changes(v->store, 0, take, v, err);
+    }
+    if (st == DF_OK && v->out_of_memory)
+        st = df__no_memory(err, "vectors", 2 * v->cap * v->dims * sizeof *v->rows);
+    if (v->rebuild) {
+        df__matrix_free(v->m);
+        v->m = NULL;
+    }
+    return st;
 }
 
 df_status df__vectors_begin(df_vectors *v, df_error *err)
 {
+    df_status st = DF_OK;
     uint64_t change;
-    df_status st = v->ops->begin(v->store, &change, err);
-    if (st != DF_OK)
-        return st;
-    v->out_of_memory = false;
-    if (change > v->change)
-        st = v->ops->changes(v->store, v->change, take, v, err);
-    if (st == DF_OK && v->out_of_memory)
-        st = df__no_memory(err, "vectors", 2 * v->cap * v->dims * sizeof *v->rows);
-    if (st != DF_OK)
+    for (int attempt = 0;; attempt++) {
+        DF_TRY(look_at_matrix(v, err));
+        DF_TRY(v->ops->begin(v->store, &change, err));
+        bool once = v->write && attempt == 0, late = change - (v->m ? df__matrix_stamp(v->m) : 0) > LAG, had = v->m != NULL;
+        if (!late || !once)
+            st = fill_tail(v, change, err);
+        late = late || (had && v->rebuild);
+        if (st == DF_OK && (!late || !once))
+            break;
         v->ops->end(v->store);
+        if (st != DF_OK)
+            break;
+        df_error why;
+        if (df__vectors_catch_up(v, false, &why) == DF_E_NO_MEMORY) /* what else fails is made good by the tail */
+            DF_TRY(df__no_memory(err, "matrix", 0));
+    }
+done:
     return st;
 }
 
 void df__vectors_end(df_vectors *v) { v->ops->end(v->store); }
 
-size_t df__vectors_count(const df_vectors *v) { return v->n; }
+size_t df__vectors_count(const df_vectors *v) { return v->n + (v->m ? df__matrix_count(v->m) - v->n_removed : 0); }
+
+uint64_t df__vectors_bytes(const df_vectors *v) { return v->m ? df__matrix_info(v->m).file_bytes : 0; }
 
 /* ---- searching ---- */
 
@@ -121,14 +216,12 @@ static int nearer(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
+/* Every row of the tail that the filter allows. */
 static df_status scan(const df_vectors *v, df_metric metric, const float *query, const df_filter *filter, df_hit *all, size_t *n, df_error *err)
 {
-    size_t f = 0;
     *n = 0;
     for (size_t i = 0; i < v->n; i++) {
-        while (filter && f < filter->n && filter->ids[f] < v->ids[i])
-            f++;
-        if (filter && (f == filter->n || filter->ids[f] != v->ids[i]))
+        if (filter && !df__filter_allows(filter, v->ids[i]))
             continue;
         df_hit *hit = &all[(*n)++];
         hit->id = v->ids[i];
@@ -140,22 +233,71 @@ static df_status scan(const df_vectors *v, df_metric metric, const float *query,
     return DF_OK;
 }
 
+static bool was_removed(const df_vectors *v, uint64_t face)
+{
+    for (size_t i = 0; i < v->n_removed; i++)
+        if (v->removed[i].face == face)
+            return true;
+    return false;
+}
+
+/* Two lists in order into one of k; those of the matrix that were removed since are left out. */
+static size_t merge(const df_vectors *v, const df_hit *a, size_t n, const df_hit *b, size_t m, size_t k, df_hit *out)
+{
+    size_t i = 0, j = 0, found = 0;
+    while (found < k && (i < n || j < m)) {
+        if (i < n && was_removed(v, a[i].id))
+            i++;
+        else if (j == m || (i < n && nearer(&a[i], &b[j]) < 0))
+            out[found++] = a[i++];
+        else
+            out[found++] = b[j++];
+    }
+    return found;
+}
+
+/* The matrix turned out to be damaged: what it holds comes from the store, and the next to begin builds it anew. */
+static df_status without_matrix(df_vectors *v, df_error *err)
+{
+    v->rebuild = true;
+    df__matrix_free(v->m);
+    v->m = NULL;
+    v->n = v->n_removed = 0, v->stamp = v->change = 0, v->out_of_memory = false;
+    df_status st = v->ops->changes(v->store, 0, take, v, err);
+    return st == DF_OK && v->out_of_memory ? df__no_memory(err, "vectors", 2 * v->cap * v->dims * sizeof *v->rows) : st;
+}
+
 df_status df__vectors_search(df_vectors *v, df_metric metric, const float *queries, size_t n, size_t k, const df_filter *filter, int threads,
                              df_hit *hits, size_t *found, df_error *err)
 {
     df_status st = DF_OK;
-    (void)threads;
-    df_hit *all = malloc((v->n + 1) * sizeof *all);
+    df_hit *all = NULL, *of_matrix = NULL;
+    size_t *counts = calloc(n + 1, sizeof *counts), room = 0;
+    if (!counts)
+        DF_TRY(df__no_memory(err, "hits", n * sizeof *counts));
+    if (v->m && k > 0) {
+        room = k + v->n_removed;
+        of_matrix = malloc((n * room + 1) * sizeof *of_matrix);
+        if (!of_matrix)
+            DF_TRY(df__no_memory(err, "hits", n * room * sizeof *of_matrix));
+        st = df__flat_search(v->m, metric, queries, n, room, filter, threads, of_matrix, counts, err);
+        if (st == DF_E_STORE) {
+            st = without_matrix(v, err);
+            memset(counts, 0, n * sizeof *counts);
+        }
+        if (st != DF_OK)
+            goto done;
+    }
+    all = malloc((v->n + 1) * sizeof *all);
     if (!all)
-        return df__no_memory(err, "distances", v->n * sizeof *all);
+        DF_TRY(df__no_memory(err, "distances", v->n * sizeof *all));
     for (size_t i = 0; i < n; i++) {
         size_t m;
         DF_TRY(scan(v, metric, queries + i * v->dims, filter, all, &m, err));
-        found[i] = m < k ? m : k;
-        memcpy(hits + i * k, all, found[i] * sizeof *hits);
+        found[i] = merge(v, of_matrix ? of_matrix + i * room : NULL, counts[i], all, m, k, hits + i * k);
     }
 done:
-    free(all);
+    free(all), free(of_matrix), free(counts);
     return st;
 }
 

@@ -3,22 +3,25 @@
 #ifndef DF_GALLERY_VECTORS_H
 #define DF_GALLERY_VECTORS_H
 
-#include "models/catalogue.h"
+#include "index/flat.h"
 #include "store/store.h"
-
-typedef struct df_hit { uint64_t id; double distance; } df_hit; /* least distance first; equal ones by id */
-typedef struct df_filter { const uint64_t *ids; size_t n; } df_filter; /* ascending */
 
 typedef struct df_vectors df_vectors;
 
-/* path: of the database; the store stays the caller's. write: bring the matrix up to date where that is due. */
+/* path: of the database, the matrix is "PATH-vectors"; the store stays the caller's. write: bring the matrix up to date where that is due. */
 df_status df__vectors_open(const df_store_ops *ops, void *store, const char *path, bool write, df_vectors **out, df_error *err);
 void      df__vectors_close(df_vectors *v);
 /* Begin to read: what follows up to df__vectors_end is of one moment, in the store as well. */
 df_status df__vectors_begin(df_vectors *v, df_error *err);
 void      df__vectors_end(df_vectors *v);
-/* Faces that can be found. */
+/* Faces that can be found, between begin and end. */
 size_t    df__vectors_count(const df_vectors *v);
+/* Bytes of the matrix's file, 0 where there is none. */
+uint64_t  df__vectors_bytes(const df_vectors *v);
+/* Bring the matrix up to date now; not between begin and end. Where another process is at it, nothing is done. compact: throw removed rows away. */
+df_status df__vectors_catch_up(df_vectors *v, bool compact, df_error *err);
+/* Compare the matrix with the store, vector by vector; each fault is told. Not between begin and end. */
+df_status df__vectors_check(df_vectors *v, df_fault_fn each, void *user, size_t *faults, df_error *err);
 /* The k nearest of each of n queries [n][dims]: hits [n][k], found [n]. A NULL filter allows all. */
 df_status df__vectors_search(df_vectors *v, df_metric metric, const float *queries, size_t n, size_t k, const df_filter *filter, int threads,
                              df_hit *hits, size_t *found, df_error *err);

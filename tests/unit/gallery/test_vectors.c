@@ -150,15 +150,164 @@ TEST(all_within_a_distance_are_found)
     ops->close(s);
 }
 
+/* ---- the matrix beside the database ---- */
+
+static uint64_t nearest_of(df_vectors *v, uint32_t number, size_t *count)
+{
+    df_hit hit = {0};
+    size_t found;
+    float query[STORE_DIMS];
+    store_test_vector(number * 10, query);
+    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK_OK(df__vectors_search(v, DF_EUCLIDEAN, query, 1, 1, NULL, 1, &hit, &found, &err));
+    *count = df__vectors_count(v);
+    df__vectors_end(v);
+    CHECK(found == 1 && hit.distance == 0);
+    return hit.id;
+}
+
+/* A gallery of 600 faces with its matrix, and of it a copy of the database's file. */
+static const char *with_matrix(const char *name, void **s, char *matrix)
+{
+    const char *path = store_test_path(name);
+    df_vectors *v;
+    *s = open_store(path);
+    for (uint32_t i = 0; i < 600; i++)
+        CHECK_OK(store_test_put(*s, i, NULL, 1, &err));
+    CHECK_OK(df__vectors_open(ops, *s, path, true, &v, &err));
+    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK(df__vectors_bytes(v) > 0);
+    df__vectors_end(v);
+    size_t faults = 99;
+    CHECK_OK(df__vectors_check(v, NULL, NULL, &faults, &err));
+    assert_int_equal(0, faults);
+    df__vectors_close(v);
+    snprintf(matrix, 600, "%s-vectors", path);
+    return path;
+}
+
+typedef void (*harm)(const char *matrix);
+static void cut_it(const char *matrix) { CHECK(truncate(matrix, 5000) == 0); }
+static void empty_it(const char *matrix) { CHECK(truncate(matrix, 0) == 0); }
+static void delete_it(const char *matrix) { CHECK(unlink(matrix) == 0); }
+
+static void scribble_on(const char *matrix, long at)
+{
+    FILE *f = fopen(matrix, "r+b");
+    CHECK(f != NULL);
+    fseek(f, at, SEEK_SET);
+    for (int i = 0; i < 600; i++)
+        fputc(0x5A, f);
+    fclose(f);
+}
+static void spoil_head(const char *matrix) { scribble_on(matrix, 0); }
+static void spoil_end(const char *matrix) { scribble_on(matrix, 60000); }
+
+TEST(a_matrix_that_is_harmed_is_built_anew)
+{
+    static const harm harms[] = {cut_it, empty_it, delete_it, spoil_head, spoil_end};
+    for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
+        char matrix[600];
+        void *s;
+        df_vectors *v;
+        size_t count, faults;
+        const char *path = with_matrix("harm", &s, matrix);
+        harms[i](matrix);
+        CHECK_OK(df__vectors_open(ops, s, path, true, &v, &err));
+        for (uint32_t k = 0; k < 600; k += 50)
+            assert_int_equal(k + 1, nearest_of(v, k, &count));
+        assert_int_equal(600, count);
+        CHECK_OK(df__vectors_check(v, NULL, NULL, &faults, &err));
+        CHECK_OK(df__vectors_catch_up(v, false, &err));
+        CHECK_OK(df__vectors_check(v, NULL, NULL, &faults, &err));
+        assert_int_equal(0, faults);
+        assert_int_equal(600, count);
+        df__vectors_close(v);
+        ops->close(s);
+    }
+}
+
+TEST(readers_follow_additions_removals_and_compaction)
+{
+    char matrix[600];
+    void *s, *t;
+    df_vectors *w, *r;
+    size_t count;
+    const char *path = with_matrix("follow", &s, matrix);
+    CHECK_OK(ops->open(path, &store_test_key, DF_STORE_READ, &t, &err));
+    CHECK_OK(df__vectors_open(ops, s, path, true, &w, &err));
+    CHECK_OK(df__vectors_open(ops, t, path, false, &r, &err));
+    assert_int_equal(10, nearest_of(r, 9, &count));
+    uint64_t gone[300];
+    for (uint32_t i = 0; i < 300; i++)
+        gone[i] = 2 * i + 1;
+    CHECK_OK(ops->remove(s, gone, 300, &err)); /* changes 601..900 */
+    CHECK_OK(store_test_put(s, 600, NULL, 1, &err));
+    assert_int_equal(10, nearest_of(r, 9, &count));
+    assert_int_equal(901, nearest_of(r, 600, &count));
+    assert_int_equal(301, count);
+    CHECK_OK(df__vectors_catch_up(w, true, &err));
+    assert_int_equal(10, nearest_of(r, 9, &count));
+    assert_int_equal(901, nearest_of(r, 600, &count));
+    assert_int_equal(301, count);
+    assert_int_equal(901, nearest_of(w, 600, &count));
+    CHECK_OK(store_test_put(s, 601, NULL, 1, &err));
+    assert_int_equal(902, nearest_of(r, 601, &count));
+    assert_int_equal(302, count);
+    df__vectors_close(r), df__vectors_close(w);
+    ops->close(t), ops->close(s);
+}
+
+TEST(a_matrix_older_than_the_log_or_newer_than_the_database_is_built_anew)
+{
+    char matrix[600], command[2048];
+    void *s;
+    df_vectors *v;
+    size_t count;
+    uint64_t face = 5;
+    const char *path = with_matrix("log", &s, matrix);
+    snprintf(command, sizeof command, "cp '%s' '%s.old'", matrix, matrix);
+    CHECK(system(command) == 0);
+    CHECK_OK(ops->remove(s, &face, 1, &err));
+    CHECK_OK(ops->vacuum(s, &err));
+    CHECK_OK(df__vectors_open(ops, s, path, true, &v, &err));
+    assert_int_equal(7, nearest_of(v, 6, &count));
+    assert_int_equal(599, count);
+    df__vectors_close(v);
+    CHECK_OK(df__vectors_open(ops, s, path, true, &v, &err));
+    assert_int_equal(7, nearest_of(v, 6, &count));
+    assert_int_equal(599, count);
+    CHECK(df__vectors_bytes(v) > 0);
+    df__vectors_close(v);
+    ops->close(s);
+    /* the database of an earlier day comes back, its matrix does not */
+    path = with_matrix("back", &s, matrix);
+    ops->close(s);
+    snprintf(command, sizeof command, "cp '%s' '%s.old'", path, path);
+    CHECK(system(command) == 0);
+    CHECK_OK(ops->open(path, &store_test_key, DF_STORE_WRITE, &s, &err));
+    CHECK_OK(store_test_put(s, 600, NULL, 1, &err));
+    CHECK_OK(df__vectors_open(ops, s, path, true, &v, &err));
+    CHECK_OK(df__vectors_catch_up(v, false, &err));
+    df__vectors_close(v), ops->close(s);
+    snprintf(command, sizeof command, "mv '%s.old' '%s'", path, path);
+    CHECK(system(command) == 0);
+    CHECK_OK(ops->open(path, &store_test_key, DF_STORE_WRITE, &s, &err));
+    CHECK_OK(df__vectors_open(ops, s, path, true, &v, &err));
+    assert_int_equal(7, nearest_of(v, 6, &count));
+    assert_int_equal(600, count);
+    df__vectors_close(v), ops->close(s);
+}
+
 TEST(every_allocation_may_fail)
 {
     const char *path = store_test_path("memory");
     void *s = open_store(path);
     float query[STORE_DIMS];
-    for (uint32_t i = 0; i < 300; i++)
+    for (uint32_t i = 0; i < 700; i++)
         CHECK_OK(store_test_put(s, i, NULL, 1, &err));
     store_test_vector(5, query);
-    for (size_t n = 1; n < 100; n++) {
+    for (size_t n = 1; n < 300; n++) {
         df_vectors *v = NULL;
         df_hit *hits = NULL;
         size_t found = 0;

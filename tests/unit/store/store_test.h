@@ -18,7 +18,7 @@ static const char *store_test_path(const char *name)
     char other[600];
     const char *folder = getenv("TMPDIR");
     snprintf(path, sizeof path, "%s/deepface-%ld-%s.db", folder ? folder : "/tmp", (long)getpid(), name);
-    static const char *const ends[] = {"", "-wal", "-shm", ".vectors"};
+    static const char *const ends[] = {"", "-wal", "-shm", "-vectors"};
     for (size_t i = 0; i < 4; i++) {
         snprintf(other, sizeof other, "%s%s", path, ends[i]);
         unlink(other);
