@@ -3,49 +3,7 @@
 #include <stdio.h>
 
 #include "gallery.h"
-#include "photos.h"
 #include "print.h"
-#include "text.h"
-
-static void number(const char *key, double value)
-{
-    if (isfinite(value))
-        printf(", \"%s\": %.9g", key, value);
-    else
-        printf(", \"%s\": null", key);
-}
-
-static void match_json(const df_match *m)
-{
-    printf("{\"face\": %llu, \"name\": ", (unsigned long long)m->face);
-    if (m->name)
-        cli_json_text(stdout, m->name);
-    else
-        fputs("null", stdout);
-    fputs(", \"identity\": ", stdout);
-    cli_json_text(stdout, m->path);
-    printf(", \"hash\": \"%s\", ", m->sha256);
-    cli_face_json(&m->target);
-    number("distance", m->distance);
-    number("similarity_confidence", round(m->confidence * 100) / 100);
-    printf(", \"verified\": %s}", m->verified ? "true" : "false");
-}
-
-static void print_json(const df_matches *matches)
-{
-    printf("{\"threshold\": %.9g, \"searched\": %zu, \"probes\": [", df_matches_threshold(matches), df_matches_searched(matches));
-    for (size_t i = 0; i < df_matches_probes(matches); i++) {
-        fputs(i ? ", {" : "{", stdout);
-        cli_face_json(df_matches_probe(matches, i));
-        fputs(", \"matches\": [", stdout);
-        for (size_t k = 0; k < df_matches_count(matches, i); k++) {
-            fputs(k ? ", " : "", stdout);
-            match_json(df_matches_at(matches, i, k));
-        }
-        fputs("]}", stdout);
-    }
-    puts("]}");
-}
 
 static int print_probe(const df_matches *matches, size_t i)
 {
@@ -73,8 +31,14 @@ static int print_probe(const df_matches *matches, size_t i)
 int cli_matches_print(const cli_args *args, const df_matches *matches)
 {
     int code = CLI_OK;
-    if (args->json)
-        print_json(matches);
+    char *json = NULL;
+    df_error err;
+    if (args->json) {
+        if (df_matches_json(matches, &json, &err) != DF_OK)
+            return cli_fail(CLI_FAILED, "%s", err.message);
+        puts(json);
+        df_string_free(json);
+    }
     for (size_t i = 0; !args->json && !args->quiet && code == CLI_OK && i < df_matches_probes(matches); i++)
         code = print_probe(matches, i);
     if (!args->json && !args->quiet)

@@ -15,7 +15,7 @@
 #include "text.h"
 
 static const cli_command *const commands[] = {&cli_verify, &cli_extract, &cli_represent, &cli_analyze, &cli_draw, &cli_detect, &cli_stages,
-                                              &cli_register, &cli_search, &cli_identify, &cli_gallery,
+                                              &cli_find, &cli_register, &cli_search, &cli_identify, &cli_gallery,
                                               &cli_models, &cli_bench,   &cli_help};
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -84,6 +84,7 @@ int cli_code(df_status status, const char *const *paths, size_t n)
     case DF_E_STORE:
     case DF_E_BAD_MODEL:
     case DF_E_INTERNAL:
+    case DF_E_STOPPED:
         break;
     }
     return CLI_FAILED;

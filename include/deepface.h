@@ -51,7 +51,8 @@ extern "C" {
     X(E_BAD_MODEL,   9, "weights are damaged or not what they should be")                          \
     X(E_UNSUPPORTED, 10, "not supported")                                                          \
     X(E_INTERNAL,    11, "internal error")                                                         \
-    X(E_SPOOF,       12, "spoofed face")
+    X(E_SPOOF,       12, "spoofed face")                                                           \
+    X(E_STOPPED,     13, "stopped by the caller")
 
 typedef enum df_status {
 #define X(name, number, text) DF_##name = number,
@@ -373,6 +374,26 @@ DF_API const df_match *df_matches_at(const df_matches *m, size_t probe, size_t i
 DF_API double          df_matches_threshold(const df_matches *m);
 DF_API size_t          df_matches_searched(const df_matches *m); /* faces that were compared with */
 DF_API void            df_matches_free(df_matches *m);
+
+/* One line. Of df_find: upstream's list for each face of the photo, of objects with the keys identity, hash, target_x, target_y, target_w, target_h,
+ * threshold, source_x, source_y, source_w, source_h, distance, confidence; `hash` is the photo's sha256. Of a search: an object with the threshold,
+ * how many faces were searched, and `probes`, each with its place and its matches. */
+DF_API df_status df_matches_json(const df_matches *m, char **out, df_error *err);
+
+/* Called now and then from one thread at a time; `total` may be 0 where it is not known. Return false to stop early: DF_E_STOPPED. */
+typedef bool (*df_progress_fn)(void *user, size_t done, size_t total);
+
+/* The faces on the photos of a folder, and of those inside it, that are nearest to each face of a photo. The folder's photos are read once: what
+ * is known of them is kept in FOLDER/.deepface, or in the cache folder where nothing can be written there (docs/gallery.md), and each call brings
+ * it up to date: photos that are new, changed, moved or gone. Photos without a face and broken ones are passed over.
+ *   step  told after each photo that was read; may be NULL
+ *   out   paths begin with `folder`
+ * Errors: those of df_gallery_search, DF_E_IO (the folder), DF_E_ARGUMENT (it holds no photos), DF_E_STOPPED.
+ * Source: deepface 0.0.103 modules/recognition.py find. */
+DF_API df_status df_find(df_engine *engine, const char *path, const char *folder, const df_opts *opts, const df_search_opts *search,
+                         df_progress_fn step, void *user, df_matches **out, df_error *err);
+DF_API df_status df_find_image(df_engine *engine, const df_image *img, const char *folder, const df_opts *opts, const df_search_opts *search,
+                               df_progress_fn step, void *user, df_matches **out, df_error *err);
 
 /* Is the photo of the person `name`? The nearest pair of its faces and the person's decides; result->face2 is the gallery's.
  * Errors: those of df_gallery_search; DF_E_ARGUMENT: nobody has that name. */

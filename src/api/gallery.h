@@ -32,6 +32,7 @@ typedef struct df_ingest {
     const df_ingest_item *items;
     size_t         n;
     bool           once;          /* a content is kept under one path alone */
+    bool           reuse;         /* faces of a content that is known under another path, which may be gone, are taken over */
     bool           keep_failures; /* photos without a face, or broken ones, are remembered and not tried again */
     df_register_fn each;          /* may be NULL */
     void          *user;
@@ -39,6 +40,12 @@ typedef struct df_ingest {
 } df_ingest;
 
 df_status df__gallery_ingest(df_gallery *g, const df_pipeline *p, df_ingest *job, df_error *err);
+
+/* A df_record_fn: append the vector and the place of a face to user->e. */
+typedef struct df_gathered { df_embeddings *e; bool out_of_memory; } df_gathered;
+bool df__gallery_gather(void *user, const df_store_record *record);
+/* Empty embeddings of a pipeline, to gather into. */
+df_embeddings *df__gallery_no_embeddings(const df_pipeline *p);
 
 /* ---- asking ---- */
 
@@ -49,7 +56,7 @@ struct df_matches {
     size_t            n;
     double            threshold;
     size_t            searched;
-    char             *root; /* of df_find, else NULL */
+    bool              of_folder; /* of df_find */
 };
 
 df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_search_opts *search, df_matches **out, df_error *err);

@@ -23,6 +23,7 @@ typedef struct waiting {
     df_store_face        *faces;
     df_store_photo        photo;
     df_error              failed;
+    bool                  touched; /* nothing but size and time is new */
 } waiting;
 
 typedef struct work {
@@ -62,19 +63,25 @@ static void give_up(work *w, df_status st, const df_error *err)
 
 static void write_group(work *w)
 {
-    df_store_photo photos[GROUP];
+    df_store_photo photos[GROUP]; /* those to put from the beginning, those to touch from the end */
     df_error err;
-    if (w->n == 0)
-        return;
+    size_t puts = 0, touches = 0;
     for (size_t i = 0; i < w->n; i++)
-        photos[i] = w->group[i].photo;
-    df_status st = w->st == DF_OK ? w->g->ops->put(w->g->store, photos, w->n, &err) : w->st;
+        photos[w->group[i].touched ? GROUP - ++touches : puts++] = w->group[i].photo;
+    df_status st = w->st;
+    if (st == DF_OK && puts)
+        st = w->g->ops->put(w->g->store, photos, puts, &err);
+    if (st == DF_OK && touches)
+        st = w->g->ops->touch(w->g->store, photos + GROUP - touches, touches, &err);
     if (st != DF_OK && w->st == DF_OK)
         give_up(w, st, &err);
+    puts = 0;
     for (size_t i = 0; i < w->n; i++) {
         waiting *x = &w->group[i];
+        bool left_out = !x->touched && photos[puts++].left_out;
         if (st == DF_OK)
-            tell(w, x->item, photos[i].left_out ? DF_DUPLICATE : x->e ? DF_REGISTERED : DF_REFUSED, x->photo.n, x->e ? NULL : &x->failed);
+            tell(w, x->item, x->touched ? DF_KNOWN : left_out ? DF_DUPLICATE : x->e ? DF_REGISTERED : DF_REFUSED, x->photo.n,
+                 x->e || x->touched ? NULL : &x->failed);
         df_embeddings_free(x->e);
         free(x->faces);
     }
@@ -166,6 +173,58 @@ static void refuse(work *w, waiting *x, df_status st)
     }
 }
 
+/* Of a content that the store knows. */
+typedef struct same_content { uint64_t id; bool here; char *failed; const char *path; } same_content;
+
+static bool look_at_same(void *user, const df_store_photo *photo)
+{
+    same_content *s = user;
+    s->id = photo->id;
+    s->here = strcmp(photo->path, s->path) == 0;
+    s->failed = photo->failed ? strdup(photo->failed) : NULL;
+    return true;
+}
+
+/* The photo has a content that is known: under its own path (it was only touched) or another one (it was moved or copied), whose faces it gets.
+ * False: it has to be looked at. */
+static bool reused(work *w, waiting *x)
+{
+    same_content same = {.path = x->photo.path};
+    df_error err;
+    bool found = false, touched = false;
+    pthread_mutex_lock(&w->lock);
+    known k = {0};
+    df_status st = w->g->ops->photo(w->g->store, x->photo.path, NULL, look, &k, &touched, &err);
+    touched = touched && memcmp(k.sha256, x->photo.sha256, sizeof k.sha256) == 0;
+    if (st == DF_OK)
+        st = w->g->ops->photo(w->g->store, touched ? x->photo.path : NULL, x->photo.sha256, look_at_same, &same, &found, &err);
+    if (st == DF_OK && touched) {
+        x->photo.id = same.id, x->touched = true;
+        add(w, x);
+    } else if (st == DF_OK && found && same.failed) {
+        snprintf(x->failed.message, sizeof x->failed.message, "%s", same.failed);
+        x->failed.status = DF_E_NO_FACE;
+        refuse(w, x, DF_E_NO_FACE);
+    } else if (st == DF_OK && found) {
+        df_gathered all = {.e = df__gallery_no_embeddings(w->p)};
+        st = all.e ? w->g->ops->of_photo(w->g->store, same.id, df__gallery_gather, &all, &err) : DF_E_NO_MEMORY;
+        x->e = all.e;
+        if (st == DF_E_NO_MEMORY || all.out_of_memory)
+            st = df__no_memory(&err, x->photo.path, 0);
+        if (st == DF_OK)
+            st = faces_of(x, &err);
+        if (st == DF_OK)
+            add(w, x);
+        else
+            df_embeddings_free(x->e);
+    }
+    if (st != DF_OK)
+        give_up(w, st, &err);
+    free(same.failed);
+    pthread_mutex_unlock(&w->lock);
+    return found || st != DF_OK;
+}
+
 /* Read and hash; what the file is called in the store, its size and time. */
 static df_status identify(work *w, waiting *x, const df_file_state *state, df_error *err)
 {
@@ -195,6 +254,8 @@ static void ingest_one(void *arg, size_t i, int worker)
         return;
     df_status st = identify(w, &x, &state, &x.failed);
     if (st == DF_OK && w->job->once && settled(w, x.item, NULL, x.photo.sha256))
+        return;
+    if (st == DF_OK && w->job->reuse && reused(w, &x))
         return;
     if (st == DF_OK)
         st = df__pipeline_represent(w->p, x.item->path, NULL, w->job->n == 1 ? w->g->engine->threads : 1, &x.e, &x.failed);

@@ -190,30 +190,35 @@ void df_matches_free(df_matches *m)
         free(m->probes[i].items);
     }
     free(m->probes);
-    free(m->root);
     free(m);
 }
 
 /* ---- identify ---- */
 
-typedef struct person { df_embeddings *e; bool out_of_memory; } person;
-
-static bool take_vector(void *user, const df_store_record *r)
+bool df__gallery_gather(void *user, const df_store_record *r)
 {
-    person *p = user;
-    df_embeddings *e = p->e;
+    df_gathered *to = user;
+    df_embeddings *e = to->e;
     float *rows = realloc(e->rows, (e->n + 1) * e->dims * sizeof *rows);
     if (rows)
         e->rows = rows;
     df_face *faces = rows ? realloc(e->faces, (e->n + 1) * sizeof *faces) : NULL;
     if (!faces) {
-        p->out_of_memory = true;
+        to->out_of_memory = true;
         return false;
     }
     e->faces = faces;
     memcpy(rows + e->n * e->dims, r->face.vector, e->dims * sizeof *rows);
     faces[e->n++] = r->face.at;
     return true;
+}
+
+df_embeddings *df__gallery_no_embeddings(const df_pipeline *p)
+{
+    df_embeddings *e = calloc(1, sizeof *e);
+    if (e)
+        *e = (df_embeddings){.dims = (size_t)p->row->dims, .row = p->row, .align = p->align, .range = p->range, .flip = p->flip, .outline = p->outline};
+    return e;
 }
 
 static df_status vectors_of(df_gallery *g, const char *name, df_embeddings *known, df_error *err)
@@ -223,11 +228,11 @@ static df_status vectors_of(df_gallery *g, const char *name, df_embeddings *know
     size_t n;
     df_value value = {.kind = DF_VALUE_TEXT, .text = name};
     df_condition condition = {.sql = "person.name = ?", .values = &value, .n = 1};
-    person who = {.e = known};
+    df_gathered who = {.e = known};
     DF_TRY(g->ops->select(g->store, &condition, &ids, &n, err));
     if (n == 0)
         DF_TRY(df__fail(err, DF_E_ARGUMENT, "%s: nobody is named \"%s\"", g->path, name));
-    DF_TRY(g->ops->faces(g->store, ids, n, true, take_vector, &who, err));
+    DF_TRY(g->ops->faces(g->store, ids, n, true, df__gallery_gather, &who, err));
     if (who.out_of_memory)
         DF_TRY(df__no_memory(err, "vectors of a person", n * known->dims * sizeof(float)));
 done:
@@ -247,10 +252,9 @@ df_status df_gallery_identify(df_gallery *g, const char *path, const char *name,
     memset(result, 0, sizeof *result);
     clock_gettime(CLOCK_MONOTONIC, &begun);
     DF_TRY(df__gallery_pipeline(g, opts, true, &p, err));
-    known = calloc(1, sizeof *known);
+    known = df__gallery_no_embeddings(&p);
     if (!known)
         DF_TRY(df__no_memory(err, "vectors of a person", sizeof *known));
-    *known = (df_embeddings){.dims = (size_t)p.row->dims, .row = p.row, .align = p.align, .range = p.range, .flip = p.flip, .outline = p.outline};
     DF_TRY(g->ops->begin(g->store, &change, err));
     st = vectors_of(g, name, known, err);
     g->ops->end(g->store);
