@@ -159,6 +159,16 @@ static bool set(reader *r, const cli_flag *f, const char *flag, int flag_len, co
         memcpy(field, &value, sizeof value);
         return true;
     }
+    if (f->kind == CLI_NUMBER) {
+        char *end = NULL;
+        number = strtod(value, &end);
+        if (end == value || *end || isnan(number))
+            return cli_fail(CLI_BAD_INPUT, "--%s: \"%s\" is not a number", f->name, value), false;
+        if (number < f->min || number > f->max)
+            return cli_fail(CLI_BAD_INPUT, "--%s: %s is outside %g..%g", f->name, value, f->min, f->max), false;
+        memcpy(field, &number, sizeof number);
+        return true;
+    }
     if (!read_number(f, value, &number))
         return false;
     if (f->kind == CLI_INT)

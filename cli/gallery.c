@@ -66,9 +66,37 @@ static int stats(const cli_args *args, df_gallery *g)
     return CLI_OK;
 }
 
+static void tell_fault(void *user, const char *fault)
+{
+    (void)user;
+    cli_fail(CLI_FAILED, "%s", fault);
+}
+
+static int check(const cli_args *args, df_gallery *g)
+{
+    size_t faults;
+    df_error err;
+    df_status st = df_gallery_check(g, args->quiet ? NULL : tell_fault, NULL, &faults, &err);
+    if (st != DF_OK)
+        return cli_fail(cli_code(st, NULL, 0), "%s", err.message);
+    if (args->json)
+        printf("{\"faults\": %zu}\n", faults);
+    else if (!args->quiet)
+        printf("  %zu fault%s\n", faults, faults == 1 ? "" : "s");
+    return faults ? CLI_FAILED : CLI_OK;
+}
+
+static int vacuum(const cli_args *args, df_gallery *g)
+{
+    df_error err;
+    df_status st = df_gallery_vacuum(g, &err);
+    return st == DF_OK ? stats(args, g) : cli_fail(cli_code(st, NULL, 0), "%s", err.message);
+}
+
 /* What is done with a gallery, each by its name. */
-typedef struct action { const char *name; bool read_only; int (*run)(const cli_args *args, df_gallery *g); } action;
-static const action actions[] = {{"stats", true, stats}};
+typedef struct action { const char *name; bool read_only, create; size_t arguments; int (*run)(const cli_args *args, df_gallery *g); } action;
+static const action actions[] = {{"stats", true, false, 1, stats},   {"check", false, false, 1, check},          {"vacuum", false, false, 1, vacuum},
+                                 {"export", true, false, 2, cli_gallery_export}, {"import", false, true, 2, cli_gallery_import}};
 
 static int run(const cli_args *args)
 {
@@ -76,18 +104,22 @@ static int run(const cli_args *args)
     df_gallery *gallery;
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
         if (strcmp(args->paths[0], actions[i].name) == 0) {
-            int code = cli_gallery_open(args, actions[i].read_only, false, &engine, &gallery);
+            if (args->n != actions[i].arguments)
+                return cli_fail(CLI_BAD_INPUT, "gallery %s %s", actions[i].name, actions[i].arguments == 1 ? "takes no further argument" : "needs the name of a CSV file");
+            int code = cli_gallery_open(args, actions[i].read_only, actions[i].create, &engine, &gallery);
             if (code == CLI_OK)
                 code = actions[i].run(args, gallery);
             cli_gallery_close(engine, gallery);
             return code;
         }
-    return cli_fail(CLI_BAD_INPUT, "gallery knows stats, not \"%s\"", args->paths[0]);
+    return cli_fail(CLI_BAD_INPUT, "gallery knows stats, check, vacuum, export and import, not \"%s\"", args->paths[0]);
 }
 
 static const cli_flag flags[] = {
     {"db", 0, CLI_TEXT, "G.db", offsetof(cli_args, db), 0, 0, "the gallery"},
+    {"where", 0, CLI_TEXT, "COND", offsetof(cli_args, search.where), 0, 0, "of export: the faces of a condition alone"},
     {0},
 };
 
-const cli_command cli_gallery = {"gallery", "stats --db G.db", "what a gallery holds", flags, true, 1, 1, "what to do", run};
+const cli_command cli_gallery = {"gallery", "stats|check|vacuum|export OUT.csv|import IN.csv --db G.db", "look after a gallery; export and import: CSV, vectors in a .npy beside it",
+                                 flags, true, 1, 2, "what to do", run};

@@ -20,6 +20,10 @@ typedef struct cli_list {
 int  cli_list_read(cli_list *list, const cli_args *args);
 void cli_list_free(cli_list *list);
 
+/* `gallery export OUT.csv` and `gallery import IN.csv`. */
+int cli_gallery_export(const cli_args *args, df_gallery *gallery);
+int cli_gallery_import(const cli_args *args, df_gallery *gallery);
+
 /* What was found for each face of a photo, for people or as JSON. */
 int cli_matches_print(const cli_args *args, const df_matches *matches);
 

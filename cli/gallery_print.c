@@ -28,6 +28,16 @@ static int print_probe(const df_matches *matches, size_t i)
     return cli_table_end(&t) ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
 }
 
+static void print_threshold(const df_matches *matches)
+{
+    const df_far_info *far = df_matches_far(matches);
+    printf("  threshold %.4f", df_matches_threshold(matches));
+    if (far)
+        printf(": a stranger's search finds %.3g of %zu faces by mistake; from %llu pairs of people%s", far->expected, df_matches_searched(matches),
+               (unsigned long long)far->pairs, far->extrapolated ? ", continued beyond what they can show" : "");
+    putchar('\n');
+}
+
 int cli_matches_print(const cli_args *args, const df_matches *matches)
 {
     int code = CLI_OK;
@@ -42,6 +52,6 @@ int cli_matches_print(const cli_args *args, const df_matches *matches)
     for (size_t i = 0; !args->json && !args->quiet && code == CLI_OK && i < df_matches_probes(matches); i++)
         code = print_probe(matches, i);
     if (!args->json && !args->quiet)
-        printf("  threshold %.4f\n", df_matches_threshold(matches));
+        print_threshold(matches);
     return code;
 }

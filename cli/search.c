@@ -21,6 +21,9 @@ static const cli_flag flags[] = {
     {"db", 0, CLI_TEXT, "G.db", offsetof(cli_args, db), 0, 0, "the gallery"},
     {"k", 'k', CLI_INT, "N", offsetof(cli_args, search.k), 1, 1e6, "at most so many faces for each face of the photo"},
     {"nearest", 0, CLI_SWITCH, NULL, offsetof(cli_args, search.nearest), 0, 0, "also faces beyond the threshold; 10 unless -k tells"},
+    {"where", 0, CLI_TEXT, "COND", offsetof(cli_args, search.where), 0, 0, "search the faces of a condition alone: \"gender = 'Woman' and age < 40\""},
+    {"far", 0, CLI_NUMBER, "P", offsetof(cli_args, search.far), 1e-12, 0.999999,
+     "threshold at which the search of a stranger finds anybody with this probability, from the gallery's own people"},
     {0},
 };
 

@@ -337,6 +337,8 @@ typedef struct df_search_opts {
     size_t      size;    /* set by df_search_opts_default */
     int         k;       /* at most so many faces for each face of the photo, 0 (default) = all within the threshold */
     bool        nearest; /* true: the k nearest, whether within the threshold or not (k 0: 10); default false */
+    const char *where;   /* a condition on the faces that are searched, "gender = 'Woman' and age < 40" (docs/gallery.md); NULL (default): none */
+    double      far;     /* the threshold at which a stranger's search finds anybody with this probability at most, 0..1; NaN (default): that of opts */
 } df_search_opts;        /* new fields at the end only */
 
 DF_API void df_search_opts_init(df_search_opts *opts, size_t size);
@@ -375,6 +377,17 @@ DF_API double          df_matches_threshold(const df_matches *m);
 DF_API size_t          df_matches_searched(const df_matches *m); /* faces that were compared with */
 DF_API void            df_matches_free(df_matches *m);
 
+/* How a threshold of df_search_opts.far came about: from the distances between the gallery's own people, one face each. */
+typedef struct df_far_info {
+    double   far;           /* what was asked for: of one search */
+    double   of_comparison; /* of one comparison at the threshold */
+    double   expected;      /* false accepts of a stranger's search: of_comparison x faces searched */
+    uint64_t people, pairs; /* that were measured */
+    bool     extrapolated;  /* fewer false accepts than so many pairs can show: the curve was continued, on the safe side */
+} df_far_info;
+/* NULL where df_search_opts.far was not given. */
+DF_API const df_far_info *df_matches_far(const df_matches *m);
+
 /* One line. Of df_find: upstream's list for each face of the photo, of objects with the keys identity, hash, target_x, target_y, target_w, target_h,
  * threshold, source_x, source_y, source_w, source_h, distance, confidence; `hash` is the photo's sha256. Of a search: an object with the threshold,
  * how many faces were searched, and `probes`, each with its place and its matches. */
@@ -409,6 +422,41 @@ typedef struct df_gallery_stats {
     uint64_t change;                         /* number of the last change */
     int64_t  made;                           /* seconds since 1970 */
 } df_gallery_stats;
+
+/* Remove the faces of a condition; photos and people left without a face go too. *removed (may be NULL): how many faces. NULL is no condition:
+ * DF_E_ARGUMENT. Errors: DF_E_ARGUMENT tells where a condition is wrong, DF_E_STORE. */
+DF_API df_status df_gallery_delete(df_gallery *gallery, const char *where, uint64_t *removed, df_error *err);
+/* Give the faces of a condition another name ("" takes it away), or their people other metadata (a JSON object; "" takes it away); NULL leaves it.
+ * *changed (may be NULL): how many faces. Errors: those of df_gallery_delete. */
+DF_API df_status df_gallery_update(df_gallery *gallery, const char *where, const char *name, const char *meta, uint64_t *changed, df_error *err);
+
+/* Read all of the gallery and of the matrix beside it, and compare. `each` (may be NULL) is told what is wrong; a matrix with faults is built anew by the
+ * next search. Errors: DF_E_STORE, where the file cannot be read to its end. */
+typedef void (*df_gallery_fault_fn)(void *user, const char *fault);
+DF_API df_status df_gallery_check(df_gallery *gallery, df_gallery_fault_fn each, void *user, size_t *faults, df_error *err);
+/* Give back the space of what was removed, in the database and in the matrix. */
+DF_API df_status df_gallery_vacuum(df_gallery *gallery, df_error *err);
+
+/* One face with all that is known of it. Numbers that are not known are NaN, texts NULL. */
+typedef struct df_gallery_face {
+    uint64_t     face;      /* its id; given by the gallery, also in df_gallery_import */
+    const char  *path, *photo_meta, *name, *person_meta;
+    char         sha256[65];/* of the photo's file */
+    uint64_t     bytes;     /* of the photo's file */
+    int64_t      modified;  /* of the photo's file, ns since 1970 */
+    int64_t      added;     /* seconds since 1970; 0 in df_gallery_import: now */
+    df_face      at;
+    double       quality, age, gender_confidence, emotion_confidence, race_confidence, liveness;
+    const char  *gender, *emotion, *race;
+    const float *vector;    /* [dims] of df_gallery_stats */
+} df_gallery_face;
+
+/* Each face of a condition (NULL: all) in the order of ids, as of one moment; borrowed during the call. Return false to stop. */
+typedef bool (*df_gallery_face_fn)(void *user, const df_gallery_face *face);
+DF_API df_status df_gallery_export(df_gallery *gallery, const char *where, df_gallery_face_fn each, void *user, df_error *err);
+/* Take faces in, all or none. Those of one photo follow one another; a photo whose path is known takes the place of the old one. The vectors must be
+ * of the gallery's pipeline: nobody can check it. Errors: DF_E_ARGUMENT (a path or sha256 that is none, a vector that is not finite), DF_E_STORE. */
+DF_API df_status df_gallery_import(df_gallery *gallery, const df_gallery_face *faces, size_t n, df_error *err);
 
 DF_API df_status df_gallery_get_stats(df_gallery *gallery, df_gallery_stats *out, df_error *err);
 

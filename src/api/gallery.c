@@ -130,6 +130,7 @@ void df_gallery_close(df_gallery *g)
     df__vectors_close(g->vectors);
     if (g->store)
         g->ops->close(g->store);
+    free(g->filter.text), free(g->filter.ids);
     free(g->path);
     free(g);
 }
@@ -157,7 +158,7 @@ df_status df_gallery_get_stats(df_gallery *g, df_gallery_stats *out, df_error *e
         return st;
     const df_store_key *key = g->ops->key(g->store);
     *out = (df_gallery_stats){.dims = key->dims, .people = c.people, .photos = c.photos, .faces = c.faces, .unnamed = c.unnamed, .bytes = c.bytes,
-                              .unused_bytes = c.free_bytes, .change = c.change, .made = c.made};
+                              .unused_bytes = c.free_bytes, .matrix_bytes = df__vectors_bytes(g->vectors), .change = c.change, .made = c.made};
     memcpy(out->pipeline, key->pipeline, sizeof out->pipeline);
     return DF_OK;
 }

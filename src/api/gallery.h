@@ -13,6 +13,7 @@ struct df_gallery {
     void               *store;
     df_vectors         *vectors;
     bool                read_only;
+    struct { char *text; uint64_t change, *ids; size_t n; } filter; /* the last condition and who meets it */
 };
 
 /* What makes vectors of these options comparable, in words, and their length. */
@@ -47,6 +48,13 @@ bool df__gallery_gather(void *user, const df_store_record *record);
 /* Empty embeddings of a pipeline, to gather into. */
 df_embeddings *df__gallery_no_embeddings(const df_pipeline *p);
 
+/* Faces that meet a condition, between begin and end of the store, which is at `change`; borrowed until the next condition. NULL: *filter is NULL. */
+df_status df__gallery_filter(df_gallery *g, const char *where, uint64_t change, df_filter *room, const df_filter **filter, df_error *err);
+/* Ids of the faces that meet it, as they are now; free(). */
+df_status df__gallery_select(df_gallery *g, const char *where, uint64_t **ids, size_t *n, df_error *err);
+/* NULL, or one JSON object of at most 65,536 bytes; `of` names it in messages. */
+df_status df__gallery_check_meta(const char *of, const char *meta, df_error *err);
+
 /* ---- asking ---- */
 
 typedef struct df_probe_matches { df_face at; df_match *items; size_t n; } df_probe_matches;
@@ -57,6 +65,7 @@ struct df_matches {
     double            threshold;
     size_t            searched;
     bool              of_folder; /* of df_find */
+    df_far_info       far;       /* NaN: not asked for */
 };
 
 df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_search_opts *search, df_matches **out, df_error *err);

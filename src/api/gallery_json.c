@@ -73,6 +73,14 @@ static json_t *probe_of(const df_matches *m, const df_probe_matches *probe)
     return NULL;
 }
 
+static bool set_far(json_t *o, const df_matches *m)
+{
+    const df_far_info *f = df_matches_far(m);
+    return !f || (df__json_set(o, "far", df__json_number(f->far)) && df__json_set(o, "far_of_comparison", df__json_number(f->of_comparison)) &&
+                  df__json_set(o, "expected_false_accepts", df__json_number(f->expected)) &&
+                  df__json_set(o, "impostor_pairs", json_integer((json_int_t)f->pairs)) && df__json_set(o, "extrapolated", json_boolean(f->extrapolated)));
+}
+
 df_status df_matches_json(const df_matches *m, char **out, df_error *err)
 {
     if (out)
@@ -88,7 +96,7 @@ df_status df_matches_json(const df_matches *m, char **out, df_error *err)
     } else if (ok) {
         all = json_object();
         if (!all || !df__json_set(all, "threshold", df__json_number(m->threshold)) ||
-            !df__json_set(all, "searched", json_integer((json_int_t)m->searched)) || !df__json_set(all, "probes", json_incref(probes))) {
+            !df__json_set(all, "searched", json_integer((json_int_t)m->searched)) || !set_far(all, m) || !df__json_set(all, "probes", json_incref(probes))) {
             json_decref(all);
             all = NULL;
         }

@@ -6,25 +6,6 @@
 #include <unistd.h>
 
 #include "api/gallery.h"
-#include "core/json.h"
-
-/* Metadata is one JSON object; it is kept as it was given. */
-static df_status check_meta(const df_photo_item *item, df_error *err)
-{
-    json_error_t why;
-    if (!item->meta)
-        return DF_OK;
-    json_t *value = json_loads(item->meta, JSON_REJECT_DUPLICATES, &why);
-    bool object = json_is_object(value);
-    json_decref(value);
-    if (!value)
-        return df__fail(err, DF_E_ARGUMENT, "%s: its metadata is no JSON: column %d: %s", item->path, why.column, why.text);
-    if (!object)
-        return df__fail(err, DF_E_ARGUMENT, "%s: its metadata is no JSON object", item->path);
-    if (strlen(item->meta) > DF_STORE_META)
-        return df__fail(err, DF_E_LIMIT, "%s: its metadata has %zu bytes, the limit is %d", item->path, strlen(item->meta), DF_STORE_META);
-    return DF_OK;
-}
 
 /* A gallery is read from other working folders than the one it was made in. malloc. */
 static char *absolute(const char *folder, const char *path)
@@ -53,7 +34,7 @@ df_status df_gallery_register(df_gallery *g, const df_photo_item *items, size_t 
             return df__fail(err, DF_E_ARGUMENT, "photo %zu is no file", i);
         if (items[i].name && strlen(items[i].name) > DF_STORE_NAME)
             return df__fail(err, DF_E_LIMIT, "%s: its name has %zu bytes, the limit is %d", items[i].path, strlen(items[i].name), DF_STORE_NAME);
-        DF_TRY(check_meta(&items[i], err));
+        DF_TRY(df__gallery_check_meta(items[i].path, items[i].meta, err));
     }
     DF_TRY(df__gallery_pipeline(g, opts, true, &p, err));
     folder = getcwd(NULL, 0);

@@ -7,13 +7,14 @@
 
 #include "api/gallery.h"
 #include "core/sha256.h"
+#include "gallery/impostors.h"
 #include "verify/verify.h"
 
 enum { NEAREST = 10 };
 
 void df_search_opts_init(df_search_opts *opts, size_t size)
 {
-    df_search_opts all = {.size = size};
+    df_search_opts all = {.size = size, .far = (double)NAN};
     memset(opts, 0, size);
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
@@ -28,6 +29,8 @@ df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out,
     memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
     if (out->k < 0)
         return df__fail(err, DF_E_ARGUMENT, "k: %d is less than 0", out->k);
+    if (!isnan(out->far) && !(out->far > 0 && out->far < 1))
+        return df__fail(err, DF_E_ARGUMENT, "far: %g is not between 0 and 1", out->far);
     return DF_OK;
 }
 
@@ -80,8 +83,8 @@ done:
 
 /* ---- search ---- */
 
-static df_status ask_probe(df_gallery *g, const df_pipeline *p, const float *query, const df_search_opts *search, df_matches *m, df_probe_matches *out,
-                           df_error *err)
+static df_status ask_probe(df_gallery *g, const df_pipeline *p, const float *query, const df_search_opts *search, const df_filter *filter, df_matches *m,
+                           df_probe_matches *out, df_error *err)
 {
     df_status st = DF_OK;
     df_hit *hits = NULL;
@@ -93,11 +96,11 @@ static df_status ask_probe(df_gallery *g, const df_pipeline *p, const float *que
         hits = malloc((k + 1) * sizeof *hits);
         if (!hits)
             DF_TRY(df__no_memory(err, "hits", k * sizeof *hits));
-        DF_TRY(df__vectors_search(g->vectors, p->metric, query, 1, k, NULL, g->engine->threads, hits, &n, err));
+        DF_TRY(df__vectors_search(g->vectors, p->metric, query, 1, k, filter, g->engine->threads, hits, &n, err));
         while (!search->nearest && n > 0 && hits[n - 1].distance > m->threshold)
             n--;
     } else {
-        DF_TRY(df__vectors_within(g->vectors, p->metric, query, m->threshold, NULL, g->engine->threads, &hits, &n, err));
+        DF_TRY(df__vectors_within(g->vectors, p->metric, query, m->threshold, filter, g->engine->threads, &hits, &n, err));
     }
     DF_TRY(look_up(g, p, hits, n, m, out, err));
 done:
@@ -105,11 +108,30 @@ done:
     return st;
 }
 
+/* A search of n faces finds none of them by mistake with probability (1 - p)^n, where p is that of one comparison. */
+static void threshold_of_far(df_matches *m, const df_impostors *c)
+{
+    df_far_info *f = &m->far;
+    double n = m->searched ? (double)m->searched : 1;
+    f->of_comparison = -expm1(log1p(-f->far) / n);
+    m->threshold = df__impostors_distance(c, f->of_comparison, &f->extrapolated);
+    f->expected = f->of_comparison * (double)m->searched;
+    f->people = c->people, f->pairs = c->pairs;
+}
+
 df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_search_opts *search, df_matches **out, df_error *err)
 {
     df_status st = DF_OK;
+    df_impostors impostors;
+    df_filter room;
+    const df_filter *filter;
+    uint64_t change;
     df_matches *m = calloc(1, sizeof *m);
     *out = NULL;
+    if (!isnan(search->far) && !isnan(p->opts.threshold)) {
+        free(m);
+        return df__fail(err, DF_E_ARGUMENT, "far and threshold exclude each other: one of them decides");
+    }
     if (m)
         m->probes = calloc(e->n, sizeof *m->probes);
     if (!m || !m->probes) {
@@ -118,16 +140,21 @@ df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddin
     }
     m->n = e->n;
     m->threshold = p->opts.threshold;
-    if (isnan(m->threshold) && (st = df__threshold(p->row, p->align, p->metric, p->opts.far, &m->threshold, err)) != DF_OK) {
-        df_matches_free(m);
-        return st;
-    }
-    st = df__vectors_begin(g->vectors, err);
+    m->far.far = search->far;
+    if (isnan(m->threshold))
+        st = df__threshold(p->row, p->align, p->metric, p->opts.far, &m->threshold, err);
+    if (st == DF_OK && !isnan(search->far))
+        st = df__impostors(g->ops, g->store, p->metric, !g->read_only, &impostors, err);
+    if (st == DF_OK)
+        st = df__vectors_begin(g->vectors, &change, err);
     if (st == DF_OK) {
-        m->searched = df__vectors_count(g->vectors);
+        st = df__gallery_filter(g, search->where, change, &room, &filter, err);
+        m->searched = filter ? filter->n : df__vectors_count(g->vectors);
+        if (!isnan(search->far))
+            threshold_of_far(m, &impostors);
         for (size_t i = 0; st == DF_OK && i < e->n; i++) {
             m->probes[i].at = e->faces[i];
-            st = ask_probe(g, p, e->rows + i * e->dims, search, m, &m->probes[i], err);
+            st = ask_probe(g, p, e->rows + i * e->dims, search, filter, m, &m->probes[i], err);
         }
         df__vectors_end(g->vectors);
     }
@@ -171,6 +198,7 @@ size_t df_matches_probes(const df_matches *m) { return m ? m->n : 0; }
 const df_face *df_matches_probe(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? &m->probes[probe].at : NULL; }
 size_t df_matches_count(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? m->probes[probe].n : 0; }
 double df_matches_threshold(const df_matches *m) { return m ? m->threshold : (double)NAN; }
+const df_far_info *df_matches_far(const df_matches *m) { return m && !isnan(m->far.far) ? &m->far : NULL; }
 size_t df_matches_searched(const df_matches *m) { return m ? m->searched : 0; }
 
 const df_match *df_matches_at(const df_matches *m, size_t probe, size_t index)

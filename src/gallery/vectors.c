@@ -176,10 +176,10 @@ static df_status fill_tail(df_vectors *v, uint64_t change, df_error *err)
     return st;
 }
 
-df_status df__vectors_begin(df_vectors *v, df_error *err)
+df_status df__vectors_begin(df_vectors *v, uint64_t *moment, df_error *err)
 {
     df_status st = DF_OK;
-    uint64_t change;
+    uint64_t change = 0;
     for (int attempt = 0;; attempt++) {
         DF_TRY(look_at_matrix(v, err));
         DF_TRY(v->ops->begin(v->store, &change, err));
@@ -196,6 +196,8 @@ df_status df__vectors_begin(df_vectors *v, df_error *err)
         if (df__vectors_catch_up(v, false, &why) == DF_E_NO_MEMORY) /* what else fails is made good by the tail */
             DF_TRY(df__no_memory(err, "matrix", 0));
     }
+    if (moment)
+        *moment = change;
 done:
     return st;
 }

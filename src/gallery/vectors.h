@@ -11,8 +11,8 @@ typedef struct df_vectors df_vectors;
 /* path: of the database, the matrix is "PATH-vectors"; the store stays the caller's. write: bring the matrix up to date where that is due. */
 df_status df__vectors_open(const df_store_ops *ops, void *store, const char *path, bool write, df_vectors **out, df_error *err);
 void      df__vectors_close(df_vectors *v);
-/* Begin to read: what follows up to df__vectors_end is of one moment, in the store as well. */
-df_status df__vectors_begin(df_vectors *v, df_error *err);
+/* Begin to read: what follows up to df__vectors_end is of one moment, in the store as well; *change (may be NULL) is its last change. */
+df_status df__vectors_begin(df_vectors *v, uint64_t *change, df_error *err);
 void      df__vectors_end(df_vectors *v);
 /* Faces that can be found, between begin and end. */
 size_t    df__vectors_count(const df_vectors *v);

@@ -159,7 +159,7 @@ df_status df__vectors_check(df_vectors *v, df_fault_fn each, void *user, size_t 
     df_status st = DF_OK;
     comparison c = {.v = v, .each = each, .user = user};
     *faults = 0;
-    DF_TRY(df__vectors_begin(v, err));
+    DF_TRY(df__vectors_begin(v, NULL, err));
     if (!v->m)
         goto end;
     c.stamp = v->stamp;

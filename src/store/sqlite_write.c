@@ -286,6 +286,7 @@ df_status df__sqlite_update(void *self, const uint64_t *faces, size_t n, const c
         DF_TRY(find_person(s, name, true, &person, err));
     for (size_t i = 0; i < n; i++)
         DF_TRY(update_face(s, faces[i], person, name != NULL, meta, err));
+    change += n > 0; /* answers to filters are others now */
     if (person)
         DF_TRY(run_by_id(s, DF_SQL_PERSON_SWEEP, person, err)); /* none of the faces was there */
 done:

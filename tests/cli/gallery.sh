@@ -52,4 +52,44 @@ run search "$photos/obama2.jpg" --db "$g" --json; json "$out" "any(abs(m['distan
 run identify "$photos/obama.jpg" "Barack Obama" --db "$g"; expect 0; says "$out" 'same person'
 run identify "$photos/obama.jpg" "Joe Biden" --db "$g" --json; expect 1; json "$out" 'd["verified"] is False'
 run identify "$photos/obama.jpg" Nobody --db "$g"; expect 2; one_error; says "$err" 'nobody is named "Nobody"'
+
+# filters
+run search "$photos/obama2.jpg" --db "$g" --json --where "meta.team = 'democrats'"; expect 0; json "$out" 'd["searched"] == 1 and len(d["probes"][0]["matches"]) == 1'
+run search "$photos/obama2.jpg" --db "$g" --json --where "meta.year < 2000 or name = 'Joe Biden'" --nearest; json "$out" '[m["name"] for m in d["probes"][0]["matches"]] == ["Joe Biden"]'
+run search "$photos/obama2.jpg" --db "$g" --where "meta.team = "; expect 2; one_error; says "$err" 'where: it ends after 12 bytes'
+run search "$photos/obama2.jpg" --db "$g" --far 1e-4; expect 2; one_error; says "$err" 'names 2 people; 20 are needed'
+run search "$photos/obama2.jpg" --db "$g" --far 2; expect 2; one_error; says "$err" 'outside'
+run search "$photos/obama2.jpg" --db "$g" --far 0.1 --threshold 0.1; expect 2; one_error; says "$err" 'exclude each other'
+
+# update, export, import, delete, check, vacuum
+run update "Joe Biden" --db "$g" --name "J. O'Biden" --meta '{"team": "democrats"}'; expect 0; says "$out" '1 face'
+run identify "$photos/biden.jpg" "J. O'Biden" --db "$g" -q; expect 0
+run update "Joe Biden" --db "$g" --name X; expect 2; one_error; says "$err" 'no face'
+run update --db "$g" --where "id = 1"; expect 2; one_error; says "$err" '--name or --meta'
+run gallery export "$tmp/out.csv" --db "$g"; expect 0; says "$out" '4 faces'
+run gallery import "$tmp/out.csv" --db "$tmp/h.db"; expect 0; says "$out" '4 faces'
+run gallery export "$tmp/again.csv" --db "$tmp/h.db"; expect 0
+claim "what is exported and imported is the same" cmp -s "$tmp/out.csv" "$tmp/again.csv"
+claim "vectors too" cmp -s "$tmp/out.npy" "$tmp/again.npy"
+run search "$photos/obama2.jpg" --db "$tmp/h.db" --json --where "meta.team = 'democrats'"; json "$out" 'd["searched"] == 2'
+run gallery export "$tmp/some.csv" --db "$g" --where "name = 'Barack Obama'"; expect 0; says "$out" '3 faces'
+printf 'path,sha256\nx.jpg,00\n' >"$tmp/no.csv"; run gallery import "$tmp/no.csv" --db "$tmp/h.db"; expect 2; one_error; says "$err" 'line 2: no path or no sha256'
+run delete "J. O'Biden" --db "$g"; expect 0; says "$out" '1 face'
+run delete "J. O'Biden" --db "$g"; expect 2; one_error
+run delete --db "$g"; expect 2; one_error; says "$err" 'names of people or --where'
+run delete --where "path like '%third.jpg'" --db "$g"; expect 0
+run gallery check --db "$g"; expect 0; says "$out" '0 faults'
+run gallery vacuum --db "$g"; expect 0; says "$out" 'faces +2'
+run gallery check --db "$g" --json; expect 0; json "$out" 'd["faults"] == 0'
+run register "$tmp/copy.jpg" --db "$g" --name Joe -q; expect 0; silent "$out"
+run search "$photos/biden.jpg" --db "$g" --json; json "$out" '[m["name"] for m in d["probes"][0]["matches"]] == ["Joe"]'
+
+# a damaged vector is told
+python3 - "$g" <<'END'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE vector SET data = zeroblob(512) WHERE face = (SELECT min(face) FROM vector)")
+db.commit()
+END
+run gallery check --db "$g"; expect 3; says "$err" 'the vector of face [0-9]+ is not what was written'; says "$out" '1 fault'
 finish

@@ -35,7 +35,7 @@ find build/golden/upstream -path '*insightface/model_zoo/arcface_onnx.py' | grep
     "$upstream" -m pip install -q cython setuptools wheel
     "$upstream" -m pip install -q --no-build-isolation --no-deps insightface==0.7.3
 }
-for script in upstream_stages upstream_verdicts border_faces recogniser_feeds yunet_centerface_faces heads_faces attributes_upstream; do
+for script in upstream_stages upstream_find upstream_verdicts border_faces recogniser_feeds yunet_centerface_faces heads_faces attributes_upstream; do
     "$upstream" $here/$script.py --data "$data" --weights "$weights"
 done
 "$tensorflow" $here/mtcnn_faces.py --data "$data" --weights "$weights"

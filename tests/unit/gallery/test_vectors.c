@@ -50,7 +50,7 @@ TEST(the_nearest_are_those_of_comparing_with_all)
             CHECK_OK(store_test_put(s, round * 300 + i, NULL, 1, &err));
         store_test_vector(7 + round, query);
         for (df_metric metric = 0; metric < DF_METRICS; metric++) {
-            CHECK_OK(df__vectors_begin(v, &err));
+            CHECK_OK(df__vectors_begin(v, NULL, &err));
             assert_int_equal((round + 1) * 300, df__vectors_count(v));
             CHECK_OK(df__vectors_search(v, metric, query, 1, 5, NULL, 1, hits, &found, &err));
             df__vectors_end(v);
@@ -75,7 +75,7 @@ TEST(removed_faces_are_not_found_and_a_moment_stays_as_it_is)
     CHECK_OK(ops->open(path, &store_test_key, DF_STORE_READ, &t, &err));
     CHECK_OK(df__vectors_open(ops, t, path, false, &v, &err));
     store_test_vector(20 * 10, query);
-    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
     CHECK_OK(df__vectors_search(v, DF_EUCLIDEAN, query, 1, 10, NULL, 1, hits, &found, &err));
     CHECK(found == 10 && hits[0].distance == 0);
     uint64_t nearest = hits[0].id;
@@ -83,7 +83,7 @@ TEST(removed_faces_are_not_found_and_a_moment_stays_as_it_is)
     CHECK_OK(df__vectors_search(v, DF_EUCLIDEAN, query, 1, 10, NULL, 1, hits, &found, &err));
     CHECK(found == 10 && hits[0].id == nearest);
     df__vectors_end(v);
-    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
     CHECK_OK(df__vectors_search(v, DF_EUCLIDEAN, query, 1, 10, NULL, 1, hits, &found, &err));
     CHECK(found == 10 && hits[0].id != nearest && hits[0].distance > 0);
     assert_int_equal(49, df__vectors_count(v));
@@ -106,7 +106,7 @@ TEST(a_filter_is_exact)
         CHECK_OK(store_test_put(s, i, NULL, 1, &err));
     store_test_vector(5, query);
     CHECK_OK(df__vectors_open(ops, s, path, true, &v, &err));
-    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
     CHECK_OK(df__vectors_search(v, DF_COSINE, query, 1, 10, &some, 1, hits, &found, &err));
     assert_int_equal(4, found);
     for (size_t i = 0; i < found; i++)
@@ -137,7 +137,7 @@ TEST(all_within_a_distance_are_found)
     }
     CHECK(expected > 100 && expected < 400);
     CHECK_OK(df__vectors_open(ops, s, path, true, &v, &err));
-    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
     CHECK_OK(df__vectors_within(v, DF_COSINE, query, 1.0, NULL, 1, &hits, &found, &err));
     assert_int_equal(expected, found);
     CHECK(hits[found - 1].distance <= 1.0);
@@ -158,7 +158,7 @@ static uint64_t nearest_of(df_vectors *v, uint32_t number, size_t *count)
     size_t found;
     float query[STORE_DIMS];
     store_test_vector(number * 10, query);
-    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
     CHECK_OK(df__vectors_search(v, DF_EUCLIDEAN, query, 1, 1, NULL, 1, &hit, &found, &err));
     *count = df__vectors_count(v);
     df__vectors_end(v);
@@ -175,7 +175,7 @@ static const char *with_matrix(const char *name, void **s, char *matrix)
     for (uint32_t i = 0; i < 600; i++)
         CHECK_OK(store_test_put(*s, i, NULL, 1, &err));
     CHECK_OK(df__vectors_open(ops, *s, path, true, &v, &err));
-    CHECK_OK(df__vectors_begin(v, &err));
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
     CHECK(df__vectors_bytes(v) > 0);
     df__vectors_end(v);
     size_t faults = 99;
@@ -313,7 +313,7 @@ TEST(every_allocation_may_fail)
         size_t found = 0;
         test_alloc_fail_at(n);
         df_status st = df__vectors_open(ops, s, path, true, &v, &err);
-        if (st == DF_OK && (st = df__vectors_begin(v, &err)) == DF_OK) {
+        if (st == DF_OK && (st = df__vectors_begin(v, NULL, &err)) == DF_OK) {
             st = df__vectors_within(v, DF_COSINE, query, 1.0, NULL, 1, &hits, &found, &err);
             df__vectors_end(v);
         }

@@ -51,7 +51,7 @@ static df_store_photo store_test_photo(uint32_t number, const char *name, size_t
 }
 
 /* Put one photo. */
-static df_status store_test_put(void *store, uint32_t number, const char *name, size_t n, df_error *err)
+__attribute__((unused)) static df_status store_test_put(void *store, uint32_t number, const char *name, size_t n, df_error *err)
 {
     df_store_face faces[8];
     float vectors[8 * STORE_DIMS];
