@@ -1,5 +1,6 @@
-"""What upstream's find answers about the demo photos: find.csv in tests/golden. Its detector dlib without alignment (with it, it pads the photo first and finds other boxes), dlib's network: what
-`deepface find --detector dlib --align none` is to give. The photos are copied first, for find writes beside them."""
+"""What upstream's find answers about the demo photos: find.csv in tests/golden. dlib's detector and network without alignment, with which it would
+pad the photo first and find other boxes: what `deepface find --detector dlib --align none` is to give. The photos are copied first, for find
+writes beside them."""
 import os
 import shutil
 import tempfile
@@ -16,12 +17,12 @@ def main():
     args = golden.arguments()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in golden.DEMO + ["obama_partial_face.jpg", "obama_partial_face2.jpg"]:
+        for name in golden.DEMO:
             shutil.copy(os.path.join(args.photos, name), folder)
         for probe in PROBES:
             for metric in ("cosine", "euclidean", "euclidean_l2", "angular"):
-                faces = DeepFace.find(os.path.join(folder, probe), folder, model_name="Dlib", detector_backend="dlib", distance_metric=metric, align=False,
-                                      enforce_detection=True, silent=True, return_type="pandas")
+                faces = DeepFace.find(os.path.join(folder, probe), folder, model_name="Dlib", detector_backend="dlib", distance_metric=metric,
+                                      align=False, silent=True, return_type="pandas")
                 for i, frame in enumerate(faces):
                     assert [c for c in frame.columns if c != "hash"] == COLUMNS, list(frame.columns)
                     for _, row in frame.iterrows():
