@@ -48,7 +48,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cli_verify, cli_extract, cli_represent, cli_draw, cli_detect, cli_stages, cli_models, cli_bench, cli_help,
-    cli_find, cli_register, cli_search, cli_identify, cli_update, cli_delete, cli_gallery,
+    cli_find, cli_register, cli_search, cli_identify, cli_update, cli_delete, cli_cluster, cli_gallery,
     cli_analyze;
 /* NULL past the last. */
 const cli_command *cli_command_at(size_t index);

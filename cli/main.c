@@ -15,7 +15,7 @@
 #include "text.h"
 
 static const cli_command *const commands[] = {&cli_verify, &cli_extract, &cli_represent, &cli_analyze, &cli_draw, &cli_detect, &cli_stages,
-                                              &cli_find, &cli_register, &cli_search, &cli_identify, &cli_update, &cli_delete, &cli_gallery,
+                                              &cli_find, &cli_register, &cli_search, &cli_identify, &cli_update, &cli_delete, &cli_cluster, &cli_gallery,
                                               &cli_models, &cli_bench,   &cli_help};
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -430,6 +430,17 @@ DF_API df_status df_gallery_delete(df_gallery *gallery, const char *where, uint6
  * *changed (may be NULL): how many faces. Errors: those of df_gallery_delete. */
 DF_API df_status df_gallery_update(df_gallery *gallery, const char *where, const char *name, const char *meta, uint64_t *changed, df_error *err);
 
+/* Faces into groups of one person each, by Chinese whispers over those within the threshold of each other. Reads metric and threshold of opts;
+ * unless told the threshold is stricter than that of verify, for each face has many chances to be taken for another's (docs/gallery.md).
+ *   where   which faces; NULL: those without a name
+ *   name    the faces of groups of two or more get the names NAME-1, NAME-2, ..., the largest group first; NULL: nothing is changed
+ *   each    told the id and the group of each face, group 0 the largest; may be NULL. Return false to stop: DF_E_STOPPED
+ *   groups  how many there are, those of one face among them; may be NULL
+ * Errors: those of df_gallery_update, DF_E_STOPPED. */
+typedef bool (*df_cluster_fn)(void *user, uint64_t face, size_t group);
+DF_API df_status df_gallery_cluster(df_gallery *gallery, const char *where, const char *name, const df_opts *opts, df_cluster_fn each, void *user,
+                                    size_t *groups, df_error *err);
+
 /* Read all of the gallery and of the matrix beside it, and compare. `each` (may be NULL) is told what is wrong; a matrix with faults is built anew by the
  * next search. Errors: DF_E_STORE, where the file cannot be read to its end. */
 typedef void (*df_gallery_fault_fn)(void *user, const char *fault);
