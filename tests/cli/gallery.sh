@@ -84,6 +84,14 @@ run gallery check --db "$g" --json; expect 0; json "$out" 'd["faults"] == 0'
 run register "$tmp/copy.jpg" --db "$g" --name Joe -q; expect 0; silent "$out"
 run search "$photos/biden.jpg" --db "$g" --json; json "$out" '[m["name"] for m in d["probes"][0]["matches"]] == ["Joe"]'
 
+# groups
+cp "$photos/obama.jpg" "$photos/obama2.jpg" "$photos/obama3.jpg" "$photos/biden.jpg" "$tmp/empty"
+run register "$tmp/empty" --db "$tmp/u.db"; expect 0; says "$out" 'registered 4'
+run cluster --db "$tmp/u.db" --json; expect 0; json "$out" 'sorted(map(len, d)) == [1, 3]'
+run cluster --db "$tmp/u.db" --name person; expect 0; says "$out" '1 groups of two or more with 3 faces, 1 faces alone'
+run identify "$photos/obama.jpg" person-1 --db "$tmp/u.db" -q; expect 0
+run cluster --db "$tmp/u.db" --threshold 0 --where "id > 0" --json; json "$out" 'len(d) == 4'
+
 # a damaged vector is told
 python3 - "$g" <<'END'
 import sqlite3, sys
