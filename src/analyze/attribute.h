@@ -22,12 +22,12 @@ typedef enum df_family { DF_FAMILY_LIGHT, DF_FAMILY_DEEPFACE } df_family;
 typedef enum df_channels { DF_CHANNELS_RGB, DF_CHANNELS_BGR, DF_CHANNELS_GREY } df_channels;
 
 /* A crop's bytes to the network's numbers: (v - mean) / scale, planes of the channels, or channels last. */
-typedef struct df_feed {
+typedef struct df_attribute_feed {
     df_channels colour;
     float     mean[3]; /* in the order of `colour` */
     float     scale;
     bool      last;
-} df_feed;
+} df_attribute_feed;
 
 typedef struct df_head { int numbers; } df_head; /* an output, [n][numbers] */
 
@@ -36,7 +36,7 @@ typedef struct df_attribute {
     unsigned    gives;          /* DF_WITH_AGE and so on */
     df_family   family;
     int         width, height;  /* of its input */
-    df_feed     feed;
+    df_attribute_feed feed;
     int         views;          /* inputs made of one face, whose answers `read` takes together */
     df_cut      cuts[DF_MAX_VIEWS]; /* of each view */
     df_head     heads[DF_MAX_HEADS];

@@ -43,7 +43,7 @@ df_status df__attribute_open(const df_loader *loader, const df_attribute *a, df_
 
 void df__attribute_feed(const df_attribute *a, df_pixels crop, bool mirror, float *to)
 {
-    const df_feed *f = &a->feed;
+    const df_attribute_feed *f = &a->feed;
     size_t channels = df__attribute_channels(a), plane = (size_t)crop.width * (size_t)crop.height;
     for (int y = 0; y < crop.height; y++)
         for (int x = 0; x < crop.width; x++) {

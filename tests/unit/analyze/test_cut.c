@@ -126,12 +126,12 @@ TEST(a_crop_is_fed_in_the_order_and_range_that_the_network_wants)
     const float planes[] = {14.5f, 29.5f, 9, 24, 3.5f, 18.5f};
     for (int i = 0; i < 6; i++)
         CHECK_NEAR(planes[i], v[i], 0);
-    a.feed = (df_feed){.colour = DF_CHANNELS_RGB, .scale = 1, .last = true};
+    a.feed = (df_attribute_feed){.colour = DF_CHANNELS_RGB, .scale = 1, .last = true};
     df__attribute_feed(&a, px, true, v); /* the second pixel first */
     const float last[] = {40, 50, 60, 10, 20, 30};
     for (int i = 0; i < 6; i++)
         CHECK_NEAR(last[i], v[i], 0);
-    a.feed = (df_feed){.colour = DF_CHANNELS_GREY, .scale = 1};
+    a.feed = (df_attribute_feed){.colour = DF_CHANNELS_GREY, .scale = 1};
     df__attribute_feed(&a, px, false, v); /* 0.299 10 + 0.587 20 + 0.114 30 = 18.15; 48.15 */
     CHECK_NEAR(18, v[0], 0);
     CHECK_NEAR(48, v[1], 0);
