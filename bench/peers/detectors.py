@@ -4,7 +4,7 @@
     python bench/peers/detectors.py times PHOTO... >> theirs.csv
 
 Run it with each Python that has some of them (bench/peers/requirements-detectors.txt): what cannot be imported is left out and told. One thread
-each. Settings are upstream's (deepface 0.0.103 models/face_detection), weights where upstream looks for them. A name behind a colon is another
+each, processor time, which is that of the clock on an idle machine. Settings are upstream's (deepface 0.0.103 models/face_detection), weights where upstream looks for them. A name behind a colon is another
 runtime of the same network: "yunet:onnxruntime" has the package's own steps around ONNX Runtime.
 """
 import argparse
@@ -264,11 +264,11 @@ def faces(name, find, path, bgr, rgb):
 
 def times(name, find, path, bgr, rgb):
     find(bgr, rgb)
-    begun, least, runs = time.perf_counter(), math.inf, 0
-    while runs < LEAST_RUNS or (runs < MOST_RUNS and time.perf_counter() - begun < TIME_EACH):
-        at = time.perf_counter()
+    begun, least, runs = time.process_time(), math.inf, 0
+    while runs < LEAST_RUNS or (runs < MOST_RUNS and time.process_time() - begun < TIME_EACH):
+        at = time.process_time()
         find(bgr, rgb)
-        least, runs = min(least, time.perf_counter() - at), runs + 1
+        least, runs = min(least, time.process_time() - at), runs + 1
     print("time", name, path, f"{least * 1e3:.3f}", runs, sep=",")
 
 
