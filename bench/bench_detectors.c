@@ -3,8 +3,7 @@
  *     bench_detectors scale DIR PHOTO...        the photos at 1 megapixel, as DIR/0.png, DIR/1.png, ...: what all tools are timed on
  *     bench_detectors faces NAMES PHOTO...      face,detector,photo,score,x,y,w,h,points: five pairs x,y, empty where a detector has none
  *     bench_detectors times NAMES PHOTO...      time,detector,photo,ms,runs: the least of some runs, on one thread, of processor
- *
- *                                           time, which on an idle machine is that of the clock and hardly changes on a busy one
+ *                                               time, which on an idle machine is that of the clock and hardly changes on a busy one
  *
  * NAMES are those of detectors with commas between, or "all". One whose weights are not here is left out. DF_BENCH_PRECISION: "strict" and
  * so on, in place of the default. */
