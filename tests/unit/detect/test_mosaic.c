@@ -141,7 +141,7 @@ TEST(every_allocation_of_tiles_may_fail)
     df_error err;
     df_pixels px = picture();
     int failed = 0;
-    for (int at = 1;; at++) {
+    for (size_t at = 1;; at++) {
         df_arena scratch = {0};
         df_face_list found = {0};
         test_alloc_fail_at(at);
