@@ -21,6 +21,8 @@ static bool picture(const df_tensor *in, int64_t *height, int64_t *width)
 /* As the file declares its first input and output, as far as it does: the row's pixels and the row's numbers. */
 static df_status declared(const df_net *net, const df_model_info *info, df_error *err)
 {
+    if (df__net_inputs(net) == 0 || df__net_outputs(net) == 0)
+        return df__fail(err, DF_E_BAD_MODEL, "%s: no input or no output", info->file);
     const df_tensor *in = &df__net_input(net, 0)->shape, *out = &df__net_output(net, 0)->shape;
     int64_t height = -1, width = -1;
     if (info->width && (!picture(in, &height, &width) || (height > 0 && height != info->height) || (width > 0 && width != info->width)))
@@ -38,8 +40,6 @@ static df_status fits_row(const df_loader *loader, const df_weights *row, df_net
 {
     df_status st = DF_OK;
     DF_TRY(df__weights_net(loader, row->info.name, loader->precision, net, err));
-    if (df__net_inputs(*net) == 0 || df__net_outputs(*net) == 0)
-        DF_TRY(df__fail(err, DF_E_BAD_MODEL, "%s: no input or no output", row->info.file));
     DF_TRY(declared(*net, &row->info, err));
 done:
     return st;
@@ -62,13 +62,16 @@ df_status df__model_fits(void *user, const char *path, df_error *err)
         detector->close(self);
         return st;
     }
+    if (recogniser) {
+        df_recogniser_net opened = {0};
+        df_status st = df__recogniser_open(&loader, recogniser, &opened, err);
+        if (st == DF_OK)
+            st = declared(opened.net, &job->row->info, err);
+        df__recogniser_close(&opened);
+        return st;
+    }
     df_status st = fits_row(&loader, job->row, &net, err);
     df__net_free(net);
-    if (st == DF_OK && recogniser) {
-        df_recogniser_net opened = {0};
-        st = df__recogniser_open(&loader, recogniser, &opened, err);
-        df__recogniser_close(&opened);
-    }
     return st;
 }
 
