@@ -1,6 +1,6 @@
 /* bench_attributes.c - how often age, gender, emotion, race and liveness are right, and what they cost, as CSV: set,detector,measure,value,n.
  *
- *     bench_attributes DATA [light|deepface [THREADS]]     DATA holds utkface_dev, fairface_val_dev and fer2013_test_dev
+ *     bench_attributes DATA [light|deepface [THREADS [SET]]]     DATA holds utkface_dev, fairface_val_dev and fer2013_test_dev; SET: one alone
  *
  * Faces are found as users find them; where there is none, the whole photo is taken (--no-enforce). `skip` takes every photo whole. Classes are
  * mapped as docs/attributes.md says. Milliseconds are those of one thread, a face, of the networks alone. */
@@ -193,7 +193,7 @@ static bool run_set(df_engine *engine, set *s, const char *detector, df_opts opt
     char name[64];
     row(&fresh, detector, "faces found %", fresh.found, 100);
     row(&fresh, detector, "emotion %", fresh.emotion, 100);
-    row(&fresh, detector, "age, years off", fresh.age, 1);
+    row(&fresh, detector, "age: years off", fresh.age, 1);
     row(&fresh, detector, "gender % of adults", fresh.gender, 100);
     row(&fresh, detector, "race %", fresh.race, 100);
     row(&fresh, detector, "race % without other", fresh.known_race, 100);
@@ -250,12 +250,14 @@ int main(int argc, char **argv)
     df_engine_opts eo = df_engine_opts_default();
     eo.threads = argc > 3 ? atoi(argv[3]) : 0;
     if (argc < 2 || (argc > 2 && df_opts_set(&opts, "attributes", argv[2], &err) != DF_OK))
-        return fprintf(stderr, "usage: bench_attributes DATA [light|deepface [THREADS]]\n"), 2;
+        return fprintf(stderr, "usage: bench_attributes DATA [light|deepface [THREADS [SET]]]\n"), 2;
     if (df_engine_new(&eo, &engine, &err) != DF_OK)
         return fprintf(stderr, "%s\n", err.message), 1;
     bool ok = true;
     puts("set,detector,measure,value,n");
     for (size_t i = 0; i < sizeof sets / sizeof *sets && ok; i++) {
+        if (argc > 4 && strcmp(argv[4], sets[i].name) != 0)
+            continue;
         ok = read_set(&sets[i], argv[1]) && run_set(engine, &sets[i], "retinaface", opts) && run_set(engine, &sets[i], "skip", opts);
         if (ok && i == 1)
             ok = run_speed(sets[i].people[0].path, opts);

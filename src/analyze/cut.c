@@ -108,7 +108,7 @@ static void add_cubic(df_pixels px, double x, double y, double sum[3])
 
 df_status df__cut(const df_look *look, const df_cut *cut, int width, int height, df_arena *scratch, df_pixels *out, df_error *err)
 {
-    enum { MOST_TAPS = 16 }; /* a side: coarser, but bounded, for faces of more than 16 times the crop */
+    enum { MOST_TAPS = 6 }; /* a side: coarser, but of bounded time, for faces of more than 6 times the crop */
     double m[6], step;
     df__cut_map(look, cut, width, m);
     step = hypot(m[0], m[3]);
