@@ -254,7 +254,18 @@ TEST(a_build_can_be_stopped_and_leaves_nothing)
 
 TEST(auto_says_why)
 {
-    char why[200] = "";
-    assert_string_equal(df__ann_auto(1000, 128, 0.99, 1, why, sizeof why), "flat");
+    char why[400] = "";
+    assert_string_equal(df__ann_auto(1000, 128, 0.9, 1, why, sizeof why), "flat");
     CHECK_HAS(why, "1000 rows");
+    assert_string_equal(df__ann_auto(1000000, 128, 0.9, 64, why, sizeof why), "flat");
+    CHECK_HAS(why, "64 queries");
+    assert_string_equal(df__ann_auto(1000000, 128, 0.99, 1, why, sizeof why), "flat");
+    CHECK_HAS(why, "0.990");
+    const char *graph = df__ann_auto(1000000, 128, 0.95, 1, why, sizeof why);
+    if (built_in("hnsw"))
+        assert_string_equal(graph, "hnsw:M=16,ef=100");
+    else {
+        assert_string_equal(graph, "flat");
+        CHECK_HAS(why, "libhnswlib-dev");
+    }
 }

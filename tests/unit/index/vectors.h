@@ -6,7 +6,7 @@
 #include "index/flat.h"
 #include "verify/verify.h"
 
-static uint64_t vectors_state = 1;
+static _Thread_local uint64_t vectors_state = 1;
 
 static inline uint64_t random_bits(void) /* SplitMix64 */
 {
