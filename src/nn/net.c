@@ -276,10 +276,11 @@ done:
     return st;
 }
 
-/* One stage after another until the answers are close enough: first tensors of bfloat16 go, then kernels that are not exact have to be so many
+/* One stage after another until the answers are close enough: first tensors of bfloat16 go, those of sums before others, then kernels that are not exact have to be so many
  * times faster than those that are. */
-static const struct { bool halves; double advantage; } stages[] = {{true, 1.03}, {false, 1.03}, {false, 1.25}, {false, 1.4}, {false, 1.55}, {false, 1.7},
-                                                                   {false, 1.9}, {false, DF_ADVANTAGE_MOST}};
+static const struct { df_halves halves; double advantage; } stages[] = {
+    {DF_HALVES_ALL, 1.03}, {DF_HALVES_INNER, 1.03}, {DF_HALVES_NONE, 1.03}, {DF_HALVES_NONE, 1.25}, {DF_HALVES_NONE, 1.4}, {DF_HALVES_NONE, 1.55},
+    {DF_HALVES_NONE, 1.7}, {DF_HALVES_NONE, 1.9}, {DF_HALVES_NONE, DF_ADVANTAGE_MOST}};
 enum { STAGES = sizeof stages / sizeof *stages };
 
 static df_plan_opts stage_opts(const df_net *net, int stage, int threads)
@@ -334,8 +335,9 @@ static df_status compile_close(df_net *net, const df_tensor *in, int threads, ca
         DF_TRY(compile(net, in, &opts, net->packer, out, err));
         if (exact->plan && (*out)->plan)
             DF_TRY(df__plans_cosine(exact->plan, (*out)->plan, in, net->graph->n_inputs, &cosine, err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with tensors of %s where other kernels are %.2f times faster", net->graph->label,
-                cosine, opts.halves ? "bfloat16" : "float32", opts.advantage);
+        static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with %s where other kernels are %.2f times faster", net->graph->label, cosine,
+                kinds[opts.halves], opts.advantage);
         if (cosine >= least_cosine(net) || stage + 1 == STAGES)
             break;
         cached_free(*out);

@@ -37,6 +37,10 @@ typedef struct df_workspace {
     df_arena   scratch;
 } df_workspace;
 
+/* Which tensors between layers may be bfloat16. Along sums, as those of residual networks, rounding adds up: INNER leaves these alone, and costs
+ * next to no exactness, since products of bfloat16 round what they read anyway. */
+typedef enum df_halves { DF_HALVES_NONE, DF_HALVES_INNER, DF_HALVES_ALL } df_halves;
+
 typedef struct df_plan {
     df_program    program; /* owns what the steps point to */
     df_slot      *slots;
@@ -51,14 +55,14 @@ typedef struct df_plan {
     int           threads; /* that one run may use; 0: the plan is not whole */
     df_precision  precision;
     double        advantage; /* see df_call */
-    bool          halves;    /* tensors between layers may be bfloat16 */
+    df_halves     halves;
     pthread_mutex_t lock;
     df_workspace *idle;
     size_t        n_idle;
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). */
-typedef struct df_plan_opts { df_precision precision; double advantage; bool halves; int threads; } df_plan_opts; /* see df_plan */
+typedef struct df_plan_opts { df_precision precision; double advantage; df_halves halves; int threads; } df_plan_opts; /* see df_plan */
 df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */

@@ -31,6 +31,23 @@ static bool step_may(const df_plan_step *s)
     return s->nhwc && ((s->op->flags & (DF_OP_HALVES | DF_OP_ROWS)) || ((s->op->flags & DF_OP_BITS) && only_moves(s->node)));
 }
 
+/* The tensors that a sum reads and makes. */
+static void bar_sums(const df_plan *plan, const df_plan_step *s, bool *wide)
+{
+    bool sum = strcmp(s->node->op, "Add") == 0;
+    for (int p = 0; s->fused && p < s->fused->n_post; p++)
+        if (s->fused->post[p].kind == DF_POST_ADD) {
+            wide[plan->refs[s->in + s->fused->post[p].input]] = true;
+            sum = true;
+        }
+    for (size_t i = 0; i < s->n_in + s->n_out && sum; i++) {
+        int slot = plan->refs[s->in + i];
+        bool apart = s->fused && i < s->n_in; /* a convolution reads what it likes */
+        if (slot >= 0 && !apart)
+            wide[slot] = true;
+    }
+}
+
 /* Numbers that are only moved are of one kind on both sides. True when something changed. */
 static bool keep_alike(const df_plan *plan, const df_plan_step *s, bool *wide)
 {
@@ -67,6 +84,8 @@ df_status df__plan_halves(df_plan *plan, df_error *err)
                 wide[slot] = true;
         }
     }
+    for (size_t i = 0; i < plan->n_steps && plan->halves == DF_HALVES_INNER; i++)
+        bar_sums(plan, &plan->steps[i], wide);
     for (bool changed = true; changed;) {
         changed = false;
         for (size_t i = 0; i < plan->n_steps; i++)
