@@ -101,16 +101,16 @@ class Peer:
         self.load_ms = 1e3 * (opened - begun + max(0.0, first - later))
         self.later_ms = 1e3 * later
 
-    def times(self, runs):
+    def times(self, runs, clock=time.perf_counter):
         seconds = []
         for _ in range(runs):
-            begun = time.perf_counter()
+            begun = clock()
             self.engine.run()
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(clock() - begun)
         return seconds
 
-    def measure(self, runs):
-        ms = 1e3 * np.array(self.times(runs))
+    def measure(self, runs, cpu):
+        ms = 1e3 * np.array(self.times(runs, time.process_time if cpu else time.perf_counter))
         return float(np.median(ms)), float(ms.min()), self.load_ms, self.answer
 
 
@@ -124,12 +124,12 @@ class Ours:
         self.command = [cli, "bench", "model", path, "--json", "--threads", str(threads), "--precision", precision, "--input", npy_name(folder, "x", 0),
                         "--output", npy_name(folder, "y", 0)]
 
-    def measure(self, runs):
+    def measure(self, runs, cpu):
         done = subprocess.run([*self.command, "--runs", str(runs)], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip() or f"exit status {done.returncode}")
         facts = json.loads(done.stdout)
-        return facts["median_ms"], facts["min_ms"], facts["load_ms"], [np.load(npy_name(self.folder, "y", i)) for i in range(self.outputs)]
+        return facts["cpu_ms" if cpu else "median_ms"], facts["min_ms"], facts["load_ms"], [np.load(npy_name(self.folder, "y", i)) for i in range(self.outputs)]
 
 
 def attempt(what, call):
@@ -166,7 +166,7 @@ def compare(args, path, threads, batch, folder):
     for _ in range(args.rounds):
         for tool in filter(None, tools):
             if found.get(tool, ()) is not None:  # one that failed is not asked again
-                measured = attempt(f"{what}, {tool.tool} {tool.precision}", lambda t=tool: t.measure(runs))
+                measured = attempt(f"{what}, {tool.tool} {tool.precision}", lambda t=tool: t.measure(runs, args.cpu))
                 found[tool] = measured and min(found.get(tool, measured), measured, key=lambda m: m[0])
     for tool, measured in found.items():
         if measured:
@@ -189,6 +189,7 @@ def main():
     p.add_argument("--size", type=lambda s: [int(v) for v in s.split("x")][::-1], default=[640, 640], help="WxH of inputs that take any size")
     p.add_argument("--seconds", type=float, default=1, help="of runs, a tool a round, as ONNX Runtime needs them")
     p.add_argument("--rounds", type=int, default=2)
+    p.add_argument("--cpu", action="store_true", help="medians of the time that processors spent instead of the clock's: for one thread on a machine that does other work")
     args = p.parse_args()
     names = sorted(n for n in os.listdir(args.graphs) if n.endswith(".onnx"))
     if args.models:

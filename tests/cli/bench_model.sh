@@ -34,7 +34,7 @@ for precision in strict fast int8; do
   run bench model "$seeds/conv.onnx" --size 20x10 --batch 4 --precision $precision --threads 2 --runs 5 --json; expect 0; silent "$err"
   json "$out" "d['model'].endswith('conv.onnx') and d['precision'] == '$precision' and d['threads'] == 2 and d['batch'] == 4 and d['inputs'] == ['4x3x10x20'] and d['runs'] == 5"
   json "$out" "0 < d['min_ms'] <= d['median_ms'] <= d['p90_ms'] and d['load_ms'] > 0 and d['cold_load_ms'] > 0 and abs(d['images_per_s'] * d['median_ms'] / 4000 - 1) < 0.05"
-  json "$out" "'resident_mb' in d and d['peak_gflop_per_s'] > 0 and any(l['op'] == 'Conv' and l['kernel'] and l['name'] and l['ms'] >= 0 for l in d['layers'])"
+  json "$out" "d['cpu_ms'] > 0 and 'resident_mb' in d and d['peak_gflop_per_s'] > 0 and any(l['op'] == 'Conv' and l['kernel'] and l['name'] and l['ms'] >= 0 for l in d['layers'])"
 done
 run bench model "$seeds/branch.onnx" --size 4x4 --runs 2 --json; expect 0
 json "$out" 'd["layers"] == [] and d["median_ms"] > 0'
