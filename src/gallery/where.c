@@ -301,7 +301,7 @@ static bool read_test(parser *p)
 {
     static const struct { const char *sign, *sql; } signs[] = {{"=", " = "}, {"==", " = "}, {"!=", " <> "}, {"<>", " <> "},
                                                                {"<", " < "}, {"<=", " <= "}, {">", " > "}, {">=", " >= "}};
-    field f;
+    field f = {0};
     bool text;
     if (!read_field(p, &f) || !write_field(p, &f))
         return false;
