@@ -133,6 +133,10 @@ static bool is_blocked(const mem_desc *from, const mem_desc *to, int channel, df
 }
 
 /* Copy `from` to the layout of `to`, each output channel times its scale. */
+/* One primitive is made at a time. oneDNN 2.6 keeps the blocking that its brgemm kernels are being chosen by in a static variable, and two
+ * threads that choose at once get kernels of each other's blocking, whose sums are wrong. Running them side by side is fine. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
 static bool reorder(const mem_desc *from, const void *data, const mem_desc *to, void *out, const float *scale, int64_t n_scale, int mask)
 {
     dnnl_primitive_attr_t attr = NULL;
@@ -142,12 +146,14 @@ static bool reorder(const mem_desc *from, const void *data, const mem_desc *to, 
     dnnl_stream_t stream = NULL;
     void *in;
     memcpy(&in, &data, sizeof in); /* oneDNN's memory has no const */
+    pthread_mutex_lock(&making);
     bool ok = dnnl_primitive_attr_create(&attr) == dnnl_success &&
               (!scale || dnnl_primitive_attr_set_output_scales(attr, n_scale, mask, scale) == dnnl_success) &&
               dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, attr) == dnnl_success &&
-              dnnl_primitive_create(&prim, pd) == dnnl_success && dnnl_memory_create(&src, from, engine, in) == dnnl_success &&
-              dnnl_memory_create(&dst, to, engine, out) == dnnl_success &&
-              dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) == dnnl_success;
+              dnnl_primitive_create(&prim, pd) == dnnl_success;
+    pthread_mutex_unlock(&making);
+    ok = ok && dnnl_memory_create(&src, from, engine, in) == dnnl_success && dnnl_memory_create(&dst, to, engine, out) == dnnl_success &&
+         dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) == dnnl_success;
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, dst}};
     ok = ok && dnnl_primitive_execute(prim, stream, 2, args) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
     dnnl_stream_destroy(stream);
@@ -268,6 +274,7 @@ static df_status prim_new(const op_desc *c, const df_fused *fused, const float *
 {
     df_status st = DF_OK;
     const char *name = "";
+    pthread_mutex_lock(&making);
     int before = one_thread();
     dnnl_primitive_desc_t pd = find(c, fused, scales, after, &name);
     df_prim *p = pd ? calloc(1, sizeof *p) : NULL;
@@ -294,6 +301,7 @@ done:
     threads_back(before);
     dnnl_primitive_desc_destroy(pd);
     df__prim_free(p);
+    pthread_mutex_unlock(&making);
     return st;
 }
 

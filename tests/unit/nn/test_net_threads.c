@@ -79,3 +79,67 @@ TEST(many_callers_may_be_the_first)
     df__net_free(net);
     df__net_free(warm);
 }
+
+/* ---- nets made side by side ---- */
+
+enum { NETS = 10, TRIES = 6, SIDE = 14, MOST = 64 };
+
+typedef struct made { int channels; df_graph *graph; df_status st; float out[MOST]; } made;
+
+/* A convolution of its own shape, then the mean of each channel. */
+static made described(int channels, int kernel)
+{
+    made m = {.channels = channels};
+    char text[256];
+    df_error err;
+    random_state = 1; /* the same weights each time */
+    snprintf(text, sizeof text, "const w 64,%d,%d,%d\nConv x,w > a | strides:2,2\nGlobalAveragePool a > p\nFlatten p > y", channels, kernel, kernel);
+    CHECK_OK(graph_of("x 1,-1,-1,-1", text, "y", 13, &m.graph, &err));
+    return m;
+}
+
+static void *make_and_run(void *arg)
+{
+    made *m = arg;
+    df_error err;
+    df_net *own = NULL;
+    df_arena scratch = {0};
+    df_tensor y, x = {.type = DF_F32, .rank = 4, .dims = {1, m->channels, SIDE, SIDE}};
+    const df_net_opts opts = {.precision = DF_PRECISION_FAST};
+    float *in = df__arena_alloc(&scratch, (size_t)(m->channels * SIDE * SIDE) * sizeof *in);
+    for (int i = 0; i < m->channels * SIDE * SIDE; i++)
+        in[i] = (float)(i * 7 % 113) / 113;
+    x.data = in;
+    m->st = df__net_new(m->graph, &opts, &own, &err);
+    if (m->st == DF_OK)
+        m->st = df__net_run(own, &x, 1, &y, 1, 1, &scratch, &err);
+    if (m->st == DF_OK)
+        memcpy(m->out, y.data, sizeof m->out);
+    df__net_free(own);
+    df__arena_free(&scratch);
+    return NULL;
+}
+
+/* oneDNN 2.6 mixes up kernels that are being chosen at the same time (src/nn/onednn.c). */
+TEST(nets_made_side_by_side_are_those_made_alone)
+{
+    static const int channels[] = {48, 80, 144, 208, 336};
+    static made alone[NETS], beside[NETS];
+    for (int i = 0; i < NETS; i++) {
+        alone[i] = described(channels[i % 5], i < 5 ? 1 : 3);
+        make_and_run(&alone[i]);
+        assert_int_equal(alone[i].st, DF_OK);
+    }
+    for (int t = 0; t < TRIES; t++) {
+        pthread_t id[NETS];
+        for (int i = 0; i < NETS; i++)
+            beside[i] = described(channels[i % 5], i < 5 ? 1 : 3);
+        for (int i = 0; i < NETS; i++)
+            assert_int_equal(pthread_create(&id[i], NULL, make_and_run, &beside[i]), 0);
+        for (int i = 0; i < NETS; i++) {
+            pthread_join(id[i], NULL);
+            assert_int_equal(beside[i].st, DF_OK);
+            assert_memory_equal(beside[i].out, alone[i].out, sizeof alone[i].out);
+        }
+    }
+}
