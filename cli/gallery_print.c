@@ -22,7 +22,10 @@ static int print_probe(const df_matches *matches, size_t i)
         const df_match *m = df_matches_at(matches, i, k);
         cli_table_add(&t, m->verified ? CLI_GREEN : CLI_PLAIN, "%s", m->name ? m->name : "-");
         cli_table_add(&t, CLI_PLAIN, "%.4f", m->distance);
-        cli_table_add(&t, CLI_PLAIN, isnan(m->confidence) ? "" : "%.1f %%", m->confidence);
+        if (isnan(m->confidence))
+            cli_table_add(&t, CLI_PLAIN, "%s", "");
+        else
+            cli_table_add(&t, CLI_PLAIN, "%.1f %%", m->confidence);
         cli_table_add(&t, CLI_PLAIN, "%s", m->path);
     }
     return cli_table_end(&t) ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");

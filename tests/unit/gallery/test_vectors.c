@@ -20,7 +20,6 @@ static void expect_nearest(const df_hit *hits, size_t found, size_t k, df_metric
     double last = -1;
     for (size_t i = 0; i < k; i++) { /* the i-th least of all distances, counted anew */
         double best = INFINITY;
-        size_t as_near = 0;
         for (uint32_t p = from; p < to; p++) {
             float v[STORE_DIMS];
             double d;
@@ -29,7 +28,6 @@ static void expect_nearest(const df_hit *hits, size_t found, size_t k, df_metric
             if (p == without || d < last)
                 continue;
             if (d > last && d < best) best = d;
-            as_near += d == last;
         }
         if (i < found) CHECK(hits[i].distance == best);
         last = best;

@@ -267,7 +267,7 @@ TEST(a_torn_commit_leaves_the_one_before)
     const uint64_t nonsense = 12345;
     for (int newest = 0; newest < 2; newest++) /* commits lie at 1024 and 1152; stamp is their fourth number */
         for (off_t at = 1024; at <= 1152; at += 128) {
-            uint64_t sequence, other, keep[8];
+            uint64_t sequence, other = 0, keep[8];
             CHECK(pread(fd, &sequence, 8, at) == 8 && pread(fd, &other, 8, at == 1024 ? 1152 : 1024) == 8);
             if ((sequence > other) != (newest == 1))
                 continue;
