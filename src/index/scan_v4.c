@@ -100,7 +100,7 @@ static float dot16(const uint16_t *upper, const float *with, size_t dims)
         for (size_t s = 0; s < 2; s++)
             sum[s] = _mm512_fmadd_ps(sixteen(_mm256_loadu_si256((const void *)(upper + i + 16 * s))), _mm512_loadu_ps(with + i + 16 * s), sum[s]);
     for (; i < dims; i += 16) {
-        __mmask16 there = dims - i < 16 ? (__mmask16)((1u << (dims - i)) - 1) : 0xFFFF;
+        const __mmask16 there = (__mmask16)(dims - i < 16 ? (1u << (dims - i)) - 1 : 0xFFFFu);
         sum[0] = _mm512_fmadd_ps(sixteen(_mm256_maskz_loadu_epi16(there, upper + i)), _mm512_maskz_loadu_ps(there, with + i), sum[0]);
     }
     return _mm512_reduce_add_ps(_mm512_add_ps(sum[0], sum[1]));
@@ -118,7 +118,7 @@ static float l2(const float *a, const float *b, size_t dims)
             sum[s] = _mm512_fmadd_ps(d, d, sum[s]);
         }
     for (; i < dims; i += 16) {
-        __mmask16 there = dims - i < 16 ? (__mmask16)((1u << (dims - i)) - 1) : 0xFFFF;
+        const __mmask16 there = (__mmask16)(dims - i < 16 ? (1u << (dims - i)) - 1 : 0xFFFFu);
         __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(there, a + i), _mm512_maskz_loadu_ps(there, b + i));
         sum[0] = _mm512_fmadd_ps(d, d, sum[0]);
     }
