@@ -86,13 +86,16 @@ static void cut_tail(df_vectors *v, uint64_t stamp)
         v->change = stamp;
     } else if (stamp > v->stamp) {
         size_t first = find(v, stamp + 1), k = 0;
-        memmove(v->ids, v->ids + first, (v->n - first) * sizeof *v->ids);
-        memmove(v->rows, v->rows + first * v->dims, (v->n - first) * v->dims * sizeof *v->rows);
         v->n -= first;
+        if (v->n > 0 && first > 0) {
+            memmove(v->ids, v->ids + first, v->n * sizeof *v->ids);
+            memmove(v->rows, v->rows + first * v->dims, v->n * v->dims * sizeof *v->rows);
+        }
         while (k < v->n_removed && v->removed[k].number <= stamp)
             k++;
         v->n_removed -= k;
-        memmove(v->removed, v->removed + k, v->n_removed * sizeof *v->removed);
+        if (v->n_removed > 0 && k > 0)
+            memmove(v->removed, v->removed + k, v->n_removed * sizeof *v->removed);
     }
     v->stamp = stamp;
 }
