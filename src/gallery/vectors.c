@@ -51,6 +51,14 @@ static bool note_removal(df_vectors *v, const df_change *c)
     return true;
 }
 
+/* A writer that was killed may have marked a row without the commit that says so: the matrix counts the mark, it is not to count twice. */
+static bool is_marked(const df_vectors *v, uint64_t face)
+{
+    float row[DF_MATRIX_MOST_DIMS];
+    bool there = true;
+    return v->m && df__matrix_get(v->m, face, row, &there, NULL) == DF_OK && !there;
+}
+
 static bool take(void *user, const df_change *c)
 {
     df_vectors *v = user;
@@ -63,7 +71,7 @@ static bool take(void *user, const df_change *c)
         memcpy(v->rows + v->n * v->dims, c->vector, v->dims * sizeof *v->rows);
         v->n++;
     } else if (c->face <= v->stamp) {
-        v->out_of_memory = !note_removal(v, c);
+        v->out_of_memory = !is_marked(v, c->face) && !note_removal(v, c);
         if (v->out_of_memory)
             return false;
     } else {

@@ -175,10 +175,11 @@ uint64_t df__matrix_stamp(df_matrix *m)
 
 size_t df__matrix_count(df_matrix *m)
 {
-    pthread_mutex_lock(&m->lock);
-    uint64_t count = m->file->seen.rows - m->file->seen.removed;
-    pthread_mutex_unlock(&m->lock);
-    return (size_t)count;
+    df_view v;
+    df__view_take(m, &v);
+    size_t count = v.rows - (size_t)count_removed(&v); /* the marks themselves: a killed writer's commit does not speak of its last ones */
+    df__view_give(m, &v);
+    return count;
 }
 
 df_status df__matrix_get(df_matrix *m, uint64_t id, float *row, bool *found, df_error *err)
