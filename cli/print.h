@@ -31,12 +31,12 @@ typedef struct cli_cell { char *text; cli_colour colour; } cli_cell;
 typedef struct cli_table {
     size_t      columns, n, cap; /* n cells so far */
     size_t      most;   /* columns of the terminal that it may take */
-    const char *align;  /* a letter a column: l, r; L, R: left out where the terminal is too narrow */
+    char        align[32]; /* a letter a column: l, r; L, R: left out where the terminal is too narrow */
     cli_cell   *cells;  /* row by row, the first is the head */
     bool        failed; /* out of memory: nothing is printed */
 } cli_table;
 
-/* `align` gives the number of columns. */
+/* `align` gives the number of columns, 31 at most. */
 void cli_table_start(cli_table *t, const char *align);
 /* The next cell, row by row; its text is made safe and copied. */
 void cli_table_add(cli_table *t, cli_colour colour, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -9,7 +9,12 @@
 
 enum { MARGIN = 3, BETWEEN = 3 /* columns of the frame at both ends, and beside each cell */ };
 
-void cli_table_start(cli_table *t, const char *align) { *t = (cli_table){.columns = strlen(align), .align = align, .most = cli_print_columns()}; }
+void cli_table_start(cli_table *t, const char *align)
+{
+    *t = (cli_table){.most = cli_print_columns()};
+    strncpy(t->align, align, sizeof t->align - 1);
+    t->columns = strlen(t->align);
+}
 
 void cli_table_add(cli_table *t, cli_colour colour, const char *format, ...)
 {
