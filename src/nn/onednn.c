@@ -132,11 +132,12 @@ static bool is_blocked(const mem_desc *from, const mem_desc *to, int channel, df
     return p->blocked < p->rank - 1 && (p->blocked == channel || (p->blocked == 0 && from->dims[channel] == 1));
 }
 
-/* Copy `from` to the layout of `to`, each output channel times its scale. */
-/* One primitive is made at a time. oneDNN 2.6 keeps the blocking that its brgemm kernels are being chosen by in a static variable, and two
- * threads that choose at once get kernels of each other's blocking, whose sums are wrong. Running them side by side is fine. */
+/* One primitive is made at a time: oneDNN 2.6 keeps a number of the blocking that it chooses a brgemm kernel by in a static variable, which
+ * OpenVINO's copy made a thread's own (its pull request 14324). It is the likely cause of wrong sums seen, rarely, where two networks were
+ * compiled at once; that has not been reproduced at will. Running primitives side by side is fine. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
+/* Copy `from` to the layout of `to`, each output channel times its scale. */
 static bool reorder(const mem_desc *from, const void *data, const mem_desc *to, void *out, const float *scale, int64_t n_scale, int mask)
 {
     dnnl_primitive_attr_t attr = NULL;

@@ -120,7 +120,7 @@ static void *make_and_run(void *arg)
     return NULL;
 }
 
-/* oneDNN 2.6 mixes up kernels that are being chosen at the same time (src/nn/onednn.c). */
+/* What src/nn/onednn.c makes one at a time. The fault that it guards against is rare: it did not show here without the lock either. */
 TEST(nets_made_side_by_side_are_those_made_alone)
 {
     static const int channels[] = {48, 80, 144, 208, 336};
