@@ -163,6 +163,7 @@ static df_status load(session *s, df_error *err)
 {
     double first, later[2];
     df_engine_opts opts = s->args->engine;
+    opts.log = s->args->verbose ? cli_tell : NULL;
     df_status st = s->engine ? DF_OK : df_engine_new(&opts, &s->engine, err);
     double begun = cli_now();
     if (st == DF_OK)
@@ -206,6 +207,7 @@ static double load_apart(const session *of, bool cache)
         bool ok = cache || setenv("DEEPFACE_CACHE", "off", 1) == 0;
         ok = ok && load(&s, &err) == DF_OK && write(ends[1], &s.load_ms, sizeof s.load_ms) == sizeof s.load_ms;
         unload(&s); /* writes the cache */
+        fflush(stderr); /* what -v told */
         _exit(ok ? 0 : 1);
     }
     close(ends[1]);

@@ -72,6 +72,8 @@ int cli_code(df_status status, const char *const *paths, size_t n);
 int cli_fail_reading(const df_error *err, const char *const *paths, size_t n);
 /* Standard input can be read once: false, and told, when "-" is given twice. */
 bool cli_one_stdin(const cli_args *args);
+/* df_engine_opts.log: a line on standard error. */
+void cli_tell(void *user, df_log_level level, const char *message);
 /* The engine that the flags ask for; on failure 0 is not returned and it is told. */
 int cli_engine(const cli_args *args, df_engine **out);
 

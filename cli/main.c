@@ -105,7 +105,7 @@ bool cli_one_stdin(const cli_args *args)
     return times <= 1;
 }
 
-static void tell(void *user, df_log_level level, const char *message)
+void cli_tell(void *user, df_log_level level, const char *message)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     char line[1100];
@@ -121,7 +121,7 @@ int cli_engine(const cli_args *args, df_engine **out)
     df_error err;
     df_engine_opts opts = args->engine;
     if (args->verbose)
-        opts.log = tell;
+        opts.log = cli_tell;
     df_status st = df_engine_new(&opts, out, &err);
     return st == DF_OK ? CLI_OK : cli_fail(cli_code(st, NULL, 0), "%s", err.message);
 }

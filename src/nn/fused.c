@@ -4,13 +4,21 @@
 #include "core/simd.h"
 #include "nn/ir.h"
 
+enum { VECTOR = 16 };
+
 static float sigmoid(float v) { return 1 / (1 + expf(-v)); }
 
-/* A run of values of one channel (step 0 of slope) or of neighbouring channels (step 1). */
-DF_CLONES static void leaky_run(float *y, int64_t n, const float *slope, int64_t step)
+DF_CLONES static void leaky_run(float *y, int64_t n, float slope)
 {
     for (int64_t i = 0; i < n; i++)
-        y[i] = y[i] < 0 ? y[i] * slope[i * step] : y[i];
+        y[i] = y[i] < 0 ? y[i] * slope : y[i];
+}
+
+/* Neighbouring channels. */
+DF_CLONES static void slopes_run(float *restrict y, int64_t n, const float *restrict slope)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = y[i] < 0 ? y[i] * slope[i] : y[i];
 }
 
 DF_CLONES static void clip_run(float *y, int64_t n, float least, float most)
@@ -21,6 +29,7 @@ DF_CLONES static void clip_run(float *y, int64_t n, float least, float most)
     }
 }
 
+/* A run of values of one channel (step 0) or of neighbouring channels (step 1). */
 DF_CLONES static void affine_run(float *y, int64_t n, const float *scale, const float *shift, int64_t step)
 {
     static const float one = 1, zero = 0;
@@ -55,10 +64,13 @@ static void apply_post(const df_post *post, float *y, int64_t n, int64_t channel
 {
     switch (post->kind) {
     case DF_POST_RELU:
-        leaky_run(y, n, &post->a, 0);
+        leaky_run(y, n, post->a);
         break;
     case DF_POST_PRELU:
-        leaky_run(y, n, post->slope + (post->n_slope > 1 ? channel : 0), post->n_slope > 1 ? step : 0);
+        if (post->n_slope > 1 && step)
+            slopes_run(y, n, post->slope + channel);
+        else
+            leaky_run(y, n, post->slope[post->n_slope > 1 ? channel : 0]);
         break;
     case DF_POST_CLIP:
         clip_run(y, n, post->a, post->b);
@@ -67,6 +79,25 @@ static void apply_post(const df_post *post, float *y, int64_t n, int64_t channel
         for (int64_t i = 0; i < n; i++)
             y[i] = curve(post, y[i]);
     }
+}
+
+/* Slopes of channels side by side, repeated until they fill whole vectors: a pixel of 20 channels for itself is a short run. */
+static bool apply_slopes(const df_call *call, const float *slopes, int64_t channels, float *y, int64_t total)
+{
+    int64_t times = 1;
+    while (channels * times % VECTOR)
+        times++;
+    df_arena_mark mark = df__arena_mark(call->scratch);
+    int64_t run = channels * times;
+    float *repeated = df__arena_alloc(call->scratch, (size_t)run * sizeof *repeated);
+    if (!repeated)
+        return false;
+    for (int64_t i = 0; i < run; i++)
+        repeated[i] = slopes[i % channels];
+    for (int64_t i = 0; i < total; i += run)
+        slopes_run(y + i, total - i < run ? total - i : run, repeated);
+    df__arena_release(call->scratch, mark);
+    return true;
 }
 
 void df__fused_apply(const df_call *call, const df_fused *fused, bool with_affine)
@@ -86,6 +117,12 @@ void df__fused_apply(const df_call *call, const df_fused *fused, bool with_affin
             add_run(t->data, call->in[fused->post[p].input].data, total);
             continue;
         }
+        if (p >= 0 && !(fused->post[p].kind == DF_POST_PRELU && fused->post[p].n_slope > 1)) { /* alike for all channels */
+            apply_post(&fused->post[p], t->data, total, 0, 0);
+            continue;
+        }
+        if (p >= 0 && step && total > channels && channels % VECTOR && apply_slopes(call, fused->post[p].slope, channels, t->data, total))
+            continue;
         for (int64_t i = 0; i < total; i += run) {
             float *y = (float *)t->data + i;
             int64_t channel = step ? 0 : i / run % channels;

@@ -168,10 +168,10 @@ bool df__any_half(const df_call *call)
 }
 
 /* Photos side by side or not, and each input either has the output's rows or is spread over them. */
-static bool by_rows(const df_call *call, const df_op *op, const df_fused *fused)
+static bool by_rows(const df_call *call, const df_op *op)
 {
     const df_tensor *y = &call->out[0];
-    bool fits = (op->flags & DF_OP_ROWS) && !op->compile && !fused && call->n_in <= DF_MAX_IN && call->nhwc && y->rank == 4;
+    bool fits = (op->flags & DF_OP_ROWS) && !op->compile && call->n_in <= DF_MAX_IN && call->nhwc && y->rank == 4;
     for (size_t i = 0; i < call->n_in && fits; i++) {
         const df_tensor *x = &call->in[i];
         bool alone = x->rank != 4 || (x->dims[0] == 1 && x->dims[1] == 1);
@@ -193,7 +193,7 @@ df_status df__half_compile(const df_call *call, const df_op *op, const df_fused 
     h->op = op;
     h->fused = fused;
     h->n_in = call->n_in;
-    h->rows = by_rows(call, op, fused);
+    h->rows = by_rows(call, op);
     h->base = (df_kernel){.run = h->rows ? rows_run : whole_run, .free = half_free, .name = "plain, converted"};
     if (h->rows) {
         int64_t row = y->dims[2] * y->dims[3] * (int64_t)sizeof(float);

@@ -13,14 +13,14 @@ typedef struct up {
     df_kernel       base;
     df_num          num;
     df_window       w;
-    int64_t         outs, taps, pixels, block, n_blocks;
+    int64_t         outs, taps, pixels, block, n_blocks, run, channels; /* numbers of a patch's row; what tails take for a pixel of it */
     df_prim        *full, *rest;
     size_t          src_bytes, dst_bytes, each; /* scratch of a worker: converted input, patches, oneDNN's */
     df_weights_at   weights;
-    float          *bias;
+    float          *bias;        /* run: repeated along a patch's row */
     const df_fused *fused;
     bool            depthwise;   /* a channel of its own for each: no product */
-    bool            posts_after; /* the tails take whole vectors of channels alone */
+    bool            posts_after; /* the tails take whole vectors alone */
 } up;
 
 static void up_free(df_kernel *base)
@@ -40,26 +40,27 @@ typedef struct work {
     df_mishaps     met;
 } work;
 
-DF_CLONES static void copy_and_add(const float *x, const float *bias, int64_t pixels, int64_t channels, float *y)
+DF_CLONES static void add_bias(const float *restrict x, const float *restrict bias, int64_t n, float *restrict y)
 {
-    for (int64_t p = 0; p < pixels; p++, x += channels, y += channels)
-        for (int64_t c = 0; c < channels; c++)
-            y[c] = bias ? x[c] + bias[c] : x[c];
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] + bias[i];
 }
 
 /* A patch lies [row][column][channel]; its rows are runs of the output. */
 static void lay(const up *u, const float *patch, int64_t pixel, const df_call *call)
 {
     const df_window *w = &u->w;
-    int64_t each = w->in[0] * w->in[1], photo = pixel / each, row = pixel % each / w->in[1], column = pixel % w->in[1], run = w->kernel[1] * u->outs;
+    int64_t each = w->in[0] * w->in[1], photo = pixel / each, row = pixel % each / w->in[1], column = pixel % w->in[1];
     for (int64_t a = 0; a < w->kernel[0]; a++) {
         int64_t to = ((photo * w->out[0] + row * w->kernel[0] + a) * w->out[1] + column * w->kernel[1]) * u->outs;
-        if (u->posts_after) {
-            copy_and_add(patch + a * run, u->bias, w->kernel[1], u->outs, (float *)call->out[0].data + to);
-            continue;
+        if (!u->posts_after) {
+            df_tail tail = df__tail_new(call, u->bias, u->fused, to);
+            df__lanes()->scaled_tail[df__is_half(&call->out[0])](patch + a * u->run, u->run / u->channels, u->channels, 1, &tail, df__element(&call->out[0], to));
+        } else if (u->bias) {
+            add_bias(patch + a * u->run, u->bias, u->run, (float *)call->out[0].data + to);
+        } else {
+            memcpy((float *)call->out[0].data + to, patch + a * u->run, (size_t)u->run * sizeof(float));
         }
-        df_tail tail = df__tail_new(call, u->bias, u->fused, to);
-        df__lanes()->scaled_tail[df__is_half(&call->out[0])](patch + a * run, w->kernel[1], u->outs, 1, &tail, df__element(&call->out[0], to));
     }
 }
 
@@ -163,6 +164,7 @@ static df_status make(const df_conv *conv, up *u)
 {
     df_status st = DF_OK;
     const df_call *call = conv->call;
+    float *bias = NULL;
     size_t size = df__num_size(u->num);
     int64_t width = u->taps * u->outs, most = BLOCK_BYTES / (width * 4), last;
     most = most < LEAST ? LEAST : most;
@@ -193,9 +195,23 @@ static df_status make(const df_conv *conv, up *u)
     filling f = {conv, u};
     size_t bytes = u->full ? df__prim_weight_bytes(u->full) : (size_t)width * sizeof(float);
     DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, bytes, fill, &f, &u->weights));
-    DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, u->outs, &u->bias));
+    DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, u->outs, &bias));
+    if (bias && !(u->bias = malloc((size_t)u->run * sizeof *u->bias)))
+        DF_TRY(df__no_memory(call->err, "bias", (size_t)u->run * sizeof *u->bias));
+    for (int64_t i = 0; bias && i < u->run; i++)
+        u->bias[i] = bias[i % u->outs];
 done:
+    free(bias);
     return st;
+}
+
+/* A slope for each channel would have to be repeated too. */
+static bool same_for_all(const df_fused *fused)
+{
+    bool same = true;
+    for (int i = 0; fused && i < fused->n_post; i++)
+        same = same && !(fused->post[i].kind == DF_POST_PRELU && fused->post[i].n_slope > 1);
+    return same;
 }
 
 df_status df__conv_up(const df_conv *conv, df_kernel **out)
@@ -210,7 +226,9 @@ df_status df__conv_up(const df_conv *conv, df_kernel **out)
     *u = (up){.num = !depthwise && df__half_products(conv->call) ? DF_NUM_BF16 : DF_NUM_F32, .w = *conv->w, .fused = conv->fused,
               .depthwise = depthwise, .outs = depthwise ? conv->w->c : conv->call->in[1].dims[1], .taps = conv->w->kernel[0] * conv->w->kernel[1],
               .pixels = conv->w->n * conv->w->in[0] * conv->w->in[1]};
-    u->posts_after = u->outs % DF_LANES_MOST != 0 || !df__lanes_know(conv->fused);
+    u->run = conv->w->kernel[1] * u->outs;
+    u->channels = u->outs % DF_LANES_MOST ? u->run : u->outs; /* whole vectors alone: a whole row is one pixel to them where it must */
+    u->posts_after = u->channels % DF_LANES_MOST != 0 || !df__lanes_know(conv->fused) || (u->channels > u->outs && !same_for_all(conv->fused));
     bool takes = !df__any_half(conv->call) || (!u->posts_after && (u->num == DF_NUM_BF16 || !df__is_half(&conv->call->in[0])));
     df_status st = takes ? make(conv, u) : DF_OK;
     if (st == DF_OK && u->weights.data)

@@ -134,6 +134,28 @@ static void softmax_beside(const float *x, float *y, int64_t n, int64_t step, in
         scale_run(y + i * step, many, sum, 1);
 }
 
+/* Dense rows of a few numbers each, as many together as fill `shift`: what softmax_row would give, to the bit. */
+DF_CLONES static void softmax_short(const float *x, float *y, int64_t n, int64_t rows)
+{
+    float shift[SIDE_BY_SIDE] = {0};
+    for (int64_t r = 0; r < rows; r++) {
+        float top = x[r * n];
+        for (int64_t i = 1; i < n; i++)
+            top = x[r * n + i] > top ? x[r * n + i] : top;
+        for (int64_t i = 0; i < n; i++)
+            shift[r * n + i] = top;
+    }
+    exp_run(x, y, rows * n, shift, 1);
+    for (int64_t r = 0; r < rows; r++) {
+        float sum = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum += y[r * n + i];
+        for (int64_t i = 0; i < n; i++)
+            shift[r * n + i] = 1 / sum;
+    }
+    scale_run(y, rows * n, shift, 1);
+}
+
 static void log_softmax_group(const float *x, float *y, int64_t n, int64_t step)
 {
     float top = x[0], sum = 0;
@@ -178,7 +200,10 @@ static df_status softmax_run(const df_call *call)
         return st;
     bool log_of = strcmp(call->node->op, "LogSoftmax") == 0, hard = strcmp(call->node->op, "Hardmax") == 0;
     bool fast = x->type == DF_F32 && !log_of && !hard;
-    for (int64_t o = 0; o < g.outer && fast; o++)
+    bool few = fast && g.step == 1 && g.n < LANES;
+    for (int64_t o = 0, each = SIDE_BY_SIDE / g.n; o < g.outer && few; o += each)
+        softmax_short((const float *)x->data + o * g.n, (float *)call->out[0].data + o * g.n, g.n, g.outer - o < each ? g.outer - o : each);
+    for (int64_t o = 0; o < g.outer && fast && !few; o++)
         for (int64_t i = 0, many; i < g.step; i += many) {
             const float *from = (const float *)x->data + o * g.n * g.step + i;
             float *to = (float *)call->out[0].data + o * g.n * g.step + i;

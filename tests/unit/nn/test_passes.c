@@ -81,6 +81,13 @@ TEST(convolutions_of_all_shapes)
     check("x 1,3,8,8;b 4", "const w 4,3,3,3\nConv x,w,b > y", "y", 1);
     check("x 1,6,7,7", "const w 6,5,3,3\nconst s 1,5,1,1\nConvTranspose x,w > a | strides:2,2 pads:1,1,1,1 output_padding:1,1\nMul a,s > y", "y", 1);
     check("x 1,6,7,7", "const w 6,2,3,3\nconst b 4\nConvTranspose x,w,b > a | group:2 strides:2,2\nRelu a > y", "y", 1);
+    /* windows apart: rows of patches of 2 x 24 numbers are whole vectors, of 3 x 5 are not; slopes of channels are not repeated with them */
+    check("x 2,6,7,7", "const w 6,24,2,2\nconst b 24\nConvTranspose x,w,b > a | strides:2,2\nRelu a > y", "y", 1);
+    check("x 1,6,7,7", "const w 6,24,2,2\nConvTranspose x,w > a | strides:2,2\nLeakyRelu a > y | alpha:=0.2", "y", 1);
+    check("x 1,24,7,7", "const w 24,1,2,2\nconst b 24\nConvTranspose x,w,b > y | group:24 strides:2,2", "y", 1);
+    check("x 1,6,7,7", "const w 6,5,3,3\nconst b 5\nConvTranspose x,w,b > a | strides:3,3\nRelu a > y", "y", 1);
+    check("x 1,6,7,7", "const w 6,24,2,2\nconst b 24\nconst s 24,1,1\nConvTranspose x,w,b > a | strides:2,2\nPRelu a,s > y", "y", 1);
+    check("x 1,6,9,7", "const w 20,6,3,3\nconst s 20,1,1\nConv x,w > a | pads:1,1,1,1\nPRelu a,s > y", "y", 1);
 }
 
 TEST(channels_last_flows_through_what_follows)
