@@ -2,9 +2,10 @@
 #include <math.h>
 
 #include "core/simd.h"
+#include "core/threads.h"
 #include "nn/ir.h"
 
-enum { VECTOR = 16 };
+enum { VECTOR = 16, PIECE = 16 << 10 /* numbers */ };
 
 static float sigmoid(float v) { return 1 / (1 + expf(-v)); }
 
@@ -81,55 +82,75 @@ static void apply_post(const df_post *post, float *y, int64_t n, int64_t channel
     }
 }
 
+/* A tensor's values in pieces, each with all posts before the next. */
+typedef struct finishing {
+    const df_call  *call;
+    const df_fused *fused;
+    const float    *repeated[DF_MAX_POSTS]; /* slopes of `repeat` numbers; NULL: the post has none */
+    int64_t         total, channels, run, repeat, piece; /* run: neighbours of one channel, or one pixel's channels */
+    bool            beside, affine;                      /* neighbours are channels, not pixels of one */
+} finishing;
+
+static void finish_piece(void *arg, size_t index, int worker)
+{
+    const finishing *f = arg;
+    int64_t first = (int64_t)index * f->piece, n = f->total - first < f->piece ? f->total - first : f->piece;
+    float *y = (float *)f->call->out[0].data + first;
+    (void)worker;
+    for (int64_t i = 0; i < n && f->affine; i += f->run) {
+        int64_t channel = f->beside ? 0 : (first + i) / f->run % f->channels;
+        affine_run(y + i, f->run, f->fused->scale ? f->fused->scale + channel : NULL, f->fused->shift ? f->fused->shift + channel : NULL, f->beside);
+    }
+    for (int p = 0; p < f->fused->n_post; p++) {
+        const df_post *post = &f->fused->post[p];
+        if (post->kind == DF_POST_ADD)
+            add_run(y, (const float *)f->call->in[post->input].data + first, n);
+        else if (f->repeated[p])
+            for (int64_t i = 0; i < n; i += f->repeat)
+                slopes_run(y + i, n - i < f->repeat ? n - i : f->repeat, f->repeated[p]);
+        else if (post->kind == DF_POST_PRELU && post->n_slope > 1)
+            for (int64_t i = 0; i < n; i += f->run)
+                apply_post(post, y + i, f->run, f->beside ? 0 : (first + i) / f->run % f->channels, f->beside);
+        else
+            apply_post(post, y, n, 0, 0);
+    }
+}
+
 /* Slopes of channels side by side, repeated until they fill whole vectors: a pixel of 20 channels for itself is a short run. */
-static bool apply_slopes(const df_call *call, const float *slopes, int64_t channels, float *y, int64_t total)
+static void repeat_slopes(finishing *f)
 {
     int64_t times = 1;
-    while (channels * times % VECTOR)
+    while (f->channels * times % VECTOR)
         times++;
-    df_arena_mark mark = df__arena_mark(call->scratch);
-    int64_t run = channels * times;
-    float *repeated = df__arena_alloc(call->scratch, (size_t)run * sizeof *repeated);
-    if (!repeated)
-        return false;
-    for (int64_t i = 0; i < run; i++)
-        repeated[i] = slopes[i % channels];
-    for (int64_t i = 0; i < total; i += run)
-        slopes_run(y + i, total - i < run ? total - i : run, repeated);
-    df__arena_release(call->scratch, mark);
-    return true;
+    f->repeat = f->channels * times;
+    for (int p = 0; p < f->fused->n_post && times > 1; p++) {
+        const df_post *post = &f->fused->post[p];
+        float *to = post->kind == DF_POST_PRELU && post->n_slope > 1 ? df__arena_alloc(f->call->scratch, (size_t)f->repeat * sizeof *to) : NULL;
+        for (int64_t i = 0; to && i < f->repeat; i++)
+            to[i] = post->slope[i % f->channels];
+        f->repeated[p] = to; /* without memory it goes pixel by pixel */
+    }
 }
 
 void df__fused_apply(const df_call *call, const df_fused *fused, bool with_affine)
 {
-    df_tensor *t = &call->out[0];
+    const df_tensor *t = &call->out[0];
     int axis = t->rank < 2 ? 0 : t->rank == 2 || call->nhwc ? t->rank - 1 : 1;
     if (call->node->op[0] == 'M') /* MatMul: columns */
         axis = t->rank - 1;
-    int64_t channels = t->rank ? t->dims[axis] : 1, inner = 1, total = df__tensor_count(t);
+    int64_t inner = 1;
     for (int i = axis + 1; i < t->rank; i++)
         inner *= t->dims[i];
-    if (total == 0)
+    finishing f = {.call = call, .fused = fused, .total = df__tensor_count(t), .channels = t->rank ? t->dims[axis] : 1, .beside = inner == 1,
+                   .affine = with_affine && (fused->scale || fused->shift)};
+    if (f.total == 0)
         return;
-    int64_t run = inner == 1 ? channels : inner, step = inner == 1; /* neighbours are channels, or pixels of one */
-    for (int p = with_affine && (fused->scale || fused->shift) ? -1 : 0; p < fused->n_post; p++) {
-        if (p >= 0 && fused->post[p].kind == DF_POST_ADD) {
-            add_run(t->data, call->in[fused->post[p].input].data, total);
-            continue;
-        }
-        if (p >= 0 && !(fused->post[p].kind == DF_POST_PRELU && fused->post[p].n_slope > 1)) { /* alike for all channels */
-            apply_post(&fused->post[p], t->data, total, 0, 0);
-            continue;
-        }
-        if (p >= 0 && step && total > channels && channels % VECTOR && apply_slopes(call, fused->post[p].slope, channels, t->data, total))
-            continue;
-        for (int64_t i = 0; i < total; i += run) {
-            float *y = (float *)t->data + i;
-            int64_t channel = step ? 0 : i / run % channels;
-            if (p < 0)
-                affine_run(y, run, fused->scale ? fused->scale + channel : NULL, fused->shift ? fused->shift + channel : NULL, step);
-            else
-                apply_post(&fused->post[p], y, run, channel, step);
-        }
-    }
+    df_arena_mark mark = df__arena_mark(call->scratch);
+    f.run = f.repeat = f.beside ? f.channels : inner;
+    if (f.beside && f.total > f.channels)
+        repeat_slopes(&f);
+    int64_t least = f.repeat > f.run ? f.repeat : f.run;
+    f.piece = (PIECE / least + 1) * least;
+    df__parallel_for((size_t)((f.total + f.piece - 1) / f.piece), call->threads, finish_piece, &f);
+    df__arena_release(call->scratch, mark);
 }

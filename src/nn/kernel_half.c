@@ -128,6 +128,7 @@ static void run_rows(void *arg, size_t i, int worker)
     call.in = parts;
     call.out = &out;
     call.scratch = &own;
+    call.threads = 1;
     call.err = &w->met.err[worker];
     furnish(h, &call, w->scratch + (size_t)worker * h->each, wide_in, &wide_out, &wide, 1);
     df_status st = run_inner(h, &wide, &(df_exec){NULL, 1});
@@ -194,7 +195,9 @@ df_status df__half_compile(const df_call *call, const df_op *op, const df_fused 
     h->fused = fused;
     h->n_in = call->n_in;
     h->rows = by_rows(call, op);
-    h->base = (df_kernel){.run = h->rows ? rows_run : whole_run, .free = half_free, .name = "plain, converted"};
+    if (!h->rows && !df__any_half(call))
+        goto done;
+    h->base = (df_kernel){.run = h->rows ? rows_run : whole_run, .free = half_free, .name = df__any_half(call) ? "plain, converted" : "plain, by rows"};
     if (h->rows) {
         int64_t row = y->dims[2] * y->dims[3] * (int64_t)sizeof(float);
         h->height = y->dims[1];

@@ -34,7 +34,7 @@ typedef struct df_call {
     bool             nhwc;    /* tensors of rank 4 lie in memory, and say so in dims, as [n,h,w,c]; only where the operator's flags allow */
     int              weights_id; /* compile(): a number for input 1 that is the same at each load of the file; -1: input 1 is the plan's own */
     df_precision     precision;  /* compile() */
-    int              threads;    /* compile(): that a run may use */
+    int              threads;    /* that a run may use; 0 and 1: one */
     double           advantage;  /* compile(): so many times faster has a kernel to be that is not exact; 0: once is enough */
     bool             not_negative; /* compile(): no value of input 0 is below 0 */
     df_arena        *scratch; /* given back after the call */

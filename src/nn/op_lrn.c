@@ -2,7 +2,10 @@
 #include <math.h>
 
 #include "core/simd.h"
+#include "core/threads.h"
 #include "nn/op.h"
+
+enum { PIECE = 8 << 10 /* numbers */ };
 
 typedef struct lrn {
     int64_t size, outer, c, inner; /* inner: numbers between neighbouring channels; 1 in channels last */
@@ -58,11 +61,24 @@ static void neighbours(const lrn *l, int64_t i, int64_t *first, int64_t *last)
     *last = i + l->size / 2 > l->c - 1 ? l->c - 1 : i + l->size / 2;
 }
 
+typedef struct work {
+    lrn          l;
+    const float *x;
+    float       *y, *sums; /* a row of `sums` for each worker */
+    int64_t      piece;    /* pixels */
+} work;
+
 /* A pixel's channels side by side: the sums of all channels, shift by shift. */
-static void rows(const lrn *l, const float *x, float *y, float *sum)
+static void rows(void *arg, size_t index, int worker)
 {
+    const work *w = arg;
+    const lrn *l = &w->l;
     int64_t before = l->size / 2, after = (l->size - 1) / 2; /* a square is added to the sums `before` channels down, `after` up */
-    for (int64_t o = 0; o < l->outer; o++, x += l->c, y += l->c) {
+    int64_t first = (int64_t)index * w->piece, end = first + w->piece < l->outer ? first + w->piece : l->outer;
+    float *sum = w->sums + worker * l->c;
+    const float *x = w->x + first * l->c;
+    float *y = w->y + first * l->c;
+    for (int64_t o = first; o < end; o++, x += l->c, y += l->c) {
         for (int64_t i = 0; i < l->c; i++)
             sum[i] = 0;
         for (int64_t shift = -before; shift <= after; shift++) {
@@ -74,18 +90,19 @@ static void rows(const lrn *l, const float *x, float *y, float *sum)
     }
 }
 
-static void planes(const lrn *l, const float *x, float *y, float *sum)
+/* A channel of a photo. */
+static void plane(void *arg, size_t index, int worker)
 {
-    for (int64_t o = 0; o < l->outer; o++)
-        for (int64_t i = 0; i < l->c; i++) {
-            int64_t first, last, own = (o * l->c + i) * l->inner;
-            neighbours(l, i, &first, &last);
-            for (int64_t k = 0; k < l->inner; k++)
-                sum[k] = 0;
-            for (int64_t j = first; j <= last; j++)
-                add_squares(sum, x + (o * l->c + j) * l->inner, l->inner);
-            divide(l, x + own, sum, y + own, l->inner);
-        }
+    const work *w = arg;
+    const lrn *l = &w->l;
+    int64_t photo = (int64_t)index / l->c, i = (int64_t)index % l->c, first, last;
+    float *sum = w->sums + worker * l->inner;
+    neighbours(l, i, &first, &last);
+    for (int64_t k = 0; k < l->inner; k++)
+        sum[k] = 0;
+    for (int64_t j = first; j <= last; j++)
+        add_squares(sum, w->x + (photo * l->c + j) * l->inner, l->inner);
+    divide(l, w->x + (int64_t)index * l->inner, sum, w->y + (int64_t)index * l->inner, l->inner);
 }
 
 static df_status lrn_run(const df_call *call)
@@ -98,13 +115,15 @@ static df_status lrn_run(const df_call *call)
     l.bias = df__node_float(call->node, "bias", 1);
     for (int i = last ? 1 : 2; i < t->rank - (last ? 1 : 0); i++)
         *(last ? &l.outer : &l.inner) *= t->dims[i];
-    float *sum = df__arena_alloc(call->scratch, (size_t)(last ? l.c : l.inner) * sizeof *sum);
-    if (!sum)
-        return df__no_memory(call->err, "LRN", (size_t)l.inner * sizeof *sum);
+    int64_t row = last ? l.c : l.inner, workers = call->threads > 1 ? call->threads : 1;
+    work w = {.l = l, .x = t->data, .y = call->out[0].data, .piece = l.c > 0 ? PIECE / l.c + 1 : 1,
+              .sums = df__arena_alloc(call->scratch, (size_t)(workers * row) * sizeof(float))};
+    if (!w.sums)
+        return df__no_memory(call->err, "LRN", (size_t)(workers * row) * sizeof(float));
     if (last)
-        rows(&l, t->data, call->out[0].data, sum);
+        df__parallel_for((size_t)((l.outer + w.piece - 1) / w.piece), (int)workers, rows, &w);
     else
-        planes(&l, t->data, call->out[0].data, sum);
+        df__parallel_for((size_t)(l.outer * l.c), (int)workers, plane, &w);
     return DF_OK;
 }
 

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "core/simd.h"
+#include "core/threads.h"
 #include "nn/op.h"
 
 enum { MAX_TAPS = 64 }; /* an antialiased kernel that reaches further is refused */
+enum { TABLE = 1024 /* outputs whose taps are made together */, PIECE = 32 << 10 /* bytes */ };
 
 /* Where one dimension goes and by what rule. */
 typedef struct axis_rule { int64_t in, out; double scale, start, end; } axis_rule;
@@ -181,18 +183,18 @@ static double cubic(double a, double d)
     return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
 
-static taps taps_of(const rules *r, const axis_rule *a, int64_t i)
+static void taps_of(const rules *r, const axis_rule *a, int64_t i, taps *t)
 {
-    taps t = {.n = 1, .weight = {1}};
     double x = source_of(r, a, i), weight[MAX_TAPS], sum = 0;
     int64_t last = a->in - 1;
-    t.outside = r->crop && (x < 0 || x > (double)last);
+    t->n = 1;
+    t->outside = r->crop && (x < 0 || x > (double)last);
     if (!(x > -1e15 && x < 1e15)) /* a hostile scale */
         x = 0;
     if (strcmp(r->mode, "nearest") == 0) {
         int64_t at = nearest_of(r, x);
-        t.at[0] = at < 0 ? 0 : at > last ? last : at;
-        return t;
+        t->at[0] = at < 0 ? 0 : at > last ? last : at;
+        return;
     }
     bool is_cubic = strcmp(r->mode, "cubic") == 0;
     double shrink = r->antialias && a->scale < 1 ? a->scale : 1, reach = (is_cubic ? 2 : 1) / shrink;
@@ -201,18 +203,17 @@ static taps taps_of(const rules *r, const axis_rule *a, int64_t i)
         begin = (int64_t)floor(x) - (is_cubic ? 1 : 0), end = begin + (is_cubic ? 3 : 1);
     else
         end = (int64_t)ceil(x + reach) - 1;
-    t.n = 0;
-    for (int64_t p = begin; p <= end && t.n < MAX_TAPS; p++) {
+    t->n = 0;
+    for (int64_t p = begin; p <= end && t->n < MAX_TAPS; p++) {
         double d = (x - (double)p) * shrink, w = is_cubic ? cubic(r->cubic_a, d) : fabs(d) < 1 ? 1 - fabs(d) : 0;
         if ((p < 0 || p > last) && r->exclude_outside)
             w = 0;
-        t.at[t.n] = p < 0 ? 0 : p > last ? last : p;
-        weight[t.n++] = w;
+        t->at[t->n] = p < 0 ? 0 : p > last ? last : p;
+        weight[t->n++] = w;
         sum += w;
     }
-    for (int k = 0; k < t.n; k++)
-        t.weight[k] = (float)(sum != 0 ? weight[k] / sum : 0);
-    return t;
+    for (int k = 0; k < t->n; k++)
+        t->weight[k] = (float)(sum != 0 ? weight[k] / sum : 0);
 }
 
 static df_status resize_infer(df_call *call)
@@ -251,25 +252,56 @@ DF_CLONES static void add_row(float *y, const float *x, int64_t n, float weight,
 }
 
 /* One dimension of a dense tensor [outer, in, inner] to [outer, out, inner]. */
-static void resize_axis(const rules *r, const axis_rule *a, size_t size, const char *x, char *y, int64_t outer, int64_t inner)
+typedef struct stretch {
+    const rules *r;
+    const taps  *taps; /* of `count` outputs from `first` on */
+    int64_t      in, out, inner, outer, first, count, piece;
+    size_t       size;
+    bool         nearest;
+    const char  *x;
+    char        *y;
+} stretch;
+
+static void stretch_piece(void *arg, size_t index, int worker)
 {
-    bool nearest = strcmp(r->mode, "nearest") == 0;
-    int64_t row = inner * (int64_t)size;
-    for (int64_t i = 0; i < a->out; i++) {
-        taps t = taps_of(r, a, i);
-        for (int64_t o = 0; o < outer; o++) {
-            char *to = y + (o * a->out + i) * row;
-            const char *from = x + o * a->in * row;
-            if (t.outside)
-                for (int64_t k = 0; k < inner && size == 4; k++)
-                    ((float *)(void *)to)[k] = (float)r->outside;
-            else if (nearest)
-                memcpy(to, from + t.at[0] * row, (size_t)row);
-            else
-                for (int k = 0; k < t.n; k++)
-                    add_row((float *)(void *)to, (const float *)(const void *)(from + t.at[k] * row), inner, t.weight[k], k == 0);
-        }
+    const stretch *s = arg;
+    size_t row = (size_t)s->inner * s->size;
+    int64_t begin = (int64_t)index * s->piece, total = s->outer * s->count, end = begin + s->piece < total ? begin + s->piece : total;
+    (void)worker;
+    for (int64_t at = begin; at < end; at++) {
+        const taps *t = &s->taps[at % s->count];
+        int64_t o = at / s->count;
+        const char *from = s->x + (size_t)(o * s->in) * row;
+        char *to = s->y + (size_t)(o * s->out + s->first + at % s->count) * row;
+        if (t->outside)
+            for (int64_t k = 0; k < s->inner && s->size == 4; k++)
+                ((float *)(void *)to)[k] = (float)s->r->outside;
+        else if (s->nearest)
+            memcpy(to, from + (size_t)t->at[0] * row, row);
+        else
+            for (int k = 0; k < t->n; k++)
+                add_row((float *)(void *)to, (const float *)(const void *)(from + (size_t)t->at[k] * row), s->inner, t->weight[k], k == 0);
     }
+}
+
+static df_status stretch_axis(const df_call *call, stretch *s, const axis_rule *a)
+{
+    df_arena_mark mark = df__arena_mark(call->scratch);
+    int64_t most = a->out < TABLE ? a->out : TABLE;
+    taps *table = df__arena_alloc(call->scratch, (size_t)most * sizeof *table);
+    if (!table)
+        return df__no_memory(call->err, "resize", (size_t)most * sizeof *table);
+    s->taps = table;
+    s->in = a->in, s->out = a->out;
+    s->piece = PIECE / (s->inner * (int64_t)s->size) + 1;
+    for (s->first = 0; s->first < a->out; s->first += s->count) {
+        s->count = a->out - s->first < most ? a->out - s->first : most;
+        for (int64_t i = 0; i < s->count; i++)
+            taps_of(s->r, a, s->first + i, &table[i]);
+        df__parallel_for((size_t)((s->outer * s->count + s->piece - 1) / s->piece), call->threads, stretch_piece, s);
+    }
+    df__arena_release(call->scratch, mark);
+    return DF_OK;
 }
 
 static df_status resize_run(const df_call *call)
@@ -294,10 +326,12 @@ static df_status resize_run(const df_call *call)
         next.data = last ? call->out[0].data : df__arena_alloc(call->scratch, df__tensor_bytes(&next));
         if (!next.data)
             return df__no_memory(call->err, "resize", df__tensor_bytes(&next));
-        int64_t outer = 1, inner = 1;
+        stretch s = {.r = &r, .inner = 1, .outer = 1, .size = size, .nearest = strcmp(r.mode, "nearest") == 0, .x = now.data, .y = next.data};
         for (int j = 0; j < now.rank; j++)
-            *(j < i ? &outer : &inner) *= j == i ? 1 : now.dims[j];
-        resize_axis(&r, &r.axis[i], size, now.data, next.data, outer, inner);
+            *(j < i ? &s.outer : &s.inner) *= j == i ? 1 : now.dims[j];
+        st = stretch_axis(call, &s, &r.axis[i]);
+        if (st != DF_OK)
+            return st;
         now = next;
     }
     if (now.data != call->out[0].data)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/simd.h"
+#include "core/threads.h"
 #include "nn/op.h"
 
 /* Values that are normalised together: n of them, `step` apart; `outer` x `step` such groups. */
@@ -41,7 +42,7 @@ static df_status softmax_infer(df_call *call)
     return st;
 }
 
-enum { LANES = 16, SIDE_BY_SIDE = 256 };
+enum { LANES = 16, SIDE_BY_SIDE = 256, PIECE = 8 << 10 /* numbers */ };
 
 /* y = exp(x - shift[i * step]) for numbers up to 0. Cephes' expf: x = n ln 2 + r, a polynomial of r, n into the exponent; 1 ulp or so. */
 DF_CLONES static void exp_run(const float *x, float *y, int64_t n, const float *shift, int64_t step)
@@ -191,6 +192,33 @@ static void hardmax_group(const df_tensor *x, df_tensor *y, int64_t from, int64_
         df__store_f64(y, from + i * step, i == best);
 }
 
+typedef struct work { groups g; const float *x; float *y; int64_t piece; } work;
+
+static void rows_piece(void *arg, size_t index, int worker)
+{
+    const work *w = arg;
+    int64_t n = w->g.n, first = (int64_t)index * w->piece, end = first + w->piece < w->g.outer ? first + w->piece : w->g.outer;
+    int64_t each = n < LANES ? SIDE_BY_SIDE / n : 1;
+    (void)worker;
+    for (int64_t o = first; o < end; o += each)
+        if (n < LANES)
+            softmax_short(w->x + o * n, w->y + o * n, n, end - o < each ? end - o : each);
+        else
+            softmax_row(w->x + o * n, w->y + o * n, n);
+}
+
+static void softmax_fast(const df_call *call, const groups *g)
+{
+    work w = {*g, call->in[0].data, call->out[0].data, PIECE / g->n + 1};
+    if (g->step == 1)
+        df__parallel_for((size_t)((g->outer + w.piece - 1) / w.piece), call->threads, rows_piece, &w);
+    for (int64_t o = 0; o < g->outer && g->step > 1; o++)
+        for (int64_t i = 0; i < g->step; i += SIDE_BY_SIDE) {
+            int64_t at = o * g->n * g->step + i;
+            softmax_beside(w.x + at, w.y + at, g->n, g->step, g->step - i < SIDE_BY_SIDE ? g->step - i : SIDE_BY_SIDE);
+        }
+}
+
 static df_status softmax_run(const df_call *call)
 {
     groups g;
@@ -200,19 +228,8 @@ static df_status softmax_run(const df_call *call)
         return st;
     bool log_of = strcmp(call->node->op, "LogSoftmax") == 0, hard = strcmp(call->node->op, "Hardmax") == 0;
     bool fast = x->type == DF_F32 && !log_of && !hard;
-    bool few = fast && g.step == 1 && g.n < LANES;
-    for (int64_t o = 0, each = SIDE_BY_SIDE / g.n; o < g.outer && few; o += each)
-        softmax_short((const float *)x->data + o * g.n, (float *)call->out[0].data + o * g.n, g.n, g.outer - o < each ? g.outer - o : each);
-    for (int64_t o = 0; o < g.outer && fast && !few; o++)
-        for (int64_t i = 0, many; i < g.step; i += many) {
-            const float *from = (const float *)x->data + o * g.n * g.step + i;
-            float *to = (float *)call->out[0].data + o * g.n * g.step + i;
-            many = g.step - i < SIDE_BY_SIDE ? g.step - i : SIDE_BY_SIDE;
-            if (g.step == 1)
-                softmax_row(from, to, g.n);
-            else
-                softmax_beside(from, to, g.n, g.step, many);
-        }
+    if (fast)
+        softmax_fast(call, &g);
     for (int64_t o = 0; o < g.outer && !fast; o++)
         for (int64_t i = 0; i < g.step; i++) {
             int64_t from = o * g.n * g.step + i;

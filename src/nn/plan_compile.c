@@ -45,7 +45,7 @@ static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
 {
     df_status st = DF_OK;
     df_arena scratch = {0};
-    if (!s->op->compile && !l->plan->halves)
+    if (!s->op->compile && !l->plan->halves && l->plan->threads < 2)
         return DF_OK;
     df_tensor *tensors = df__arena_alloc(&scratch, (s->n_in + s->n_out) * sizeof *tensors);
     if (!tensors)
@@ -60,7 +60,8 @@ static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
                     .threads = l->plan->threads, .scratch = &scratch, .limits = &l->plan->program.limits, .err = err};
     if (s->op->compile)
         DF_TRY(s->op->compile(&call, s->fused, l->packer, &s->kernel));
-    if (!s->kernel && !(s->op->flags & DF_OP_BITS) && df__any_half(&call))
+    bool shared = call.threads > 1 && (s->op->flags & DF_OP_ROWS) && s->n_out == 1; /* rows that threads can share out */
+    if (!s->kernel && !(s->op->flags & DF_OP_BITS) && (shared || df__any_half(&call)))
         DF_TRY(df__half_compile(&call, s->op, s->fused, l->packer, &s->kernel));
 done:
     if (st != DF_OK) {

@@ -99,7 +99,7 @@ static double now(void)
 static df_status run_step(df_plan *plan, df_workspace *w, const df_plan_step *s, df_error *err)
 {
     df_call call = {.node = s->node, .opset = plan->program.opset, .in = w->tensors + s->in, .n_in = s->n_in, .out = w->tensors + s->out,
-                    .n_out = s->n_out, .nhwc = s->nhwc, .scratch = &w->scratch, .limits = &plan->program.limits, .err = err};
+                    .n_out = s->n_out, .nhwc = s->nhwc, .threads = plan->threads, .scratch = &w->scratch, .limits = &plan->program.limits, .err = err};
     if (df__call_idle(&call))
         return DF_OK;
     df_exec exec = {.scratch = w->memory + plan->bytes, .threads = plan->threads};
