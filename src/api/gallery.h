@@ -2,7 +2,7 @@
 #ifndef DF_API_GALLERY_H
 #define DF_API_GALLERY_H
 
-#include "api/pipeline.h"
+#include "api/process.h"
 #include "gallery/vectors.h"
 
 struct df_gallery {
@@ -20,6 +20,8 @@ struct df_gallery {
 df_status df__gallery_key(df_engine *engine, const df_opts *opts, df_store_key *out, df_error *err);
 /* Open the stages for a call with `opts` (NULL: those of df_gallery_open); another pipeline than the gallery's is DF_E_STORE. */
 df_status df__gallery_pipeline(df_gallery *g, const df_opts *opts, bool network, df_pipeline *out, df_error *err);
+/* Are the vectors of this pipeline the gallery's? DF_E_STORE. */
+df_status df__gallery_fits(df_gallery *g, const df_pipeline *p, df_error *err);
 
 /* ---- putting photos in ---- */
 
@@ -32,6 +34,7 @@ typedef struct df_ingest_item {
 typedef struct df_ingest {
     const df_ingest_item *items;
     size_t         n;
+    unsigned       with;          /* DF_WITH_*: attributes of each face; those of photos that are known are completed */
     bool           once;          /* a content is kept under one path alone */
     bool           reuse;         /* faces of a content that is known under another path, which may be gone, are taken over */
     bool           keep_failures; /* photos without a face, or broken ones, are remembered and not tried again */
@@ -40,7 +43,21 @@ typedef struct df_ingest {
     bool           stopped;       /* set: `each` wanted so */
 } df_ingest;
 
-df_status df__gallery_ingest(df_gallery *g, const df_pipeline *p, df_ingest *job, df_error *err);
+/* `w` tells the vectors and what `with` wants. */
+df_status df__gallery_ingest(df_gallery *g, const df_processor *w, df_ingest *job, df_error *err);
+
+/* What a face's attributes are in a store: only what `a->has` says is known. The texts are the library's own. */
+void df__gallery_traits(const df_attributes *a, df_store_face *out);
+/* DF_WITH_* of what is not known of a face. */
+unsigned df__gallery_lacks(const df_store_face *f);
+/* Faces of a photo that is known which lack something of `with`: {.with = ...}, and free() the faces. */
+typedef struct df_lacking { unsigned with, lacks; df_store_face *faces; size_t n; bool out_of_memory; } df_lacking;
+bool df__gallery_note_lacking(void *user, const df_store_record *record); /* a df_record_fn; user: df_lacking */
+/* A df_record_fn: the traits of the faces of a photo, one after another, for those of a photo of the same content. user: df_retold. */
+typedef struct df_retold { df_store_face *faces; size_t n, at; } df_retold;
+bool df__gallery_retell(void *user, const df_store_record *record);
+/* Of the faces found anew on the photo take what they lack; those that are not found again are dropped. */
+void df__gallery_describe(df_lacking *l, const df_results *r);
 
 /* A df_record_fn: append the vector and the place of a face to user->e. */
 typedef struct df_gathered { df_embeddings *e; bool out_of_memory; } df_gathered;

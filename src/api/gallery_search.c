@@ -27,6 +27,8 @@ df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out,
     if (given->size < sizeof given->size || given->size > 1 << 16)
         return df__fail(err, DF_E_ARGUMENT, "df_search_opts: size is %zu; begin with df_search_opts_default()", given->size);
     memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    if (out->with & ~(unsigned)(DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY))
+        return df__fail(err, DF_E_ARGUMENT, "with: only age, gender, emotion, race, liveness and quality can be kept of a folder's faces");
     if (out->k < 0)
         return df__fail(err, DF_E_ARGUMENT, "k: %d is less than 0", out->k);
     if (!isnan(out->far) && !(out->far > 0 && out->far < 1))
