@@ -356,6 +356,9 @@ typedef struct df_search_opts {
     const char *where;   /* a condition on the faces that are searched, "gender = 'Woman' and age < 40" (docs/gallery.md); NULL (default): none */
     double      far;     /* the threshold at which a stranger's search finds anybody with this probability at most, 0..1; NaN (default): that of opts */
     unsigned    with;    /* of df_find: DF_WITH_* as in df_register_opts, to be known of the folder's faces for `where`; 0 (default): nothing */
+    bool        auto_filter; /* true: of the gallery's faces those alone that may be of the same gender, race, age as the photo's face; default false */
+    unsigned    auto_by;     /* by which: DF_WITH_GENDER, _RACE, _AGE; 0 (default): gender */
+    double      auto_bar;    /* a gender or race counts from this confidence on, of the photo's face and of the gallery's, 0.5..1; NaN (default): 0.9 */
 } df_search_opts;        /* new fields at the end only */
 
 DF_API void df_search_opts_init(df_search_opts *opts, size_t size);
@@ -381,7 +384,7 @@ typedef struct df_matches df_matches;
 /* The faces of the gallery that are nearest to each face of a photo; exact, and as of one moment. Reads every field of opts.
  *   search  NULL for the defaults
  *   out     nearest first, equal ones by id
- * Errors: those of df_represent, DF_E_STORE. */
+ * Errors: those of df_represent, DF_E_STORE; DF_E_ARGUMENT where `where` is wrong, or where auto_filter is wanted and no face has such an attribute. */
 DF_API df_status df_gallery_search(df_gallery *gallery, const char *path, const df_opts *opts, const df_search_opts *search, df_matches **out,
                                    df_error *err);
 DF_API df_status df_gallery_search_image(df_gallery *gallery, const df_image *img, const df_opts *opts, const df_search_opts *search,
@@ -391,7 +394,10 @@ DF_API const df_face  *df_matches_probe(const df_matches *m, size_t probe); /* N
 DF_API size_t          df_matches_count(const df_matches *m, size_t probe);
 DF_API const df_match *df_matches_at(const df_matches *m, size_t probe, size_t index);
 DF_API double          df_matches_threshold(const df_matches *m);
-DF_API size_t          df_matches_searched(const df_matches *m); /* faces that were compared with */
+DF_API size_t          df_matches_searched(const df_matches *m); /* faces that were compared with, before auto_filter */
+/* The condition that auto_filter made of a face of the photo, in the language of `where`; NULL: none, nothing of the face was sure enough. */
+DF_API const char     *df_matches_filter(const df_matches *m, size_t probe);
+DF_API size_t          df_matches_left(const df_matches *m, size_t probe); /* faces that a face of the photo was compared with, after it */
 DF_API void            df_matches_free(df_matches *m);
 
 /* How a threshold of df_search_opts.far came about: from the distances between the gallery's own people, one face each. */

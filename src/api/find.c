@@ -126,7 +126,9 @@ typedef struct folder_sync {
     uint64_t          *gone;
     size_t             n_gone;
     bool               out_of_memory;
-    df_embeddings     *e;      /* of the photo that is asked about */
+    const df_search_opts *search;
+    df_embeddings     *e;          /* of the photo that is asked about */
+    df_attributes     *attributes; /* with auto_filter, as df__gallery_probe has it */
     df_status          st[2];
     df_error           err[2];
     df_progress_fn     step;
@@ -206,7 +208,7 @@ static void look(void *arg, size_t i, int worker)
     if (i == 1)
         s->st[i] = look_at_folder(s, &s->err[i]);
     else
-        s->st[i] = df__pipeline_represent(s->p, s->img_path, s->img, s->engine->threads, &s->e, &s->err[i]);
+        s->st[i] = df__gallery_probe(s->p, s->img_path, s->img, s->search, &s->e, &s->attributes, &s->err[i]);
 }
 
 /* ---- doing it ---- */
@@ -281,7 +283,7 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
     *out = NULL;
     DF_TRY(df__search_opts_read(search, &o, err));
     DF_TRY(df__pipeline_open(engine, opts, true, &p, err));
-    s->engine = engine, s->p = &p, s->with = o.with;
+    s->engine = engine, s->p = &p, s->search = &o, s->with = o.with | (o.auto_filter ? o.auto_by : 0);
     df__parallel_for(2, engine->threads, look, s);
     for (int i = 1; i >= 0; i--)
         if (s->st[i] != DF_OK) {
@@ -292,7 +294,7 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
         }
     if (s->n_fresh || s->n_gone)
         DF_TRY(bring_up_to_date(s, err));
-    DF_TRY(df__gallery_ask(s->g, &p, s->e, &o, out, err));
+    DF_TRY(df__gallery_ask(s->g, &p, s->e, s->attributes, &o, out, err));
     (*out)->of_folder = true;
     st = name_matches(*out, s->folder, err);
     if (st != DF_OK) {
@@ -301,6 +303,7 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
     }
 done:
     df_embeddings_free(s->e);
+    free(s->attributes);
     df_gallery_close(s->g);
     df__walk_free(&s->walk);
     df__arena_free(&s->texts);

@@ -130,7 +130,8 @@ void df_gallery_close(df_gallery *g)
     df__vectors_close(g->vectors);
     if (g->store)
         g->ops->close(g->store);
-    free(g->filter.text), free(g->filter.ids);
+    for (size_t i = 0; i < DF_GALLERY_FILTERS; i++)
+        free(g->filters[i].text), free(g->filters[i].ids);
     free(g->path);
     free(g);
 }

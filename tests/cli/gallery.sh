@@ -37,6 +37,11 @@ if "$deepface" models check emotion faceres gear antispoof liveness -q 2>/dev/nu
   run gallery stats --db "$g"; expect 0; says "$out" 'known of +3 age, 3 gender, 3 emotion, 3 race, 3 liveness, 3 quality'
   run gallery stats --db "$g" --json; expect 0; json "$out" 'd["faces"] == 3 and d["with_age"] == d["with_quality"] == 3'
   run search "$photos/obama2.jpg" --db "$g" --json --where "gender = 'Man' and age between 20 and 90 and quality > 0.2"; json "$out" 'd["searched"] == 3'
+  run search "$photos/obama2.jpg" --db "$g" --auto-filter; expect 0; says "$out" "filter: \(gender = 'Man' or gender_confidence < 0\.9 or gender_confidence is null\): 3 of 3 faces, 100 %"
+  run search "$photos/obama2.jpg" --db "$g" --auto-filter --auto-by gender,race,age --auto-bar 0.6 --json; expect 0
+  json "$out" '"race" in d["probes"][0]["filter"] and "age between" in d["probes"][0]["filter"] and d["probes"][0]["searched"] <= 3'
+  run search "$photos/obama2.jpg" --db "$g" --auto-by gender; expect 2; one_error; says "$err" 'not given'
+  run search "$photos/obama2.jpg" --db "$g" --auto-filter --auto-by emotion; expect 2; one_error; says "$err" 'age, gender and race'
   run gallery export "$tmp/with.csv" --db "$g"; run gallery import "$tmp/with.csv" --db "$tmp/with.db"; expect 0
   run gallery stats --db "$tmp/with.db" --json; json "$out" 'd["with_age"] == d["with_liveness"] == 3'
   run register "$tmp/people/Joe Biden" --db "$tmp/strict.db" --min-quality 100 --min-face 400; expect 2; says "$err" 'biden\.jpg'; says "$out" 'refused 1'

@@ -206,3 +206,70 @@ TEST(a_folders_gallery_keeps_attributes_also_of_photos_that_move)
     CHECK_STATUS(DF_E_ARGUMENT, df_find(df, photo("obama2.jpg"), dir, NULL, &o, NULL, NULL, &m, &err));
     df_engine_free(df);
 }
+
+static df_matches *search_with(df_gallery *g, const df_search_opts *o)
+{
+    df_matches *m = NULL;
+    CHECK_OK(df_gallery_search(g, photo("obama2.jpg"), NULL, o, &m, &err));
+    assert_int_equal(1, df_matches_probes(m));
+    return m;
+}
+
+TEST(auto_filter_leaves_out_only_where_both_sides_are_sure_and_says_what)
+{
+    df_engine *df = attributes_or_skip();
+    df_gallery *g = open_new(df, folder(), "g.db");
+    df_search_opts o = df_search_opts_default();
+    df_matches *m = NULL;
+    char *json = NULL;
+    o.nearest = true, o.auto_filter = true;
+    put(g, DF_WITH_AGE, NULL);
+    CHECK_STATUS(DF_E_ARGUMENT, df_gallery_search(g, photo("obama2.jpg"), NULL, &o, &m, &err));
+    CHECK_HAS(err.message, "knows the gender of none of its 2 faces");
+    put(g, DF_WITH_GENDER | DF_WITH_RACE, NULL);
+
+    /* one more face, the first's again, of a woman: sure of it, not so sure, not told how sure, and one that nobody has looked at */
+    const kept *k = faces_of(g);
+    const double confidence[] = {0.99, 0.7, NAN, NAN}, none = NAN;
+    for (size_t i = 0; i < 4; i++) {
+        char name[16];
+        df_gallery_face f = k->faces[0];
+        snprintf(name, sizeof name, "/x/%zu.jpg", i);
+        f.path = name, f.name = NULL, f.photo_meta = f.person_meta = NULL, f.race = f.emotion = NULL;
+        f.gender = i < 3 ? "Woman" : NULL, f.gender_confidence = confidence[i], f.age = i == 2 ? 2 : none, f.vector = k->vectors[0];
+        CHECK_OK(df_gallery_import(g, &f, 1, &err));
+    }
+    m = search_with(g, &o);
+    assert_int_equal(6, df_matches_searched(m));
+    assert_int_equal(5, df_matches_left(m, 0));
+    assert_string_equal("(gender = 'Man' or gender_confidence < 0.9 or gender_confidence is null)", df_matches_filter(m, 0));
+    CHECK_OK(df_matches_json(m, &json, &err));
+    CHECK_HAS(json, "\"filter\": \"(gender = 'Man' or");
+    CHECK_HAS(json, "\"searched\": 5");
+    df_string_free(json), df_matches_free(m);
+
+    o.where = "path like '/x/%'";
+    m = search_with(g, &o);
+    assert_int_equal(4, df_matches_searched(m)), assert_int_equal(3, df_matches_left(m, 0));
+    df_matches_free(m);
+    o.where = NULL, o.auto_by = DF_WITH_AGE;
+    m = search_with(g, &o); /* two years are not about forty, nor is Joe, of sixty; those without an age stay */
+    assert_int_equal(4, df_matches_left(m, 0));
+    CHECK_HAS(df_matches_filter(m, 0), "(age between 2");
+    df_matches_free(m);
+    o.auto_by = DF_WITH_GENDER, o.auto_bar = 1; /* the photo's own face is not that sure */
+    m = search_with(g, &o);
+    CHECK(!df_matches_filter(m, 0) && df_matches_left(m, 0) == 6 && !df_matches_filter(m, 1) && df_matches_left(m, 1) == 0);
+    df_matches_free(m);
+    o.auto_bar = 0.3;
+    CHECK_STATUS(DF_E_ARGUMENT, df_gallery_search(g, photo("obama2.jpg"), NULL, &o, &m, &err));
+    o.auto_bar = none, o.auto_by = DF_WITH_EMOTION;
+    CHECK_STATUS(DF_E_ARGUMENT, df_gallery_search(g, photo("obama2.jpg"), NULL, &o, &m, &err));
+    o.auto_filter = false, o.auto_by = 0;
+    m = search_with(g, &o);
+    CHECK(!df_matches_filter(m, 0) && df_matches_left(m, 0) == 6);
+    CHECK_OK(df_matches_json(m, &json, &err));
+    CHECK(!strstr(json, "filter"));
+    df_string_free(json), df_matches_free(m);
+    df_gallery_close(g), df_engine_free(df);
+}
