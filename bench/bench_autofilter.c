@@ -26,7 +26,7 @@ typedef struct person { uint64_t id, name; df_attributes a; float *vector; } per
 typedef struct bench {
     df_gallery *g;
     person     *faces;
-    size_t      n, cap, dims, rows;
+    size_t      n, cap, dims, rows, all; /* all: with those without a name */
     double      threshold;
     char      (*names)[128];
     size_t      n_names;
@@ -210,7 +210,7 @@ static void run(bench *b, const char *name, unsigned by, double bar)
         free(ids);
         s.probes++;
         s.sure += text != NULL;
-        s.left += filter ? (double)filter->n / (double)b->n : 1;
+        s.left += filter ? (double)filter->n / (double)b->all : 1;
         count_hits(b, i, filter, &at, &s);
         if (b->large && i % (b->n / TIMED) == 0 && s.timed < TIMED)
             time_large(b, i, filter, &plain[s.timed], &filtered[s.timed]), s.timed++;
@@ -243,7 +243,7 @@ int main(int argc, char **argv)
     if (df_engine_new(NULL, &df, &err) != DF_OK || df_gallery_open(df, argv[1], NULL, &how, &b.g, &err) != DF_OK ||
         df_gallery_get_stats(b.g, &stats, &err) != DF_OK || df_threshold("Dlib", "cosine", "points", &b.threshold, &err) != DF_OK)
         die(&err);
-    b.dims = stats.dims, b.rows = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
+    b.dims = stats.dims, b.all = (size_t)stats.faces, b.rows = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
     if (df_gallery_export(b.g, NULL, take, &b, &err) != DF_OK)
         die(&err);
     snprintf(path, sizeof path, "%s-bench", argv[1]);

@@ -30,7 +30,7 @@ static const cli_flag flags[] = {
     {"nearest", 0, CLI_SWITCH, NULL, offsetof(cli_args, search.nearest), 0, 0, "also faces beyond the threshold; 10 unless -k tells"},
     {"where", 0, CLI_TEXT, "COND", offsetof(cli_args, search.where), 0, 0, "search the faces of a condition alone: \"gender = 'Woman' and age < 40\""},
     {"far", 0, CLI_NUMBER, "P", offsetof(cli_args, search.far), 1e-12, 0.999999,
-     "threshold at which the search of a stranger finds anybody with this probability, from the gallery's own people"},
+     "threshold at which the search of a stranger finds anybody with this probability, from the gallery's own people and its size; takes the place of the pipeline's --far, which is of one comparison"},
     {"auto-filter", 0, CLI_SWITCH, NULL, offsetof(cli_args, search.auto_filter), 0, 0,
      "search the faces alone that may be of the same gender as the photo's, by what register --with kept"},
     {"auto-by", 0, CLI_TEXT, "LIST", offsetof(cli_args, auto_by), 0, 0, "of --auto-filter: by which of age,gender,race; gender unless told"},

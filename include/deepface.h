@@ -128,7 +128,8 @@ typedef struct df_opts {
     const char *rotate;        /* "none" (default); "auto": where no face is found, try the photo turned by 90, 180, 270 degrees */
     int         tile;          /* side of the tiles that a larger photo is cut into for the detector, from 128 on; 0 (default): none */
     double      far;           /* NaN (default): the model's own threshold; else the threshold is the distance at or below which this share of
-                                  pairs of strangers lies, as measured for model, align and metric; DF_E_ARGUMENT where nobody did */
+                                  pairs of strangers lies, as measured for model, align and metric; DF_E_ARGUMENT where nobody did. It is of one
+                                  comparison, where df_search_opts.far is of a search as a whole */
     bool        border;        /* true: with "eyes", detectors see the photo in the middle of a black one of twice its sides, as deepface for Python
                                   has it, for its very boxes; default false */
     const char *attributes;    /* "light" (default), "deepface": which networks tell age, gender, emotion, race (docs/attributes.md) */
@@ -354,7 +355,8 @@ typedef struct df_search_opts {
     int         k;       /* at most so many faces for each face of the photo, 0 (default) = all within the threshold */
     bool        nearest; /* true: the k nearest, whether within the threshold or not (k 0: 10); default false */
     const char *where;   /* a condition on the faces that are searched, "gender = 'Woman' and age < 40" (docs/gallery.md); NULL (default): none */
-    double      far;     /* the threshold at which a stranger's search finds anybody with this probability at most, 0..1; NaN (default): that of opts */
+    double      far;     /* the threshold at which a stranger's search finds anybody with this probability at most, 0..1; NaN (default): that of opts.
+                            Excludes `threshold` and `far` of df_opts: DF_E_ARGUMENT */
     unsigned    with;    /* of df_find: DF_WITH_* as in df_register_opts, to be known of the folder's faces for `where`; 0 (default): nothing */
     bool        auto_filter; /* true: of the gallery's faces those alone that may be of the same gender, race, age as the photo's face; default false */
     unsigned    auto_by;     /* by which: DF_WITH_GENDER, _RACE, _AGE; 0 (default): gender */

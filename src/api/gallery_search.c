@@ -135,6 +135,11 @@ df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddin
         free(m);
         return df__fail(err, DF_E_ARGUMENT, "far and threshold exclude each other: one of them decides");
     }
+    if (!isnan(search->far) && !isnan(p->opts.far)) {
+        free(m);
+        return df__fail(err, DF_E_ARGUMENT, "far %g of the search as a whole and far %g of one comparison exclude each other: one of them decides", search->far,
+                        p->opts.far);
+    }
     if (m)
         m->probes = calloc(e->n, sizeof *m->probes);
     if (!m || !m->probes) {

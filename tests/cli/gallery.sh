@@ -78,6 +78,8 @@ run search "$photos/obama2.jpg" --db "$g" --json --where "meta.team = 'democrats
 run search "$photos/obama2.jpg" --db "$g" --json --where "meta.year < 2000 or name = 'Joe Biden'" --nearest; json "$out" '[m["name"] for m in d["probes"][0]["matches"]] == ["Joe Biden"]'
 run search "$photos/obama2.jpg" --db "$g" --where "meta.team = "; expect 2; one_error; says "$err" 'where: it ends after 12 bytes'
 run search "$photos/obama2.jpg" --db "$g" --far 1e-4; expect 2; one_error; says "$err" 'names 2 people; 20 are needed'
+run help search; claim "search has one --far, of the whole search" [ "$(grep -cE '^ +--far ' "$out")" = 1 ]; says "$out" 'search of a stranger'
+run help find; claim "find has the pipeline's --far" [ "$(grep -cE '^ +--far ' "$out")" = 1 ]; says "$out" 'in one comparison'
 run search "$photos/obama2.jpg" --db "$g" --far 2; expect 2; one_error; says "$err" 'outside'
 run search "$photos/obama2.jpg" --db "$g" --far 0.1 --threshold 0.1; expect 2; one_error; says "$err" 'exclude each other'
 

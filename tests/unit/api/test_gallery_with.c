@@ -266,6 +266,11 @@ TEST(auto_filter_leaves_out_only_where_both_sides_are_sure_and_says_what)
     o.auto_bar = none, o.auto_by = DF_WITH_EMOTION;
     CHECK_STATUS(DF_E_ARGUMENT, df_gallery_search(g, photo("obama2.jpg"), NULL, &o, &m, &err));
     o.auto_filter = false, o.auto_by = 0;
+    df_opts opts = df_opts_default();
+    opts.far = 1e-3, o.far = 0.1; /* one share is of a comparison, the other of the search */
+    CHECK_STATUS(DF_E_ARGUMENT, df_gallery_search(g, photo("obama2.jpg"), &opts, &o, &m, &err));
+    CHECK_HAS(err.message, "exclude each other");
+    o.far = none;
     m = search_with(g, &o);
     CHECK(!df_matches_filter(m, 0) && df_matches_left(m, 0) == 6);
     CHECK_OK(df_matches_json(m, &json, &err));
