@@ -1,5 +1,5 @@
 /* Eight readers and a writer, each with handles of its own: no error, no torn read, and every answer is of one moment. DF_READERS_SECONDS (2) says how
- * long; the tenths of the time are printed with the readers' latency in each. */
+ * long; the tenths of the time are printed with the readers' latency and the process's own memory in each. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -153,6 +153,20 @@ static void *write_on(void *arg)
     return NULL;
 }
 
+/* MB that are the process's own, without mapped files; 0 where the system does not tell. */
+static double own_memory(void)
+{
+    char line[128];
+    double kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "RssAnon: %lf", &kb) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return kb / 1e3;
+}
+
 static int by_value(const void *a, const void *b)
 {
     double p = *(const double *)a, q = *(const double *)b;
@@ -162,7 +176,7 @@ static int by_value(const void *a, const void *b)
 TEST(eight_readers_and_a_writer)
 {
     static df_error err;
-    static double all[READERS * SAMPLES];
+    static double all[READERS * SAMPLES], memory[PARTS];
     const char *asked = getenv("DF_READERS_SECONDS");
     pthread_t readers[READERS], writer;
     void *s;
@@ -172,6 +186,7 @@ TEST(eight_readers_and_a_writer)
     for (uint32_t i = 0; i < START; i++)
         CHECK_OK(store_test_put(s, i, NULL, 1, &err));
     atomic_store(&done_to, START);
+    memset(parts, 0, sizeof parts); /* their own pages are no growth later */
     begun = now();
     for (size_t i = 0; i < READERS; i++)
         CHECK(pthread_create(&readers[i], NULL, read_on, (void *)i) == 0);
@@ -179,6 +194,8 @@ TEST(eight_readers_and_a_writer)
     while (now() - begun < seconds && !atomic_load(&stop)) {
         struct timespec pause = {.tv_nsec = 10000000};
         nanosleep(&pause, NULL);
+        size_t part = (size_t)((now() - begun) / seconds * PARTS);
+        memory[part < PARTS ? part : PARTS - 1] = own_memory();
     }
     atomic_store(&stop, true);
     for (size_t i = 0; i < READERS; i++)
@@ -189,7 +206,7 @@ TEST(eight_readers_and_a_writer)
     CHECK_OK(ops->check(s, NULL, NULL, &faults, &err));
     assert_int_equal(0, faults);
     ops->close(s);
-    printf("%zu searches, %u photos written in %.0f s; median and 99th percentile of each tenth, ms:", atomic_load(&searches), atomic_load(&done_to) - START, seconds);
+    printf("%zu searches, %u photos written in %.0f s; median and 99th percentile of each tenth, ms, MB of memory:", atomic_load(&searches), atomic_load(&done_to) - START, seconds);
     for (size_t p = 0; p < PARTS; p++) {
         size_t n = 0;
         for (size_t r = 0; r < READERS; r++)
@@ -198,8 +215,9 @@ TEST(eight_readers_and_a_writer)
         if (n == 0)
             continue;
         qsort(all, n, sizeof *all, by_value);
-        printf(" %.2f/%.1f", all[n / 2] * 1e3, all[n * 99 / 100] * 1e3);
+        printf(" %.2f/%.1f/%.1f", all[n / 2] * 1e3, all[n * 99 / 100] * 1e3, memory[p]);
     }
     printf("\n");
+    CHECK(memory[PARTS - 1] < memory[1] + 16); /* buffers of the readers have their size by then, and the matrix is no memory of ours */
     CHECK(atomic_load(&searches) > 20 && atomic_load(&done_to) > START);
 }
