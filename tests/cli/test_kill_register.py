@@ -75,6 +75,8 @@ def main():
                 assert all(known) or not any(known), (n, path, r)
             part += 0 < sum(bool(r["emotion"]) for r in got.values()) < PHOTOS
             whole_runs += len(got) == PHOTOS and all(r["emotion"] for r in got.values())
+            if n % 50 == 49:
+                print(f"{n + 1} kills", flush=True)
             if n % 3 == 2:
                 run("register", folder, "--db", db, "-q", *WITH)
                 got = export(db, tmp)
