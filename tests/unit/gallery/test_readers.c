@@ -221,6 +221,8 @@ TEST(eight_readers_and_a_writer)
         printf(" %.2f/%.2f/%.1f", quantile(&all, 0.5), quantile(&all, 0.99), memory[p]);
     }
     printf("\n");
-    CHECK(memory[PARTS - 1] < memory[1] + 16); /* buffers of the readers have their size by then, and the matrix is no memory of ours */
+#if !defined(DF_SANITIZED) /* which hold freed memory back */
+    CHECK(memory[PARTS - 1] < memory[1] + 20); /* nine handles' page caches of SQLite, 2 MB each, fill up; the matrix is no memory of ours */
+#endif
     CHECK(atomic_load(&searches) > 20 && atomic_load(&done_to) > START);
 }
