@@ -20,7 +20,8 @@ typedef struct cli_args {
     const char    *out, *labels, *pairs, *root, *size, *input, *output;
     const char    *from;
     int            retries, stall;
-    const char    *actions, *with; /* of analyze */
+    const char    *auto_by;        /* of search */
+    const char    *actions, *with; /* of analyze; `with` of register and find too */
     const char   **paths; /* what is no flag */
     size_t         n;
 } cli_args;

@@ -19,11 +19,14 @@ static int run(const cli_args *args)
     df_matches *matches = NULL;
     df_error err;
     cli_progress bar;
+    df_search_opts search = args->search;
+    if (args->with && df_want_parse(args->with, &search.with, &err) != DF_OK)
+        return cli_fail(CLI_BAD_INPUT, "%s", err.message);
     int code = cli_engine(args, &engine);
     if (code != CLI_OK)
         return code;
     cli_progress_start(&bar, "photos", 0, args->quiet);
-    df_status st = df_find(engine, args->paths[0], args->paths[1], &args->opts, &args->search, step, &bar, &matches, &err);
+    df_status st = df_find(engine, args->paths[0], args->paths[1], &args->opts, &search, step, &bar, &matches, &err);
     cli_progress_end(&bar);
     code = st == DF_OK ? cli_matches_print(args, matches) : cli_fail_reading(&err, args->paths, 2);
     df_matches_free(matches);
@@ -34,6 +37,8 @@ static int run(const cli_args *args)
 static const cli_flag flags[] = {
     {"k", 'k', CLI_INT, "N", offsetof(cli_args, search.k), 1, 1e6, "at most so many faces for each face of the photo"},
     {"nearest", 0, CLI_SWITCH, NULL, offsetof(cli_args, search.nearest), 0, 0, "also faces beyond the threshold; 10 unless -k tells"},
+    {"with", 0, CLI_TEXT, "LIST", offsetof(cli_args, with), 0, 0, "attributes to keep of the folder's faces, of age,gender,emotion,race,liveness,quality"},
+    {"where", 0, CLI_TEXT, "COND", offsetof(cli_args, search.where), 0, 0, "search the faces of a condition alone, on what --with keeps and their path"},
     {0},
 };
 

@@ -40,14 +40,23 @@ static void print_stats(const cli_args *args, const df_gallery_stats *s)
         fputs("{\"pipeline\": ", stdout);
         cli_json_text(stdout, s->pipeline);
         printf(", \"dims\": %zu, \"people\": %llu, \"photos\": %llu, \"faces\": %llu, \"unnamed\": %llu, \"bytes\": %llu, \"unused_bytes\": %llu,"
-               " \"matrix_bytes\": %llu, \"change\": %llu, \"made\": \"%s\"}\n",
+               " \"matrix_bytes\": %llu, \"change\": %llu, \"made\": \"%s\", \"with_age\": %llu, \"with_gender\": %llu, \"with_emotion\": %llu,"
+               " \"with_race\": %llu, \"with_liveness\": %llu, \"with_quality\": %llu}\n",
                s->dims, (unsigned long long)s->people, (unsigned long long)s->photos, (unsigned long long)s->faces, (unsigned long long)s->unnamed,
-               (unsigned long long)s->bytes, (unsigned long long)s->unused_bytes, (unsigned long long)s->matrix_bytes, (unsigned long long)s->change, made);
+               (unsigned long long)s->bytes, (unsigned long long)s->unused_bytes, (unsigned long long)s->matrix_bytes, (unsigned long long)s->change, made,
+               (unsigned long long)s->with_age, (unsigned long long)s->with_gender, (unsigned long long)s->with_emotion, (unsigned long long)s->with_race,
+               (unsigned long long)s->with_liveness, (unsigned long long)s->with_quality);
         return;
     }
     printf("  people     %llu\n  photos     %llu\n  faces      %llu, %llu without a name\n", (unsigned long long)s->people,
            (unsigned long long)s->photos, (unsigned long long)s->faces, (unsigned long long)s->unnamed);
-    printf("  database   %.1f MB, %.1f MB of it unused\n  matrix     %.1f MB\n", (double)s->bytes / 1e6, (double)s->unused_bytes / 1e6,
+    const struct { const char *name; unsigned long long n; } known[] = {
+        {"age", s->with_age}, {"gender", s->with_gender}, {"emotion", s->with_emotion}, {"race", s->with_race}, {"liveness", s->with_liveness},
+        {"quality", s->with_quality}};
+    fputs("  known of   ", stdout);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        printf("%s%llu %s", i ? ", " : "", known[i].n, known[i].name);
+    printf("\n  database   %.1f MB, %.1f MB of it unused\n  matrix     %.1f MB\n", (double)s->bytes / 1e6, (double)s->unused_bytes / 1e6,
            (double)s->matrix_bytes / 1e6);
     printf("  vectors    %zu numbers: ", s->dims);
     cli_print_safe(stdout, s->pipeline);

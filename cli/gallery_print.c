@@ -8,8 +8,11 @@
 static int print_probe(const df_matches *matches, size_t i)
 {
     const df_face *f = df_matches_probe(matches, i);
-    size_t n = df_matches_count(matches, i);
-    printf("  face %zu at %.0f,%.0f %.0fx%.0f: %zu of %zu\n", i + 1, (double)f->x, (double)f->y, (double)f->w, (double)f->h, n, df_matches_searched(matches));
+    size_t n = df_matches_count(matches, i), left = df_matches_left(matches, i);
+    printf("  face %zu at %.0f,%.0f %.0fx%.0f: %zu of %zu\n", i + 1, (double)f->x, (double)f->y, (double)f->w, (double)f->h, n, left);
+    if (df_matches_filter(matches, i))
+        printf("  filter: %s: %zu of %zu faces, %.0f %%\n", df_matches_filter(matches, i), left, df_matches_searched(matches),
+               100 * (double)left / (double)(df_matches_searched(matches) ? df_matches_searched(matches) : 1));
     if (n == 0)
         return CLI_OK;
     cli_table t;

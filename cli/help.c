@@ -91,6 +91,15 @@ void cli_help_overview(FILE *to)
           to);
 }
 
+/* A command's own flag takes the place of an option of the same name, as in args.c. */
+static bool replaced(const cli_command *command, const char *flag)
+{
+    for (const cli_flag *f = command->flags; f && f->name; f++)
+        if (strcmp(f->name, flag + 2) == 0)
+            return true;
+    return false;
+}
+
 void cli_help_command(const cli_command *command)
 {
     char left[96], text[768], values[256];
@@ -101,6 +110,9 @@ void cli_help_command(const cli_command *command)
     if (command->pipeline)
         puts("\nthe pipeline");
     for (size_t i = 0; command->pipeline && (info = df_option_at(i)); i++) {
+        cli_option_flag(info, left, sizeof left);
+        if (replaced(command, left))
+            continue;
         option_left(info, left, sizeof left);
         option_values(info, values, sizeof values);
         snprintf(text, sizeof text, "%s (%s%s%s%s)", info->help, values, *values && *info->text ? "; " : "", *info->text ? "default " : "",

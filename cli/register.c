@@ -14,7 +14,7 @@ typedef struct job {
     const cli_args *args;
     const cli_list *list;
     cli_progress    bar;
-    size_t          states[4], faces; /* by df_register_state */
+    size_t          states[5], faces; /* by df_register_state */
     refusal        *refusals;
     size_t          cap;
     bool            out_of_memory;
@@ -68,15 +68,16 @@ static int tell_refusals(job *j)
 static void print(const job *j, double seconds)
 {
     const size_t *s = j->states;
-    size_t all = s[DF_REGISTERED] + s[DF_KNOWN] + s[DF_DUPLICATE] + s[DF_REFUSED];
+    size_t all = s[DF_REGISTERED] + s[DF_KNOWN] + s[DF_DUPLICATE] + s[DF_REFUSED] + s[DF_COMPLETED];
     if (!j->args->json) {
         if (!j->args->quiet)
-            printf("  registered %zu   faces %zu   known %zu   duplicates %zu   refused %zu   in %.1f s, %.1f photos/s\n", s[DF_REGISTERED], j->faces,
-                   s[DF_KNOWN], s[DF_DUPLICATE], s[DF_REFUSED], seconds, seconds > 0 ? (double)all / seconds : 0);
+            printf("  registered %zu   faces %zu   known %zu   duplicates %zu   refused %zu%s%.0zu   in %.1f s, %.1f photos/s\n", s[DF_REGISTERED],
+                   j->faces, s[DF_KNOWN], s[DF_DUPLICATE], s[DF_REFUSED], s[DF_COMPLETED] ? "   completed " : "", s[DF_COMPLETED], seconds,
+                   seconds > 0 ? (double)all / seconds : 0);
         return;
     }
-    printf("{\"photos\": %zu, \"registered\": %zu, \"faces\": %zu, \"known\": %zu, \"duplicates\": %zu, \"seconds\": %.3f, \"refused\": [", all,
-           s[DF_REGISTERED], j->faces, s[DF_KNOWN], s[DF_DUPLICATE], seconds);
+    printf("{\"photos\": %zu, \"registered\": %zu, \"faces\": %zu, \"known\": %zu, \"completed\": %zu, \"duplicates\": %zu, \"seconds\": %.3f,"
+           " \"refused\": [", all, s[DF_REGISTERED], j->faces, s[DF_KNOWN], s[DF_COMPLETED], s[DF_DUPLICATE], seconds);
     for (size_t i = 0; i < s[DF_REFUSED]; i++) {
         fputs(i ? ", {\"path\": " : "{\"path\": ", stdout);
         cli_json_text(stdout, j->list->items[j->refusals[i].index].path);
@@ -93,6 +94,9 @@ static int run(const cli_args *args)
     df_gallery *gallery = NULL;
     df_error err;
     cli_list list;
+    df_register_opts how = df_register_opts_default();
+    if (args->with && df_want_parse(args->with, &how.with, &err) != DF_OK)
+        return cli_fail(CLI_BAD_INPUT, "%s", err.message);
     int code = cli_list_read(&list, args);
     job j = {.args = args, .list = &list};
     if (code == CLI_OK)
@@ -100,7 +104,7 @@ static int run(const cli_args *args)
     if (code == CLI_OK) {
         double begun = cli_now();
         cli_progress_start(&j.bar, "photos", list.n, args->quiet);
-        df_status st = df_gallery_register(gallery, list.items, list.n, &args->opts, each, &j, &err);
+        df_status st = df_gallery_register(gallery, list.items, list.n, &args->opts, &how, each, &j, &err);
         cli_progress_end(&j.bar);
         if (st != DF_OK)
             code = cli_fail(cli_code(st, NULL, 0), "%s", err.message);
@@ -121,6 +125,8 @@ static const cli_flag flags[] = {
     {"db", 0, CLI_TEXT, "G.db", offsetof(cli_args, db), 0, 0, "the gallery; made where there is none"},
     {"name", 0, CLI_TEXT, "NAME", offsetof(cli_args, name), 0, 0, "the person on the photos; of several faces on one photo, the largest"},
     {"meta", 0, CLI_TEXT, "JSON", offsetof(cli_args, meta), 0, 0, "an object to keep with each photo, {\"team\": \"x\"}"},
+    {"with", 0, CLI_TEXT, "LIST", offsetof(cli_args, with), 0, 0,
+     "attributes to keep for --where, of age,gender,emotion,race,liveness,quality; photos that are known are completed"},
     {0},
 };
 

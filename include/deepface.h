@@ -128,7 +128,8 @@ typedef struct df_opts {
     const char *rotate;        /* "none" (default); "auto": where no face is found, try the photo turned by 90, 180, 270 degrees */
     int         tile;          /* side of the tiles that a larger photo is cut into for the detector, from 128 on; 0 (default): none */
     double      far;           /* NaN (default): the model's own threshold; else the threshold is the distance at or below which this share of
-                                  pairs of strangers lies, as measured for model, align and metric; DF_E_ARGUMENT where nobody did */
+                                  pairs of strangers lies, as measured for model, align and metric; DF_E_ARGUMENT where nobody did. It is of one
+                                  comparison, where df_search_opts.far is of a search as a whole */
     bool        border;        /* true: with "eyes", detectors see the photo in the middle of a black one of twice its sides, as deepface for Python
                                   has it, for its very boxes; default false */
     const char *attributes;    /* "light" (default), "deepface": which networks tell age, gender, emotion, race (docs/attributes.md) */
@@ -319,26 +320,47 @@ typedef enum df_register_state {
     DF_REGISTERED, /* it is on disk now */
     DF_KNOWN,      /* it was registered before, and its file has not changed */
     DF_DUPLICATE,  /* a photo of the same content is there, or came earlier in this call */
-    DF_REFUSED     /* `failed` says why; the gallery holds nothing of it */
+    DF_REFUSED,    /* `failed` says why; the gallery holds nothing of it, or of a photo that was known what it held before */
+    DF_COMPLETED   /* as DF_KNOWN, and attributes that its faces lacked are on disk now */
 } df_register_state;
+
+typedef struct df_register_opts {
+    size_t   size; /* set by df_register_opts_default */
+    unsigned with; /* DF_WITH_AGE, _GENDER, _EMOTION, _RACE, _LIVENESS, _QUALITY: attributes to keep with each face, for filters; 0 (default): none */
+} df_register_opts; /* new fields at the end only */
+
+DF_API void df_register_opts_init(df_register_opts *opts, size_t size);
+static inline df_register_opts df_register_opts_default(void)
+{
+    df_register_opts o;
+    df_register_opts_init(&o, sizeof o);
+    return o;
+}
 
 /* Called once a photo, from one thread at a time, in any order, after what it reports is on disk. `failed` is NULL but for DF_REFUSED.
  * Return false to stop early. */
 typedef bool (*df_register_fn)(void *user, size_t index, df_register_state state, size_t faces, const df_error *failed);
 
 /* Photos into the gallery, with the engine's threads. Photos go to disk in groups, each whole; a call that was interrupted goes on where it
- * was when it is made again. A photo whose path is known and whose content has changed takes the place of the old one.
+ * was when it is made again. A photo whose path is known and whose content has changed takes the place of the old one. Of a photo that is known,
+ * attributes of `how` that its faces lack are found and kept; faces, their ids, names and vectors stay as they are.
+ *   how   NULL for the defaults
  *   each  may be NULL
  * Errors: DF_E_STORE, DF_E_ARGUMENT, DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_NO_MEMORY. A photo that fails is told to `each`. */
-DF_API df_status df_gallery_register(df_gallery *gallery, const df_photo_item *items, size_t n, const df_opts *opts, df_register_fn each,
-                                     void *user, df_error *err);
+DF_API df_status df_gallery_register(df_gallery *gallery, const df_photo_item *items, size_t n, const df_opts *opts, const df_register_opts *how,
+                                     df_register_fn each, void *user, df_error *err);
 
 typedef struct df_search_opts {
     size_t      size;    /* set by df_search_opts_default */
     int         k;       /* at most so many faces for each face of the photo, 0 (default) = all within the threshold */
     bool        nearest; /* true: the k nearest, whether within the threshold or not (k 0: 10); default false */
     const char *where;   /* a condition on the faces that are searched, "gender = 'Woman' and age < 40" (docs/gallery.md); NULL (default): none */
-    double      far;     /* the threshold at which a stranger's search finds anybody with this probability at most, 0..1; NaN (default): that of opts */
+    double      far;     /* the threshold at which a stranger's search finds anybody with this probability at most, 0..1; NaN (default): that of opts.
+                            Excludes `threshold` and `far` of df_opts: DF_E_ARGUMENT */
+    unsigned    with;    /* of df_find: DF_WITH_* as in df_register_opts, to be known of the folder's faces for `where`; 0 (default): nothing */
+    bool        auto_filter; /* true: of the gallery's faces those alone that may be of the same gender, race, age as the photo's face; default false */
+    unsigned    auto_by;     /* by which: DF_WITH_GENDER, _RACE, _AGE; 0 (default): gender */
+    double      auto_bar;    /* a gender or race counts from this confidence on, of the photo's face and of the gallery's, 0.5..1; NaN (default): 0.9 */
 } df_search_opts;        /* new fields at the end only */
 
 DF_API void df_search_opts_init(df_search_opts *opts, size_t size);
@@ -364,7 +386,7 @@ typedef struct df_matches df_matches;
 /* The faces of the gallery that are nearest to each face of a photo; exact, and as of one moment. Reads every field of opts.
  *   search  NULL for the defaults
  *   out     nearest first, equal ones by id
- * Errors: those of df_represent, DF_E_STORE. */
+ * Errors: those of df_represent, DF_E_STORE; DF_E_ARGUMENT where `where` is wrong, or where auto_filter is wanted and no face has such an attribute. */
 DF_API df_status df_gallery_search(df_gallery *gallery, const char *path, const df_opts *opts, const df_search_opts *search, df_matches **out,
                                    df_error *err);
 DF_API df_status df_gallery_search_image(df_gallery *gallery, const df_image *img, const df_opts *opts, const df_search_opts *search,
@@ -374,7 +396,10 @@ DF_API const df_face  *df_matches_probe(const df_matches *m, size_t probe); /* N
 DF_API size_t          df_matches_count(const df_matches *m, size_t probe);
 DF_API const df_match *df_matches_at(const df_matches *m, size_t probe, size_t index);
 DF_API double          df_matches_threshold(const df_matches *m);
-DF_API size_t          df_matches_searched(const df_matches *m); /* faces that were compared with */
+DF_API size_t          df_matches_searched(const df_matches *m); /* faces that were compared with, before auto_filter */
+/* The condition that auto_filter made of a face of the photo, in the language of `where`; NULL: none, nothing of the face was sure enough. */
+DF_API const char     *df_matches_filter(const df_matches *m, size_t probe);
+DF_API size_t          df_matches_left(const df_matches *m, size_t probe); /* faces that a face of the photo was compared with, after it */
 DF_API void            df_matches_free(df_matches *m);
 
 /* How a threshold of df_search_opts.far came about: from the distances between the gallery's own people, one face each. */
@@ -421,6 +446,7 @@ typedef struct df_gallery_stats {
     uint64_t matrix_bytes;                   /* of the vectors' matrix beside it */
     uint64_t change;                         /* number of the last change */
     int64_t  made;                           /* seconds since 1970 */
+    uint64_t with_age, with_gender, with_emotion, with_race, with_liveness, with_quality; /* faces of which it is known */
 } df_gallery_stats;
 
 /* Remove the faces of a condition; photos and people left without a face go too. *removed (may be NULL): how many faces. NULL is no condition:
@@ -457,7 +483,7 @@ typedef struct df_gallery_face {
     int64_t      modified;  /* of the photo's file, ns since 1970 */
     int64_t      added;     /* seconds since 1970; 0 in df_gallery_import: now */
     df_face      at;
-    double       quality, age, gender_confidence, emotion_confidence, race_confidence, liveness;
+    double       quality, age, gender_confidence, emotion_confidence, race_confidence, liveness; /* all but age 0..1 */
     const char  *gender, *emotion, *race;
     const float *vector;    /* [dims] of df_gallery_stats */
 } df_gallery_face;

@@ -27,12 +27,14 @@ static char *print_path(const char *a, const char *b, const char *c)
     return path;
 }
 
-/* What the vectors are of, and which faces are taken: galleries that differ in one of these are kept apart. */
-static void name_of(const df_store_key *key, const df_opts *o, const char *folder, char out[65])
+/* What the vectors are of, which faces are taken and what is told of them: galleries that differ in one of these are kept apart. */
+static void name_of(const df_store_key *key, const df_opts *o, unsigned with, const char *folder, char out[65])
 {
     char text[8192];
-    snprintf(text, sizeof text, "%s; score %g, max_faces %d, min_face %d, detect_size %d, enforce %d, rotate %s; %s", key->pipeline, o->score, o->max_faces,
-             o->min_face, o->detect_size, o->enforce, o->rotate, folder);
+    snprintf(text, sizeof text, "%s; score %g, max_faces %d, min_face %d, detect_size %d, tile %d, enforce %d, rotate %s, min_quality %d, alive %s; with %u of %s, %s; %s",
+             key->pipeline, o->score, o->max_faces, o->min_face, o->detect_size, o->tile, o->enforce, o->rotate, o->min_quality,
+             o->anti_spoofing ? o->liveness : "or not", with, with & DF_WITH_ATTRIBUTES ? o->attributes : "none", with & DF_WITH_LIVENESS ? o->liveness : "none",
+             folder);
     df__sha256_hex(text, strlen(text), out);
     memcpy(out + 16, ".db", 4);
 }
@@ -44,7 +46,7 @@ static bool make_folder(const char *path)
 }
 
 /* In the cache folder, where the folder itself cannot be written. */
-static df_status path_elsewhere(df_engine *e, const char *folder, const df_store_key *key, const df_opts *o, char **out, df_error *err)
+static df_status path_elsewhere(df_engine *e, const char *folder, const df_store_key *key, const df_opts *o, unsigned with, char **out, df_error *err)
 {
     df_status st = DF_OK;
     char *cache = NULL, *real = realpath(folder, NULL), *galleries = NULL, name[65];
@@ -52,7 +54,7 @@ static df_status path_elsewhere(df_engine *e, const char *folder, const df_store
     galleries = cache ? print_path(cache, "galleries", "") : NULL;
     if (!real || !galleries || !df__folder_for(galleries) || !make_folder(galleries))
         DF_TRY(df__fail(err, DF_E_IO, "%s: cannot be written, and there is no cache folder to keep what is known of its photos", folder));
-    name_of(key, o, real, name);
+    name_of(key, o, with, real, name);
     *out = print_path(galleries, name, "");
     if (!*out)
         DF_TRY(df__no_memory(err, "path", strlen(galleries)));
@@ -61,11 +63,11 @@ done:
     return st;
 }
 
-static df_status path_of(df_engine *e, const char *folder, const df_store_key *key, const df_opts *o, char **out, df_error *err)
+static df_status path_of(df_engine *e, const char *folder, const df_store_key *key, const df_opts *o, unsigned with, char **out, df_error *err)
 {
     char name[65];
     char *hidden = print_path(folder, ".deepface", "");
-    name_of(key, o, "", name);
+    name_of(key, o, with, "", name);
     *out = hidden ? print_path(hidden, name, "") : NULL;
     bool ours = hidden && make_folder(hidden) && access(hidden, W_OK | X_OK) == 0 && (access(*out ? *out : "", F_OK) != 0 || access(*out, W_OK) == 0);
     free(hidden);
@@ -75,18 +77,18 @@ static df_status path_of(df_engine *e, const char *folder, const df_store_key *k
         return DF_OK;
     free(*out);
     *out = NULL;
-    return path_elsewhere(e, folder, key, o, out, err);
+    return path_elsewhere(e, folder, key, o, with, out, err);
 }
 
 /* The gallery is made of the photos: one that is damaged is begun again. */
-static df_status open_gallery(df_engine *e, const df_pipeline *p, const char *folder, df_gallery **out, df_error *err)
+static df_status open_gallery(df_engine *e, const df_pipeline *p, unsigned with, const char *folder, df_gallery **out, df_error *err)
 {
     df_status st = DF_OK;
     df_store_key key;
     char *path = NULL;
     static const char *const ends[] = {"", "-wal", "-shm", "-vectors"};
     DF_TRY(df__gallery_key(e, &p->opts, &key, err));
-    DF_TRY(path_of(e, folder, &key, &p->opts, &path, err));
+    DF_TRY(path_of(e, folder, &key, &p->opts, with, &path, err));
     st = df_gallery_open(e, path, &p->opts, NULL, out, err);
     if (st == DF_E_STORE) {
         size_t size = strlen(path) + sizeof "-vectors";
@@ -111,6 +113,7 @@ typedef struct stored { const char *path; uint64_t id, size; int64_t modified; }
 typedef struct folder_sync {
     df_engine         *engine;
     const df_pipeline *p;
+    unsigned           with;   /* DF_WITH_*: what the folder's gallery knows of each face */
     const char        *folder, *img_path;
     const df_image    *img;
     df_gallery        *g;
@@ -123,7 +126,9 @@ typedef struct folder_sync {
     uint64_t          *gone;
     size_t             n_gone;
     bool               out_of_memory;
-    df_embeddings     *e;      /* of the photo that is asked about */
+    const df_search_opts *search;
+    df_embeddings     *e;          /* of the photo that is asked about */
+    df_attributes     *attributes; /* with auto_filter, as df__gallery_probe has it */
     df_status          st[2];
     df_error           err[2];
     df_progress_fn     step;
@@ -186,7 +191,7 @@ static df_status look_at_folder(folder_sync *s, df_error *err)
     DF_TRY(df__walk(s->folder, &s->walk, err));
     if (s->walk.n == 0)
         DF_TRY(df__fail(err, DF_E_ARGUMENT, "%s holds no photos (.jpg, .jpeg, .png, .webp, .gif, .bmp, .tif, .tiff)", s->folder));
-    DF_TRY(open_gallery(s->engine, s->p, s->folder, &s->g, err));
+    DF_TRY(open_gallery(s->engine, s->p, s->with, s->folder, &s->g, err));
     DF_TRY(s->g->ops->photos(s->g->store, note, s, err));
     if (s->out_of_memory)
         DF_TRY(df__no_memory(err, "photos of a folder", s->cap * sizeof *s->photos));
@@ -203,7 +208,7 @@ static void look(void *arg, size_t i, int worker)
     if (i == 1)
         s->st[i] = look_at_folder(s, &s->err[i]);
     else
-        s->st[i] = df__pipeline_represent(s->p, s->img_path, s->img, s->engine->threads, &s->e, &s->err[i]);
+        s->st[i] = df__gallery_probe(s->p, s->img_path, s->img, s->search, &s->e, &s->attributes, &s->err[i]);
 }
 
 /* ---- doing it ---- */
@@ -222,9 +227,12 @@ static df_status bring_up_to_date(folder_sync *s, df_error *err)
 {
     df_status st = DF_OK;
     df_arena paths = {0};
+    df_processor w;
     df_ingest_item *items = calloc(s->n_fresh + 1, sizeof *items);
     if (!items)
         return df__no_memory(err, "photos of a folder", s->n_fresh * sizeof *items);
+    if (s->n_fresh) /* networks of attributes load where there is something to tell */
+        DF_TRY(df__process_open(s->engine, DF_WITH_EMBEDDING | s->with, &s->p->opts, &w, err));
     for (size_t i = 0; i < s->n_fresh; i++) {
         const char *name = s->walk.files[s->fresh[i]].path;
         size_t size = strlen(s->folder) + strlen(name) + 2;
@@ -234,8 +242,9 @@ static df_status bring_up_to_date(folder_sync *s, df_error *err)
         snprintf(path, size, "%s/%s", s->folder, name);
         items[i] = (df_ingest_item){.path = path, .stored = name, .index = i};
     }
-    df_ingest job = {.items = items, .n = s->n_fresh, .reuse = true, .keep_failures = true, .each = stepped, .user = s};
-    DF_TRY(df__gallery_ingest(s->g, s->p, &job, err));
+    df_ingest job = {.items = items, .n = s->n_fresh, .with = s->with, .reuse = true, .keep_failures = true, .each = stepped, .user = s};
+    if (s->n_fresh)
+        DF_TRY(df__gallery_ingest(s->g, &w, &job, err));
     if (job.stopped)
         DF_TRY(df__fail(err, DF_E_STOPPED, "%s: stopped after %zu of %zu photos", s->folder, s->done, s->n_fresh));
     if (s->n_gone)
@@ -274,7 +283,7 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
     *out = NULL;
     DF_TRY(df__search_opts_read(search, &o, err));
     DF_TRY(df__pipeline_open(engine, opts, true, &p, err));
-    s->engine = engine, s->p = &p;
+    s->engine = engine, s->p = &p, s->search = &o, s->with = o.with | (o.auto_filter ? o.auto_by : 0);
     df__parallel_for(2, engine->threads, look, s);
     for (int i = 1; i >= 0; i--)
         if (s->st[i] != DF_OK) {
@@ -285,7 +294,7 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
         }
     if (s->n_fresh || s->n_gone)
         DF_TRY(bring_up_to_date(s, err));
-    DF_TRY(df__gallery_ask(s->g, &p, s->e, &o, out, err));
+    DF_TRY(df__gallery_ask(s->g, &p, s->e, s->attributes, &o, out, err));
     (*out)->of_folder = true;
     st = name_matches(*out, s->folder, err);
     if (st != DF_OK) {
@@ -294,6 +303,7 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
     }
 done:
     df_embeddings_free(s->e);
+    free(s->attributes);
     df_gallery_close(s->g);
     df__walk_free(&s->walk);
     df__arena_free(&s->texts);

@@ -130,18 +130,24 @@ void df_gallery_close(df_gallery *g)
     df__vectors_close(g->vectors);
     if (g->store)
         g->ops->close(g->store);
-    free(g->filter.text), free(g->filter.ids);
+    for (size_t i = 0; i < DF_GALLERY_FILTERS; i++)
+        free(g->filters[i].text), free(g->filters[i].ids);
     free(g->path);
     free(g);
 }
 
 df_status df__gallery_pipeline(df_gallery *g, const df_opts *opts, bool network, df_pipeline *out, df_error *err)
 {
+    df_status st = df__pipeline_open(g->engine, opts ? opts : &g->opts, network, out, err);
+    return st == DF_OK ? df__gallery_fits(g, out, err) : st;
+}
+
+df_status df__gallery_fits(df_gallery *g, const df_pipeline *p, df_error *err)
+{
     df_status st = DF_OK;
     df_store_key key;
     const df_store_key *mine = g->ops->key(g->store);
-    DF_TRY(df__pipeline_open(g->engine, opts ? opts : &g->opts, network, out, err));
-    DF_TRY(df__gallery_key(g->engine, &out->opts, &key, err));
+    DF_TRY(df__gallery_key(g->engine, &p->opts, &key, err));
     if (strcmp(key.pipeline, mine->pipeline) != 0)
         return df__fail(err, DF_E_STORE, "%s holds vectors of %s, not of %s: vectors of two pipelines do not compare", g->path, mine->pipeline, key.pipeline);
 done:
@@ -158,7 +164,9 @@ df_status df_gallery_get_stats(df_gallery *g, df_gallery_stats *out, df_error *e
         return st;
     const df_store_key *key = g->ops->key(g->store);
     *out = (df_gallery_stats){.dims = key->dims, .people = c.people, .photos = c.photos, .faces = c.faces, .unnamed = c.unnamed, .bytes = c.bytes,
-                              .unused_bytes = c.free_bytes, .matrix_bytes = df__vectors_bytes(g->vectors), .change = c.change, .made = c.made};
+                              .unused_bytes = c.free_bytes, .matrix_bytes = df__vectors_bytes(g->vectors), .change = c.change, .made = c.made,
+                              .with_age = c.with_age, .with_gender = c.with_gender, .with_emotion = c.with_emotion, .with_race = c.with_race,
+                              .with_liveness = c.with_liveness, .with_quality = c.with_quality};
     memcpy(out->pipeline, key->pipeline, sizeof out->pipeline);
     return DF_OK;
 }

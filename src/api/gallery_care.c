@@ -43,15 +43,19 @@ df_status df__gallery_filter(df_gallery *g, const char *where, uint64_t change, 
     *filter = NULL;
     if (!where)
         return DF_OK;
-    if (!g->filter.text || strcmp(g->filter.text, where) != 0 || g->filter.change != change) {
-        free(g->filter.ids), free(g->filter.text);
-        g->filter.ids = NULL, g->filter.text = NULL;
-        df_status st = df__gallery_select(g, where, &g->filter.ids, &g->filter.n, err);
+    size_t i = 0;
+    while (i < DF_GALLERY_FILTERS && !(g->filters[i].text && strcmp(g->filters[i].text, where) == 0 && g->filters[i].change == change))
+        i++;
+    if (i == DF_GALLERY_FILTERS) {
+        i = g->next_filter, g->next_filter = (i + 1) % DF_GALLERY_FILTERS;
+        free(g->filters[i].ids), free(g->filters[i].text);
+        g->filters[i].ids = NULL, g->filters[i].text = NULL;
+        df_status st = df__gallery_select(g, where, &g->filters[i].ids, &g->filters[i].n, err);
         if (st != DF_OK)
             return st;
-        g->filter.text = strdup(where), g->filter.change = change; /* without memory for the text it is asked anew the next time */
+        g->filters[i].text = strdup(where), g->filters[i].change = change; /* without memory for the text it is asked anew the next time */
     }
-    *room = (df_filter){.ids = g->filter.ids, .n = g->filter.n};
+    *room = (df_filter){.ids = g->filters[i].ids, .n = g->filters[i].n};
     *filter = room;
     return DF_OK;
 }

@@ -1,4 +1,4 @@
-/* gallery_ingest.c - photos into a gallery: one photo a thread, read, hashed, looked up, represented; then groups of them to disk.
+/* gallery_ingest.c - photos into a gallery: one photo a thread, read, hashed, looked up, its faces found and told about; then groups of them to disk.
  *
  * What a photo's file says about itself (size, time) is noted before its bytes are read: a file that changes meanwhile is taken for changed
  * the next time. */
@@ -19,16 +19,17 @@ static const double group_seconds = 1; /* or what came in this time */
 /* A photo that waits to be written. */
 typedef struct waiting {
     const df_ingest_item *item;
-    df_embeddings        *e; /* NULL: it failed */
+    df_embeddings        *e; /* NULL: it failed, or its faces are known */
     df_store_face        *faces;
     df_store_photo        photo;
     df_error              failed;
     bool                  touched; /* nothing but size and time is new */
+    df_lacking            lacking; /* it is known: what its faces lacked */
 } waiting;
 
 typedef struct work {
-    df_gallery      *g;
-    const df_pipeline *p;
+    df_gallery       *g;
+    const df_processor *process;
     df_ingest       *job;
     pthread_mutex_t  lock; /* of all that follows, and of the store */
     waiting          group[GROUP];
@@ -61,29 +62,56 @@ static void give_up(work *w, df_status st, const df_error *err)
 
 /* ---- to disk ---- */
 
+/* What faces lacked, those of all photos at once. */
+static df_status describe(work *w, df_error *err)
+{
+    size_t n = 0, at = 0;
+    for (size_t i = 0; i < w->n; i++)
+        n += w->group[i].lacking.n;
+    if (n == 0)
+        return DF_OK;
+    df_store_face *faces = malloc(n * sizeof *faces);
+    if (!faces)
+        return df__no_memory(err, "faces", n * sizeof *faces);
+    for (size_t i = 0; i < w->n; i++)
+        for (size_t k = 0; k < w->group[i].lacking.n; k++)
+            faces[at++] = w->group[i].lacking.faces[k];
+    df_status st = w->g->ops->describe(w->g->store, faces, n, err);
+    free(faces);
+    return st;
+}
+
+static df_register_state state_of(const waiting *x, bool left_out)
+{
+    return x->lacking.n ? DF_COMPLETED : x->touched ? DF_KNOWN : left_out ? DF_DUPLICATE : x->e ? DF_REGISTERED : DF_REFUSED;
+}
+
 static void write_group(work *w)
 {
     df_store_photo photos[GROUP]; /* those to put from the beginning, those to touch from the end */
     df_error err;
     size_t puts = 0, touches = 0;
     for (size_t i = 0; i < w->n; i++)
-        photos[w->group[i].touched ? GROUP - ++touches : puts++] = w->group[i].photo;
+        if (!w->group[i].lacking.n)
+            photos[w->group[i].touched ? GROUP - ++touches : puts++] = w->group[i].photo;
     df_status st = w->st;
     if (st == DF_OK && puts)
         st = w->g->ops->put(w->g->store, photos, puts, &err);
     if (st == DF_OK && touches)
         st = w->g->ops->touch(w->g->store, photos + GROUP - touches, touches, &err);
+    if (st == DF_OK)
+        st = describe(w, &err);
     if (st != DF_OK && w->st == DF_OK)
         give_up(w, st, &err);
     puts = 0;
     for (size_t i = 0; i < w->n; i++) {
         waiting *x = &w->group[i];
-        bool left_out = !x->touched && photos[puts++].left_out;
+        bool left_out = !x->touched && !x->lacking.n && photos[puts++].left_out;
+        df_register_state state = state_of(x, left_out);
         if (st == DF_OK)
-            tell(w, x->item, x->touched ? DF_KNOWN : left_out ? DF_DUPLICATE : x->e ? DF_REGISTERED : DF_REFUSED, x->photo.n,
-                 x->e || x->touched ? NULL : &x->failed);
+            tell(w, x->item, state, x->photo.n, state == DF_REFUSED ? &x->failed : NULL);
         df_embeddings_free(x->e);
-        free(x->faces);
+        free(x->faces), free(x->lacking.faces);
     }
     w->n = 0;
 }
@@ -98,16 +126,16 @@ static size_t largest(const df_embeddings *e)
     return best;
 }
 
-static df_status faces_of(waiting *x, df_error *err)
+/* `attributes`: of each face, or NULL. */
+static df_status faces_of(waiting *x, const df_attributes *attributes, df_error *err)
 {
     const df_embeddings *e = x->e;
     df_store_face *faces = calloc(e->n, sizeof *faces);
     if (!faces)
         return df__no_memory(err, "faces", e->n * sizeof *faces);
     for (size_t i = 0; i < e->n; i++) {
-        const double none = (double)NAN;
-        faces[i] = (df_store_face){.at = e->faces[i], .quality = none, .vector = e->rows + i * e->dims};
-        faces[i].traits = (df_traits){.age = none, .gender_confidence = none, .emotion_confidence = none, .race_confidence = none, .liveness = none};
+        faces[i] = (df_store_face){.at = e->faces[i], .vector = e->rows + i * e->dims};
+        df__gallery_traits(attributes ? &attributes[i] : NULL, &faces[i]);
     }
     if (x->item->name)
         faces[largest(e)].name = x->item->name;
@@ -127,38 +155,53 @@ static void add(work *w, const waiting *x)
 
 /* ---- one photo ---- */
 
-typedef struct known { uint64_t size; int64_t modified; uint8_t sha256[32]; bool same; const df_file_state *state; } known;
+typedef struct known { uint64_t id; uint8_t sha256[32]; bool same, here; const df_file_state *state; const char *path; } known;
 
 static bool look(void *user, const df_store_photo *photo)
 {
     known *k = user;
     memcpy(k->sha256, photo->sha256, sizeof k->sha256);
+    k->id = photo->id;
+    k->here = strcmp(photo->path, k->path) == 0;
     k->same = !photo->failed && k->state && photo->size == k->state->size && photo->modified == k->state->modified;
     return true;
 }
 
-/* Is there nothing to do for it? The answer is told. */
-static bool settled(work *w, const df_ingest_item *item, const df_file_state *state, const uint8_t sha256[32])
+typedef enum answer { TO_READ, SETTLED, TO_COMPLETE } answer;
+
+/* What there is to do for it: nothing, which is told; find what faces lack, which is noted in x->lacking; read it. By its path, size and time, or,
+ * with `hashed`, by its content. */
+static answer ask(work *w, waiting *x, const df_file_state *state, bool hashed)
 {
-    known k = {.state = state};
-    bool found = false, done = false;
+    const df_ingest_item *item = x->item;
+    known k = {.state = state, .path = item->stored};
+    answer a = TO_READ;
+    bool found = false;
     df_error err;
     pthread_mutex_lock(&w->lock);
-    df_status st = w->g->ops->photo(w->g->store, sha256 ? NULL : item->stored, sha256, look, &k, &found, &err);
-    if (st != DF_OK)
-        give_up(w, st, &err), done = true;
-    else if (found && (sha256 || k.same)) {
-        tell(w, item, sha256 ? DF_DUPLICATE : DF_KNOWN, 0, NULL);
-        done = true;
+    df_status st = w->g->ops->photo(w->g->store, hashed ? NULL : item->stored, hashed ? x->photo.sha256 : NULL, look, &k, &found, &err);
+    if (st == DF_OK && found && (hashed || k.same)) {
+        x->lacking.with = k.here ? w->job->with : 0;
+        if (x->lacking.with)
+            st = w->g->ops->of_photo(w->g->store, k.id, df__gallery_note_lacking, &x->lacking, &err);
+        if (x->lacking.out_of_memory)
+            st = df__no_memory(&err, item->path, 0);
+        a = x->lacking.n ? TO_COMPLETE : SETTLED;
+        if (st == DF_OK && a == SETTLED)
+            tell(w, item, k.here ? DF_KNOWN : DF_DUPLICATE, 0, NULL);
+    }
+    if (st != DF_OK) {
+        give_up(w, st, &err), a = SETTLED;
+        free(x->lacking.faces);
     }
     pthread_mutex_unlock(&w->lock);
-    return done;
+    return a;
 }
 
 /* Is this what the photo is, and not what happened while it was read? */
 static bool of_the_photo(df_status st)
 {
-    return st == DF_E_NO_FACE || st == DF_E_DECODE || st == DF_E_LIMIT || st == DF_E_UNSUPPORTED;
+    return st == DF_E_NO_FACE || st == DF_E_DECODE || st == DF_E_LIMIT || st == DF_E_UNSUPPORTED || st == DF_E_SPOOF;
 }
 
 static void refuse(work *w, waiting *x, df_status st)
@@ -171,6 +214,25 @@ static void refuse(work *w, waiting *x, df_status st)
     } else {
         tell(w, x->item, DF_REFUSED, 0, &x->failed);
     }
+}
+
+/* The photo's faces are found once more, for what they lack alone. */
+static void complete(work *w, waiting *x)
+{
+    const df_processor less = df__process_less(w->process, x->lacking.lacks);
+    df_results *r = NULL;
+    df_status st = df__process_one(&less, x->item->path, NULL, w->job->n == 1 ? w->g->engine->threads : 1, &r, &x->failed);
+    if (st == DF_OK)
+        df__gallery_describe(&x->lacking, r);
+    df_results_free(r);
+    pthread_mutex_lock(&w->lock);
+    if (st == DF_OK && x->lacking.n) {
+        add(w, x);
+    } else {
+        tell(w, x->item, st == DF_OK ? DF_KNOWN : DF_REFUSED, 0, st == DF_OK ? NULL : &x->failed);
+        free(x->lacking.faces);
+    }
+    pthread_mutex_unlock(&w->lock);
 }
 
 /* Of a content that the store knows. */
@@ -193,7 +255,7 @@ static bool reused(work *w, waiting *x)
     df_error err;
     bool found = false, touched = false;
     pthread_mutex_lock(&w->lock);
-    known k = {0};
+    known k = {.path = x->photo.path};
     df_status st = w->g->ops->photo(w->g->store, x->photo.path, NULL, look, &k, &touched, &err);
     touched = touched && memcmp(k.sha256, x->photo.sha256, sizeof k.sha256) == 0;
     if (st == DF_OK)
@@ -206,17 +268,20 @@ static bool reused(work *w, waiting *x)
         x->failed.status = DF_E_NO_FACE;
         refuse(w, x, DF_E_NO_FACE);
     } else if (st == DF_OK && found) {
-        df_gathered all = {.e = df__gallery_no_embeddings(w->p)};
+        df_gathered all = {.e = df__gallery_no_embeddings(&w->process->p)};
         st = all.e ? w->g->ops->of_photo(w->g->store, same.id, df__gallery_gather, &all, &err) : DF_E_NO_MEMORY;
         x->e = all.e;
         if (st == DF_E_NO_MEMORY || all.out_of_memory)
             st = df__no_memory(&err, x->photo.path, 0);
         if (st == DF_OK)
-            st = faces_of(x, &err);
+            st = faces_of(x, NULL, &err);
+        df_retold retold = {.faces = x->faces, .n = x->photo.n};
+        if (st == DF_OK)
+            st = w->g->ops->of_photo(w->g->store, same.id, df__gallery_retell, &retold, &err);
         if (st == DF_OK)
             add(w, x);
         else
-            df_embeddings_free(x->e);
+            df_embeddings_free(x->e), free(x->faces);
     }
     if (st != DF_OK)
         give_up(w, st, &err);
@@ -243,6 +308,7 @@ static void ingest_one(void *arg, size_t i, int worker)
     work *w = arg;
     waiting x = {.item = &w->job->items[i]};
     df_file_state state = {0};
+    df_results *r = NULL;
     (void)worker;
     pthread_mutex_lock(&w->lock);
     bool stop = w->stop;
@@ -250,17 +316,21 @@ static void ingest_one(void *arg, size_t i, int worker)
     if (stop)
         return;
     (void)df__file_state(x.item->path, &state); /* an absent file fails below, with its name */
-    if (settled(w, x.item, &state, NULL))
-        return;
-    df_status st = identify(w, &x, &state, &x.failed);
-    if (st == DF_OK && w->job->once && settled(w, x.item, NULL, x.photo.sha256))
-        return;
-    if (st == DF_OK && w->job->reuse && reused(w, &x))
+    answer a = ask(w, &x, &state, false);
+    df_status st = a == TO_READ ? identify(w, &x, &state, &x.failed) : DF_OK;
+    if (a == TO_READ && st == DF_OK && w->job->once)
+        a = ask(w, &x, NULL, true);
+    if (a == TO_COMPLETE)
+        complete(w, &x);
+    if (a != TO_READ || (st == DF_OK && w->job->reuse && reused(w, &x)))
         return;
     if (st == DF_OK)
-        st = df__pipeline_represent(w->p, x.item->path, NULL, w->job->n == 1 ? w->g->engine->threads : 1, &x.e, &x.failed);
-    if (st == DF_OK)
-        st = faces_of(&x, &x.failed);
+        st = df__process_one(w->process, x.item->path, NULL, w->job->n == 1 ? w->g->engine->threads : 1, &r, &x.failed);
+    if (st == DF_OK) {
+        x.e = r->e, r->e = NULL;
+        st = faces_of(&x, r->attributes, &x.failed);
+    }
+    df_results_free(r);
     pthread_mutex_lock(&w->lock);
     if (st == DF_OK) {
         add(w, &x);
@@ -272,12 +342,12 @@ static void ingest_one(void *arg, size_t i, int worker)
     pthread_mutex_unlock(&w->lock);
 }
 
-df_status df__gallery_ingest(df_gallery *g, const df_pipeline *p, df_ingest *job, df_error *err)
+df_status df__gallery_ingest(df_gallery *g, const df_processor *process, df_ingest *job, df_error *err)
 {
     work *w = calloc(1, sizeof *w);
     if (!w)
         return df__no_memory(err, "a group of photos", sizeof *w);
-    w->g = g, w->p = p, w->job = job;
+    w->g = g, w->process = process, w->job = job;
     pthread_mutex_init(&w->lock, NULL);
     df__parallel_for(job->n, g->engine->threads, ingest_one, w);
     write_group(w);

@@ -67,7 +67,9 @@ static json_t *list_of(const df_matches *m, const df_probe_matches *probe, json_
 static json_t *probe_of(const df_matches *m, const df_probe_matches *probe)
 {
     json_t *o = json_object();
-    if (o && set_area(o, &probe->at) && df__json_set(o, "matches", list_of(m, probe, match_of)))
+    bool ok = o && (!m->filtered || (df__json_set(o, "filter", probe->filter ? df__json_text(probe->filter) : json_null()) &&
+                                     df__json_set(o, "searched", json_integer((json_int_t)probe->searched))));
+    if (ok && set_area(o, &probe->at) && df__json_set(o, "matches", list_of(m, probe, match_of)))
         return o;
     json_decref(o);
     return NULL;

@@ -14,7 +14,7 @@ enum { NEAREST = 10 };
 
 void df_search_opts_init(df_search_opts *opts, size_t size)
 {
-    df_search_opts all = {.size = size, .far = (double)NAN};
+    df_search_opts all = {.size = size, .far = (double)NAN, .auto_bar = (double)NAN};
     memset(opts, 0, size);
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
@@ -27,11 +27,13 @@ df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out,
     if (given->size < sizeof given->size || given->size > 1 << 16)
         return df__fail(err, DF_E_ARGUMENT, "df_search_opts: size is %zu; begin with df_search_opts_default()", given->size);
     memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    if (out->with & ~(unsigned)(DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY))
+        return df__fail(err, DF_E_ARGUMENT, "with: only age, gender, emotion, race, liveness and quality can be kept of a folder's faces");
     if (out->k < 0)
         return df__fail(err, DF_E_ARGUMENT, "k: %d is less than 0", out->k);
     if (!isnan(out->far) && !(out->far > 0 && out->far < 1))
         return df__fail(err, DF_E_ARGUMENT, "far: %g is not between 0 and 1", out->far);
-    return DF_OK;
+    return df__auto_opts_read(out, err);
 }
 
 /* ---- hits to matches ---- */
@@ -119,7 +121,8 @@ static void threshold_of_far(df_matches *m, const df_impostors *c)
     f->people = c->people, f->pairs = c->pairs;
 }
 
-df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_search_opts *search, df_matches **out, df_error *err)
+df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_attributes *attributes, const df_search_opts *search,
+                          df_matches **out, df_error *err)
 {
     df_status st = DF_OK;
     df_impostors impostors;
@@ -132,6 +135,11 @@ df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddin
         free(m);
         return df__fail(err, DF_E_ARGUMENT, "far and threshold exclude each other: one of them decides");
     }
+    if (!isnan(search->far) && !isnan(p->opts.far)) {
+        free(m);
+        return df__fail(err, DF_E_ARGUMENT, "far %g of the search as a whole and far %g of one comparison exclude each other: one of them decides", search->far,
+                        p->opts.far);
+    }
     if (m)
         m->probes = calloc(e->n, sizeof *m->probes);
     if (!m || !m->probes) {
@@ -141,10 +149,13 @@ df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddin
     m->n = e->n;
     m->threshold = p->opts.threshold;
     m->far.far = search->far;
+    m->filtered = attributes != NULL;
     if (isnan(m->threshold))
         st = df__threshold(p->row, p->align, p->metric, p->opts.far, &m->threshold, err);
     if (st == DF_OK && !isnan(search->far))
         st = df__impostors(g->ops, g->store, p->metric, !g->read_only, &impostors, err);
+    if (st == DF_OK && attributes)
+        st = df__gallery_knows(g, search->auto_by, err);
     if (st == DF_OK)
         st = df__vectors_begin(g->vectors, &change, err);
     if (st == DF_OK) {
@@ -153,8 +164,13 @@ df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddin
         if (!isnan(search->far))
             threshold_of_far(m, &impostors);
         for (size_t i = 0; st == DF_OK && i < e->n; i++) {
-            m->probes[i].at = e->faces[i];
-            st = ask_probe(g, p, e->rows + i * e->dims, search, filter, m, &m->probes[i], err);
+            df_probe_matches *probe = &m->probes[i];
+            probe->at = e->faces[i];
+            if (attributes) /* the threshold stays that of all: a filter takes matches away, it adds none */
+                st = df__gallery_auto(g, &attributes[i], search, change, &probe->filter, &room, &filter, err);
+            probe->searched = filter ? filter->n : df__vectors_count(g->vectors);
+            if (st == DF_OK)
+                st = ask_probe(g, p, e->rows + i * e->dims, search, filter, m, probe, err);
         }
         df__vectors_end(g->vectors);
     }
@@ -172,15 +188,17 @@ static df_status search(df_gallery *g, const char *path, const df_image *img, co
     df_pipeline p;
     df_search_opts o;
     df_embeddings *e = NULL;
+    df_attributes *attributes = NULL;
     if (!g || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_gallery_search: a NULL argument");
     *out = NULL;
     DF_TRY(df__search_opts_read(how, &o, err));
     DF_TRY(df__gallery_pipeline(g, opts, true, &p, err));
-    DF_TRY(df__pipeline_represent(&p, path, img, g->engine->threads, &e, err));
-    DF_TRY(df__gallery_ask(g, &p, e, &o, out, err));
+    DF_TRY(df__gallery_probe(&p, path, img, &o, &e, &attributes, err));
+    DF_TRY(df__gallery_ask(g, &p, e, attributes, &o, out, err));
 done:
     df_embeddings_free(e);
+    free(attributes);
     return st;
 }
 
@@ -200,6 +218,8 @@ size_t df_matches_count(const df_matches *m, size_t probe) { return probe < df_m
 double df_matches_threshold(const df_matches *m) { return m ? m->threshold : (double)NAN; }
 const df_far_info *df_matches_far(const df_matches *m) { return m && !isnan(m->far.far) ? &m->far : NULL; }
 size_t df_matches_searched(const df_matches *m) { return m ? m->searched : 0; }
+const char *df_matches_filter(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? m->probes[probe].filter : NULL; }
+size_t df_matches_left(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? m->probes[probe].searched : 0; }
 
 const df_match *df_matches_at(const df_matches *m, size_t probe, size_t index)
 {
@@ -215,7 +235,7 @@ void df_matches_free(df_matches *m)
             free((char *)m->probes[i].items[k].name);
             free((char *)m->probes[i].items[k].path);
         }
-        free(m->probes[i].items);
+        free(m->probes[i].items), free(m->probes[i].filter);
     }
     free(m->probes);
     free(m);

@@ -12,18 +12,7 @@
 #include "analyze/quality.h"
 #include "core/threads.h"
 
-enum { LEAST_GROUP = 8, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decoded */, MAX_NETS = 8 };
-
-typedef struct process {
-    df_pipeline         p;
-    unsigned            want;
-    df_family           family, liveness;
-    const df_attribute *nets[MAX_NETS];
-    df_net             *opened[MAX_NETS];
-    size_t              n_nets;
-    df_status           load_st[MAX_NETS];
-    df_error            load_err[MAX_NETS];
-} process;
+enum { LEAST_GROUP = 8, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decoded */ };
 
 /* One photo under way. */
 typedef struct one {
@@ -42,17 +31,21 @@ typedef struct one {
 
 /* ---- what is wanted ---- */
 
+typedef struct load { df_processor *w; df_status st[DF_PROCESS_NETS]; df_error err[DF_PROCESS_NETS]; } load;
+
 static void load_net(void *arg, size_t i, int worker)
 {
-    process *w = arg;
+    load *l = arg;
+    df_processor *w = l->w;
     (void)worker;
-    w->load_st[i] = df__engine_attribute(w->p.engine, w->nets[i], &w->opened[i], &w->load_err[i]);
+    l->st[i] = df__engine_attribute(w->p.engine, w->nets[i], &w->opened[i], &l->err[i]);
 }
 
-static df_status process_open(df_engine *engine, unsigned want, const df_opts *opts, process *w, df_error *err)
+df_status df__process_open(df_engine *engine, unsigned want, const df_opts *opts, df_processor *w, df_error *err)
 {
     df_status st = DF_OK;
     const unsigned all = DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY | DF_WITH_EMBEDDING;
+    load l = {.w = w};
     memset(w, 0, sizeof *w);
     if (want == 0 || (want & ~all))
         return df__fail(err, DF_E_ARGUMENT, "want: %u is no set of DF_WITH_*", want);
@@ -65,20 +58,30 @@ static df_status process_open(df_engine *engine, unsigned want, const df_opts *o
         if (a->family == (a->gives == DF_WITH_LIVENESS ? w->liveness : w->family) && (a->gives & want))
             w->nets[w->n_nets++] = a;
     }
-    df__parallel_for(w->n_nets, engine->threads, load_net, w);
+    df__parallel_for(w->n_nets, engine->threads, load_net, &l);
     for (size_t i = 0; i < w->n_nets; i++)
-        if (w->load_st[i] != DF_OK) {
+        if (l.st[i] != DF_OK) {
             if (err)
-                *err = w->load_err[i];
-            return w->load_st[i];
+                *err = l.err[i];
+            return l.st[i];
         }
 done:
     return st;
 }
 
+df_processor df__process_less(const df_processor *w, unsigned want)
+{
+    df_processor less = *w;
+    less.want = want, less.n_nets = 0;
+    for (size_t i = 0; i < w->n_nets; i++)
+        if (w->nets[i]->gives & want)
+            less.nets[less.n_nets] = w->nets[i], less.opened[less.n_nets++] = w->opened[i];
+    return less;
+}
+
 /* ---- a photo up to its faces ---- */
 
-static df_status new_results(const process *w, size_t n, df_results **out, df_error *err)
+static df_status new_results(const df_processor *w, size_t n, df_results **out, df_error *err)
 {
     df_status st = DF_OK;
     df_results *r = calloc(1, sizeof *r);
@@ -97,10 +100,10 @@ done:
     return st;
 }
 
-static df_look look_of(const process *w, const one *o, size_t face) { return df__pipeline_look(&w->p, &o->photo, &o->faces.items[face]); }
+static df_look look_of(const df_processor *w, const one *o, size_t face) { return df__pipeline_look(&w->p, &o->photo, &o->faces.items[face]); }
 
 /* Would a crop be blown up although the file holds more than was decoded? */
-static bool needs_full(const process *w, const one *o)
+static bool needs_full(const df_processor *w, const one *o)
 {
     for (size_t k = 0; o->photo.scale > 1 && k < w->n_nets; k++) {
         if (w->nets[k]->family == DF_FAMILY_DEEPFACE)
@@ -114,18 +117,37 @@ static bool needs_full(const process *w, const one *o)
     return false;
 }
 
-static df_status open_photo(const process *w, one *o, int threads, df_error *err)
+/* Crops that are the photo itself are copied: its pixels are about to be others. */
+static df_status own_crops(one *o, df_error *err)
+{
+    df_status st = DF_OK;
+    for (size_t i = 0; o->crops && i < o->faces.n; i++) {
+        df_pixels own, *crop = &o->crops[i];
+        if (crop->data != o->photo.px.data)
+            continue;
+        DF_TRY(df__pixels_in(&o->scratch, crop->width, crop->height, &own, err));
+        df__pixels_paste(own, 0, 0, *crop);
+        *crop = own;
+    }
+done:
+    return st;
+}
+
+static df_status open_photo(const df_processor *w, one *o, int threads, df_error *err)
 {
     df_status st = DF_OK;
     DF_TRY(df__pipeline_photo(&w->p, o->path, o->img, &o->photo, err));
     DF_TRY(df__pipeline_detect(&w->p, &o->photo, threads, &o->scratch, &o->faces, err));
-    if (needs_full(w, o))
-        DF_TRY(df__pipeline_full(&w->p, &o->photo, &o->faces, err));
+    /* Before the photo is decoded anew for an attribute: a face has one vector, whatever else is wanted of it. */
     if (w->want & DF_WITH_EMBEDDING) {
         DF_TRY(df__pipeline_crops(&w->p, &o->photo, &o->faces, &o->scratch, &o->crops, err));
         for (size_t i = 0; i < o->faces.n; i++)
             if (o->crops[i].width <= 0)
                 DF_TRY(df__fail(err, DF_E_ARGUMENT, "%s: face %zu lies outside the photo", o->photo.name, i + 1));
+    }
+    if (needs_full(w, o)) {
+        DF_TRY(own_crops(o, err));
+        DF_TRY(df__pipeline_full(&w->p, &o->photo, &o->faces, err));
     }
     o->found = df__arena_calloc(&o->scratch, o->faces.n, sizeof *o->found);
     if (!o->found)
@@ -143,9 +165,9 @@ done:
 
 typedef struct item { one *o; size_t face; } item;
 typedef struct batches {
-    const process *w;
+    const df_processor *w;
     const item    *items;
-    size_t         n, each, per_net; /* faces; faces a batch; batches a network */
+    size_t         n, each, per_net; /* faces; faces a batch; batches a network of attributes */
 } batches;
 
 static void failed(one *o, df_status st, const df_error *err)
@@ -206,17 +228,20 @@ static void run_batch(void *arg, size_t i, int worker)
 {
     const batches *b = arg;
     df_arena scratch = {0};
-    size_t net = i / b->per_net, from = i % b->per_net * b->each, n = b->n - from < b->each ? b->n - from : b->each;
+    const size_t of_attributes = b->per_net * b->w->n_nets;
+    const bool recogniser = i >= of_attributes;
+    const size_t each = recogniser ? DF_ATTRIBUTE_BATCH : b->each, from = (recogniser ? i - of_attributes : i % b->per_net) * each;
+    const size_t n = b->n - from < each ? b->n - from : each;
     (void)worker;
-    if (net < b->w->n_nets)
-        run_attribute(b, net, b->items + from, n, &scratch);
-    else
+    if (recogniser)
         run_recogniser(b, b->items + from, n, &scratch);
+    else
+        run_attribute(b, i / b->per_net, b->items + from, n, &scratch);
     df__arena_free(&scratch);
 }
 
 /* Memory ran out before any batch: for every photo. */
-static void run_faces(const process *w, one *photos, size_t n, int threads)
+static void run_faces(const df_processor *w, one *photos, size_t n, int threads)
 {
     size_t faces = 0, at = 0;
     df_error err;
@@ -237,7 +262,9 @@ static void run_faces(const process *w, one *photos, size_t n, int threads)
         size_t share = (faces + (size_t)threads - 1) / (size_t)threads;
         b.each = share < DF_ATTRIBUTE_BATCH ? share : DF_ATTRIBUTE_BATCH;
         b.per_net = (faces + b.each - 1) / b.each;
-        df__parallel_for(b.per_net * (w->n_nets + ((w->want & DF_WITH_EMBEDDING) != 0)), threads, run_batch, &b);
+        /* The recogniser's batches do not depend on the threads: they are those of df_represent, to the last bit of a vector. */
+        size_t recogniser = w->want & DF_WITH_EMBEDDING ? (faces + DF_ATTRIBUTE_BATCH - 1) / DF_ATTRIBUTE_BATCH : 0;
+        df__parallel_for(b.per_net * w->n_nets + recogniser, threads, run_batch, &b);
     }
     free(items);
 }
@@ -250,7 +277,7 @@ static void close_photo(one *o)
     df__arena_free(&o->scratch);
 }
 
-static void finish_photo(const process *w, one *o)
+static void finish_photo(const df_processor *w, one *o)
 {
     if (o->st == DF_OK && o->out) {
         df__pipeline_finish(&o->photo, &o->faces);
@@ -279,28 +306,30 @@ static void one_init(one *o, const char *path, const df_image *img)
 
 /* ---- one photo ---- */
 
+df_status df__process_one(const df_processor *w, const char *path, const df_image *img, int threads, df_results **out, df_error *err)
+{
+    one o;
+    one_init(&o, path, img);
+    o.st = open_photo(w, &o, threads, &o.err);
+    if (o.st == DF_OK)
+        run_faces(w, &o, 1, threads);
+    finish_photo(w, &o);
+    pthread_mutex_destroy(&o.lock);
+    if (o.st != DF_OK && err)
+        *err = o.err;
+    *out = o.out;
+    return o.st;
+}
+
 static df_status run_one(df_engine *engine, const char *path, const df_image *img, unsigned want, const df_opts *opts, const char *verb,
                          df_results **out, df_error *err)
 {
-    df_status st = DF_OK;
-    process w;
-    one o;
+    df_processor w;
     if (!out)
         return df__fail(err, DF_E_ARGUMENT, "%s: out is NULL", verb);
     *out = NULL;
-    DF_TRY(process_open(engine, want, opts, &w, err));
-    one_init(&o, path, img);
-    o.st = open_photo(&w, &o, engine->threads, &o.err);
-    if (o.st == DF_OK)
-        run_faces(&w, &o, 1, engine->threads);
-    finish_photo(&w, &o);
-    pthread_mutex_destroy(&o.lock);
-    st = o.st;
-    if (st != DF_OK && err)
-        *err = o.err;
-    *out = o.out;
-done:
-    return st;
+    df_status st = df__process_open(engine, want, opts, &w, err);
+    return st == DF_OK ? df__process_one(&w, path, img, engine->threads, out, err) : st;
 }
 
 df_status df_process(df_engine *engine, const char *path, unsigned want, const df_opts *opts, df_results **out, df_error *err)
@@ -325,7 +354,7 @@ df_status df_analyze_image(df_engine *engine, const df_image *img, unsigned acti
 
 /* ---- many photos ---- */
 
-typedef struct group { const process *w; one *photos; } group;
+typedef struct group { const df_processor *w; one *photos; } group;
 
 static void open_one(void *arg, size_t i, int worker)
 {
@@ -345,12 +374,12 @@ df_status df_process_many(df_engine *engine, const char *const *paths, size_t n,
                           void *user, df_error *err)
 {
     df_status st = DF_OK;
-    process w;
+    df_processor w;
     one *photos = NULL;
     bool stop = false;
     if (!each || (!paths && n))
         return df__fail(err, DF_E_ARGUMENT, "df_process_many: paths or each is NULL");
-    DF_TRY(process_open(engine, want, opts, &w, err));
+    DF_TRY(df__process_open(engine, want, opts, &w, err));
     size_t most = (size_t)engine->threads * PER_THREAD < LEAST_GROUP ? LEAST_GROUP : (size_t)engine->threads * PER_THREAD;
     photos = calloc(most, sizeof *photos);
     if (!photos)

@@ -53,7 +53,7 @@ static const option options[] = {
     SWITCH(mask, "off", "black outside the outline of the face's landmarks, the 468 unless 68 are asked for"),
     CHOICE(rotate, "none", rotations, "auto: where no face is found, try the photo turned by 90, 180 and 270 degrees"),
     INTEGER(tile, "0", 0, 8192, "side in pixels, from 128 on, of the tiles that a larger photo is cut into for the detector; 0 looks at it whole"),
-    NUMBER(far, "", 1e-9, 1, "the threshold lets this share of strangers pass, as measured for the model (docs/models.md); by default the model's own threshold"),
+    NUMBER(far, "", 1e-9, 1, "the threshold lets this share of strangers pass in one comparison, as measured for the model (docs/models.md); by default the model's own threshold"),
     SWITCH(border, "off", "with eyes: detectors see the photo inside a black border of half its sides, as deepface has it: its very boxes, but slower"),
     CHOICE(attributes, "light", attribute_families, "networks that tell age, gender, emotion and race: small ones, or deepface's own"),
     SWITCH(anti_spoofing, "off", "refuse faces that are no live ones, but photos of photos or screens; detect and extract tell which"),

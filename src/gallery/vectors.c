@@ -86,24 +86,13 @@ static bool take(void *user, const df_change *c)
     return true;
 }
 
-/* The matrix is at `stamp` now: forget what it has taken in. Without what the tail would need, all is read anew. */
+/* The matrix is at `stamp` now. At another one than before the tail is read anew: it knows nothing more of the faces that were added and removed
+ * within it, and the matrix may have such a face without its removal. */
 static void cut_tail(df_vectors *v, uint64_t stamp)
 {
-    if (stamp < v->stamp || stamp >= v->change) {
+    if (stamp != v->stamp) {
         v->n = v->n_removed = 0;
         v->change = stamp;
-    } else if (stamp > v->stamp) {
-        size_t first = find(v, stamp + 1), k = 0;
-        v->n -= first;
-        if (v->n > 0 && first > 0) {
-            memmove(v->ids, v->ids + first, v->n * sizeof *v->ids);
-            memmove(v->rows, v->rows + first * v->dims, v->n * v->dims * sizeof *v->rows);
-        }
-        while (k < v->n_removed && v->removed[k].number <= stamp)
-            k++;
-        v->n_removed -= k;
-        if (v->n_removed > 0 && k > 0)
-            memmove(v->removed, v->removed + k, v->n_removed * sizeof *v->removed);
     }
     v->stamp = stamp;
 }

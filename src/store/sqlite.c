@@ -67,6 +67,11 @@ static const char *const texts[DF_SQL_STATEMENTS] = {
     [DF_SQL_VECTOR_DROP] = "DELETE FROM vector WHERE face = ?",
     [DF_SQL_REMOVAL] = "INSERT INTO removal (change, face) VALUES (?, ?)",
     [DF_SQL_FACE_NAME] = "UPDATE face SET person = ? WHERE id = ?",
+    /* The expressions see the row as it was. */
+    [DF_SQL_FACE_DESCRIBE] = "UPDATE face SET age = ifnull(age, ?), gender = ifnull(gender, ?), gender_confidence = iif(gender IS NULL, ?, gender_confidence),"
+                             " emotion = ifnull(emotion, ?), emotion_confidence = iif(emotion IS NULL, ?, emotion_confidence),"
+                             " race = ifnull(race, ?), race_confidence = iif(race IS NULL, ?, race_confidence), liveness = ifnull(liveness, ?),"
+                             " quality = ifnull(quality, ?) WHERE id = ?",
     [DF_SQL_FACE_PERSON] = "SELECT person FROM face WHERE id = ?",
     [DF_SQL_FACE] = "SELECT " PHOTO_COLUMNS ", " FACE_COLUMNS ", data, sum" FACE_TABLES " JOIN vector ON vector.face = face.id WHERE face.id = ?",
     [DF_SQL_FACES_OF_PHOTO] = "SELECT " PHOTO_COLUMNS ", " FACE_COLUMNS ", data, sum" FACE_TABLES
@@ -421,7 +426,7 @@ static const char *store_uid(const void *self) { return ((const df_sqlite *)self
 const df_store_ops df__store_sqlite = {
     .scheme = "sqlite", .open = open_store, .close = close_store, .key = store_key, .uid = store_uid,
     .begin = df__sqlite_begin, .end = df__sqlite_end, .put = df__sqlite_put, .touch = df__sqlite_touch, .forget = df__sqlite_forget,
-    .remove = df__sqlite_remove, .update = df__sqlite_update, .photos = df__sqlite_photos, .photo = df__sqlite_photo,
+    .remove = df__sqlite_remove, .describe = df__sqlite_describe, .update = df__sqlite_update, .photos = df__sqlite_photos, .photo = df__sqlite_photo,
     .changes = df__sqlite_changes, .faces = df__sqlite_faces, .of_photo = df__sqlite_of_photo, .select = df__sqlite_select,
     .note = df__sqlite_note, .set_note = df__sqlite_set_note, .counts = df__sqlite_counts, .check = df__sqlite_check, .vacuum = df__sqlite_vacuum,
 };

@@ -16,7 +16,7 @@ typedef enum df_sqlite_statement {
     DF_SQL_PHOTO_OF_FACE, DF_SQL_PHOTO_IF_EMPTY,
     DF_SQL_PERSON_ADD, DF_SQL_PERSON_FIND, DF_SQL_PERSON_META, DF_SQL_PERSON_SWEEP,
     DF_SQL_FACE_PUT, DF_SQL_VECTOR_PUT, DF_SQL_FACES_OF, DF_SQL_FACE_DROP, DF_SQL_VECTOR_DROP, DF_SQL_REMOVAL,
-    DF_SQL_FACE_NAME, DF_SQL_FACE_PERSON,
+    DF_SQL_FACE_NAME, DF_SQL_FACE_PERSON, DF_SQL_FACE_DESCRIBE,
     DF_SQL_FACE, DF_SQL_FACES_OF_PHOTO, DF_SQL_ADDED, DF_SQL_REMOVED,
     DF_SQL_NOTE, DF_SQL_SET_NOTE,
     DF_SQL_STATEMENTS
@@ -54,6 +54,7 @@ df_status df__sqlite_put(void *self, df_store_photo *photos, size_t n, df_error 
 df_status df__sqlite_touch(void *self, const df_store_photo *photos, size_t n, df_error *err);
 df_status df__sqlite_forget(void *self, const uint64_t *photos, size_t n, df_error *err);
 df_status df__sqlite_remove(void *self, const uint64_t *faces, size_t n, df_error *err);
+df_status df__sqlite_describe(void *self, const df_store_face *faces, size_t n, df_error *err);
 df_status df__sqlite_update(void *self, const uint64_t *faces, size_t n, const char *name, const char *meta, df_error *err);
 df_status df__sqlite_photos(void *self, df_photo_fn each, void *user, df_error *err);
 df_status df__sqlite_photo(void *self, const char *path, const uint8_t sha256[32], df_photo_fn each, void *user, bool *found, df_error *err);

@@ -10,7 +10,8 @@ df_status df__sqlite_counts(void *self, df_store_counts *out, df_error *err)
         "SELECT (SELECT count(*) FROM person), (SELECT count(*) FROM photo), (SELECT count(failed) FROM photo), (SELECT count(*) FROM face),"
         " (SELECT count(*) FROM face WHERE person IS NULL), (SELECT count(*) FROM removal), change, log_from,"
         " (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size),"
-        " (SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size), made FROM gallery";
+        " (SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size), aged, gendered, emoted, raced, alive, good, made FROM gallery,"
+        " (SELECT count(age) aged, count(gender) gendered, count(emotion) emoted, count(race) raced, count(liveness) alive, count(quality) good FROM face)";
     df_sqlite *s = self;
     sqlite3_stmt *q = NULL;
     df_status st = DF_OK;
@@ -18,10 +19,12 @@ df_status df__sqlite_counts(void *self, df_store_counts *out, df_error *err)
     int code = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
     if (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         uint64_t *fields[] = {&out->people, &out->photos, &out->failed, &out->faces, &out->unnamed, &out->removals, &out->change, &out->log_from,
-                              &out->bytes, &out->free_bytes};
-        for (int i = 0; i < 10; i++)
+                              &out->bytes, &out->free_bytes, &out->with_age, &out->with_gender, &out->with_emotion, &out->with_race, &out->with_liveness,
+                              &out->with_quality};
+        const int n = sizeof fields / sizeof *fields;
+        for (int i = 0; i < n; i++)
             *fields[i] = (uint64_t)sqlite3_column_int64(q, i);
-        out->made = sqlite3_column_int64(q, 10);
+        out->made = sqlite3_column_int64(q, n);
     } else {
         st = df__sqlite_fail(s, code, "count", err);
     }

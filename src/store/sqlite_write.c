@@ -117,6 +117,18 @@ done:
 
 /* ---- adding ---- */
 
+/* Age to quality, nine values from `at` on. */
+static void bind_traits(sqlite3_stmt *q, int at, const df_store_face *f)
+{
+    const df_traits *t = &f->traits;
+    df__sqlite_number(q, at, t->age);
+    df__sqlite_text(q, at + 1, t->gender), df__sqlite_number(q, at + 2, t->gender ? t->gender_confidence : (double)NAN);
+    df__sqlite_text(q, at + 3, t->emotion), df__sqlite_number(q, at + 4, t->emotion ? t->emotion_confidence : (double)NAN);
+    df__sqlite_text(q, at + 5, t->race), df__sqlite_number(q, at + 6, t->race ? t->race_confidence : (double)NAN);
+    df__sqlite_number(q, at + 7, t->liveness);
+    df__sqlite_number(q, at + 8, f->quality);
+}
+
 static df_status put_face(df_sqlite *s, uint64_t photo, const df_store_face *f, uint64_t id, df_error *err)
 {
     df_status st = DF_OK;
@@ -124,7 +136,6 @@ static df_status put_face(df_sqlite *s, uint64_t photo, const df_store_face *f, 
     uint64_t person = 0;
     float points[10];
     size_t bytes = s->key.dims * sizeof *f->vector;
-    const df_traits *t = &f->traits;
     for (uint32_t i = 0; i < s->key.dims; i++)
         if (!isfinite(f->vector[i]))
             return df__fail(err, DF_E_ARGUMENT, "%s: number %u of a vector is not finite", s->path, i);
@@ -142,12 +153,7 @@ static df_status put_face(df_sqlite *s, uint64_t photo, const df_store_face *f, 
     sqlite3_bind_int64(q, 2, (sqlite3_int64)photo);
     if (person)
         sqlite3_bind_int64(q, 3, (sqlite3_int64)person);
-    df__sqlite_number(q, 4, t->age);
-    df__sqlite_text(q, 5, t->gender), df__sqlite_number(q, 6, t->gender ? t->gender_confidence : (double)NAN);
-    df__sqlite_text(q, 7, t->emotion), df__sqlite_number(q, 8, t->emotion ? t->emotion_confidence : (double)NAN);
-    df__sqlite_text(q, 9, t->race), df__sqlite_number(q, 10, t->race ? t->race_confidence : (double)NAN);
-    df__sqlite_number(q, 11, t->liveness);
-    df__sqlite_number(q, 12, f->quality);
+    bind_traits(q, 4, f);
     const float box[] = {f->at.x, f->at.y, f->at.w, f->at.h, f->at.confidence};
     for (int i = 0; i < 5; i++)
         sqlite3_bind_double(q, 13 + i, (double)box[i]);
@@ -241,6 +247,25 @@ df_status df__sqlite_touch(void *self, const df_store_photo *photos, size_t n, d
             sqlite3_bind_int64(q, 4, (sqlite3_int64)photos[i].id);
             DF_TRY(df__sqlite_finish(s, q, "move a photo", err));
         }
+done:
+    return df__sqlite_end_write(s, change, st, err);
+}
+
+df_status df__sqlite_describe(void *self, const df_store_face *faces, size_t n, df_error *err)
+{
+    df_sqlite *s = self;
+    sqlite3_stmt *q;
+    uint64_t change;
+    df_status st = df__sqlite_begin_write(s, &change, err);
+    if (st != DF_OK)
+        return st;
+    DF_TRY(df__sqlite_use(s, DF_SQL_FACE_DESCRIBE, &q, err));
+    for (size_t i = 0; i < n; i++) {
+        bind_traits(q, 1, &faces[i]);
+        sqlite3_bind_int64(q, 10, (sqlite3_int64)faces[i].id);
+        DF_TRY(df__sqlite_finish(s, q, "describe a face", err));
+    }
+    change += n > 0; /* answers to filters are others now */
 done:
     return df__sqlite_end_write(s, change, st, err);
 }

@@ -81,6 +81,7 @@ typedef struct df_condition {
 
 typedef struct df_store_counts {
     uint64_t people, photos, failed, faces, unnamed, removals; /* removals: kept in the log */
+    uint64_t with_age, with_gender, with_emotion, with_race, with_liveness, with_quality; /* faces of which it is known */
     uint64_t change, log_from;                                /* the last change; the log holds removals after log_from */
     uint64_t bytes, free_bytes;                               /* of the file; of them no longer used */
     int64_t  made;
@@ -116,6 +117,8 @@ typedef struct df_store_ops {
     df_status (*forget)(void *self, const uint64_t *photos, size_t n, df_error *err);
     /* Remove faces; photos and people that are left without one go too. All or none. */
     df_status (*remove)(void *self, const uint64_t *faces, size_t n, df_error *err);
+    /* Give faces the traits and the quality that they lack; what is known of them stays. Ids that are absent are passed over. All or none. */
+    df_status (*describe)(void *self, const df_store_face *faces, size_t n, df_error *err);
     /* Give faces another name ("" takes it away) or their people other metadata ("" takes it away); NULL leaves as it is. All or none. */
     df_status (*update)(void *self, const uint64_t *faces, size_t n, const char *name, const char *meta, df_error *err);
 

@@ -27,6 +27,26 @@ says "$out" 'registered 0 +faces 0 +known 0 +duplicates 1 +refused 2'; says "$er
 run gallery stats --db "$g"; expect 0; says "$out" 'people +2'; says "$out" 'photos +3'; says "$out" 'align points'
 run gallery stats --db "$g" --json; expect 0; json "$out" 'd["people"] == 2 and d["faces"] == 3 and d["unnamed"] == 0 and d["dims"] == 128'
 
+# attributes: of photos that are known too, in and out of a gallery, in conditions
+if "$deepface" models check emotion faceres gear antispoof liveness -q 2>/dev/null; then
+  run register "$tmp/people" --db "$g" --with age,beauty; expect 2; one_error; says "$err" '"beauty" is none of'
+  run register "$tmp/people" --db "$g" --with embedding; expect 2; one_error; says "$err" 'beside the vector'
+  run register "$tmp/people" --db "$g" --with age,gender,emotion,race,liveness,quality; expect 0; silent "$err"
+  says "$out" 'registered 0 +faces 0 +known 0 +duplicates 0 +refused 0 +completed 3'
+  run register "$tmp/people" --db "$g" --with age,gender --json; expect 0; json "$out" 'd["known"] == 3 and d["completed"] == 0'
+  run gallery stats --db "$g"; expect 0; says "$out" 'known of +3 age, 3 gender, 3 emotion, 3 race, 3 liveness, 3 quality'
+  run gallery stats --db "$g" --json; expect 0; json "$out" 'd["faces"] == 3 and d["with_age"] == d["with_quality"] == 3'
+  run search "$photos/obama2.jpg" --db "$g" --json --where "gender = 'Man' and age between 20 and 90 and quality > 0.2"; json "$out" 'd["searched"] == 3'
+  run search "$photos/obama2.jpg" --db "$g" --auto-filter; expect 0; says "$out" "filter: \(gender = 'Man' or gender_confidence < 0\.9 or gender_confidence is null\): 3 of 3 faces, 100 %"
+  run search "$photos/obama2.jpg" --db "$g" --auto-filter --auto-by gender,race,age --auto-bar 0.6 --json; expect 0
+  json "$out" '"race" in d["probes"][0]["filter"] and "age between" in d["probes"][0]["filter"] and d["probes"][0]["searched"] <= 3'
+  run search "$photos/obama2.jpg" --db "$g" --auto-by gender; expect 2; one_error; says "$err" 'not given'
+  run search "$photos/obama2.jpg" --db "$g" --auto-filter --auto-by emotion; expect 2; one_error; says "$err" 'age, gender and race'
+  run gallery export "$tmp/with.csv" --db "$g"; run gallery import "$tmp/with.csv" --db "$tmp/with.db"; expect 0
+  run gallery stats --db "$tmp/with.db" --json; json "$out" 'd["with_age"] == d["with_liveness"] == 3'
+  run register "$tmp/people/Joe Biden" --db "$tmp/strict.db" --min-quality 100 --min-face 400; expect 2; says "$err" 'biden\.jpg'; says "$out" 'refused 1'
+fi
+
 # CSV: other columns become metadata
 cp "$photos/obama3.jpg" "$tmp/third.jpg"
 printf 'path,name,team,year\nthird.jpg,Barack Obama,democrats,2012\n' >"$tmp/list.csv"
@@ -58,6 +78,8 @@ run search "$photos/obama2.jpg" --db "$g" --json --where "meta.team = 'democrats
 run search "$photos/obama2.jpg" --db "$g" --json --where "meta.year < 2000 or name = 'Joe Biden'" --nearest; json "$out" '[m["name"] for m in d["probes"][0]["matches"]] == ["Joe Biden"]'
 run search "$photos/obama2.jpg" --db "$g" --where "meta.team = "; expect 2; one_error; says "$err" 'where: it ends after 12 bytes'
 run search "$photos/obama2.jpg" --db "$g" --far 1e-4; expect 2; one_error; says "$err" 'names 2 people; 20 are needed'
+run help search; claim "search has one --far, of the whole search" [ "$(grep -cE '^ +--far ' "$out")" = 1 ]; says "$out" 'search of a stranger'
+run help find; claim "find has the pipeline's --far" [ "$(grep -cE '^ +--far ' "$out")" = 1 ]; says "$out" 'in one comparison'
 run search "$photos/obama2.jpg" --db "$g" --far 2; expect 2; one_error; says "$err" 'outside'
 run search "$photos/obama2.jpg" --db "$g" --far 0.1 --threshold 0.1; expect 2; one_error; says "$err" 'exclude each other'
 

@@ -49,6 +49,39 @@ static df_engine *engine_of_mixed(void)
     return df;
 }
 
+typedef struct heard { size_t real, spoof; char message[508]; } heard;
+
+static bool tell(void *user, size_t index, df_register_state state, size_t faces, const df_error *failed)
+{
+    heard *t = user;
+    (void)index, (void)faces;
+    t->real += state == DF_REGISTERED;
+    t->spoof += failed && failed->status == DF_E_SPOOF;
+    if (failed)
+        memcpy(t->message, failed->message, sizeof t->message);
+    return true;
+}
+
+/* register keeps what is alive and lists the rest. */
+static void check_register(df_engine *df, const df_opts *opts, const char *const *names, size_t n, size_t real)
+{
+    char path[128];
+    df_photo_item items[8] = {{0}};
+    df_gallery *g = NULL;
+    df_gallery_stats s;
+    heard t = {0, 0, ""};
+    for (size_t i = 0; i < n; i++)
+        items[i].path = photo(names[i]);
+    snprintf(path, sizeof path, "%s/spoofs.db", mixed_folder());
+    CHECK_OK(df_gallery_open(df, path, NULL, NULL, &g, &err));
+    CHECK_OK(df_gallery_register(g, items, n, opts, NULL, tell, &t, &err));
+    CHECK(t.real == real && t.spoof == n - real);
+    CHECK_HAS(t.message, "no live one");
+    CHECK_OK(df_gallery_get_stats(g, &s, &err));
+    CHECK(s.photos == real && s.faces == real);
+    df_gallery_close(g);
+}
+
 /* The seeded FasNet calls some of the demo photos spoofs: which, it tells itself. */
 TEST(a_spoof_is_told_by_detect_and_extract_and_refused_by_the_rest)
 {
@@ -91,6 +124,7 @@ TEST(a_spoof_is_told_by_detect_and_extract_and_refused_by_the_rest)
         df_string_free(json), df_faces_free(faces), df_chips_free(chips), df_embeddings_free(e), df_results_free(r);
     }
     CHECK(real > 0 && spoof > 0);
+    check_register(df, &opts, names, 4, real);
     df_engine_free(df);
 }
 

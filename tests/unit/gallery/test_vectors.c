@@ -256,6 +256,41 @@ TEST(readers_follow_additions_removals_and_compaction)
     ops->close(t), ops->close(s);
 }
 
+/* A reader looked for the matrix just before it was written, and into the database only after a removal that the matrix does not have: when it sees
+ * the matrix, that removal is known of a face that was in its tail and is in the matrix now. */
+TEST(a_removal_that_came_before_the_matrix_was_seen_is_not_forgotten)
+{
+    const char *path = store_test_path("late");
+    void *s = open_store(path), *t;
+    df_vectors *w, *v;
+    df_hit hits[2];
+    char matrix[600], away[640];
+    float query[STORE_DIMS];
+    uint64_t five = 5;
+    size_t found;
+    for (uint32_t i = 0; i < 10; i++) /* faces 1 to 10 */
+        CHECK_OK(store_test_put(s, i, NULL, 1, &err));
+    snprintf(matrix, sizeof matrix, "%s-vectors", path), snprintf(away, sizeof away, "%s-away", matrix);
+    CHECK_OK(df__vectors_open(ops, s, path, true, &w, &err));
+    CHECK_OK(df__vectors_catch_up(w, false, &err));
+    CHECK(rename(matrix, away) == 0);
+    CHECK_OK(ops->remove(s, &five, 1, &err));
+    CHECK_OK(ops->open(path, &store_test_key, DF_STORE_READ, &t, &err));
+    CHECK_OK(df__vectors_open(ops, t, path, false, &v, &err));
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
+    assert_int_equal(9, df__vectors_count(v));
+    df__vectors_end(v);
+    CHECK(rename(away, matrix) == 0);
+    store_test_vector(4 * 10, query); /* that of face 5 */
+    CHECK_OK(df__vectors_begin(v, NULL, &err));
+    assert_int_equal(9, df__vectors_count(v));
+    CHECK_OK(df__vectors_search(v, DF_COSINE, query, 1, 2, NULL, 1, hits, &found, &err));
+    df__vectors_end(v);
+    CHECK(found == 2 && hits[0].id != 5 && hits[1].id != 5 && hits[0].distance > 0);
+    df__vectors_close(v), df__vectors_close(w);
+    ops->close(t), ops->close(s);
+}
+
 TEST(a_matrix_older_than_the_log_or_newer_than_the_database_is_built_anew)
 {
     char matrix[600], command[2048];

@@ -122,6 +122,38 @@ TEST(a_photo_of_a_known_path_takes_the_place_of_the_old_one)
     ops->close(s);
 }
 
+static bool note_traits(void *user, const df_store_record *r)
+{
+    df_store_face *f = user;
+    f->traits = r->face.traits, f->quality = r->face.quality, f->at = r->face.at;
+    CHECK(strcmp(f->traits.gender, "Woman") == 0 && strcmp(f->traits.race, "asian") == 0); /* the texts end with the call */
+    return true;
+}
+
+TEST(a_face_is_described_as_far_as_it_lacks_something)
+{
+    void *s = open_new("describe");
+    df_store_face f[2] = {{.id = 1}, {.id = 99}}, now;
+    uint64_t one = 1;
+    CHECK_OK(store_test_put(s, 1, "Ann", 1, &err)); /* of age 21, a woman with 0.9; no race, no liveness */
+    f[0].quality = 0.5;
+    f[0].traits = (df_traits){.age = 70, .gender = "Man", .gender_confidence = 0.1, .race = "asian", .race_confidence = 0.8, .emotion_confidence = 0.3, .liveness = NAN};
+    f[1] = f[0], f[1].id = 99; /* nobody */
+    uint64_t change = counts(s).change;
+    CHECK_OK(ops->describe(s, f, 2, &err));
+    CHECK_OK(ops->faces(s, &one, 1, false, note_traits, &now, &err));
+    CHECK(now.traits.age == 21 && now.traits.gender_confidence == 0.9 && now.traits.race_confidence == 0.8);
+    CHECK(isnan(now.traits.emotion_confidence) && isnan(now.traits.liveness) && now.at.w == 30);
+    df_store_counts c = counts(s);
+    assert_int_equal(1, c.faces), assert_int_equal(1, c.with_age), assert_int_equal(1, c.with_gender), assert_int_equal(1, c.with_race);
+    assert_int_equal(0, c.with_emotion), assert_int_equal(0, c.with_liveness);
+    assert_int_equal(change + 1, c.change); /* answers to filters are others */
+    CHECK_OK(ops->describe(s, NULL, 0, &err));
+    assert_int_equal(change + 1, counts(s).change);
+    assert_int_equal(0, faults(s));
+    ops->close(s);
+}
+
 TEST(a_content_is_kept_once_where_that_is_wanted)
 {
     void *s = open_new("once");
