@@ -12,7 +12,7 @@
 #include "analyze/quality.h"
 #include "core/threads.h"
 
-enum { LEAST_GROUP = 8, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decoded */, MAX_NETS = 8 };
+enum { LEAST_GROUP = 16, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decoded */, MAX_NETS = 8 };
 
 typedef struct process {
     df_pipeline         p;
