@@ -248,8 +248,9 @@ DF_API void           df_embeddings_free(df_embeddings *e);
  * and `failed` is NULL. Return false to stop early. */
 typedef bool (*df_represent_fn)(void *user, size_t index, const df_embeddings *faces, const df_error *failed);
 
-/* df_represent over many photos with the engine's threads, one photo a thread. A photo that fails is told to `each`
- * and the rest goes on. Errors: DF_E_ARGUMENT, DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_NO_MEMORY. */
+/* df_represent over many photos with the engine's threads; faces of several photos go through the network together, so that vectors
+ * may differ from those of df_represent by what the precision says (docs/engine.md). A photo that fails is told to `each` and the rest
+ * goes on. Errors: DF_E_ARGUMENT, DF_E_NO_MODEL, DF_E_BAD_MODEL, DF_E_NO_MEMORY. */
 DF_API df_status df_represent_many(df_engine *engine, const char *const *paths, size_t n, const df_opts *opts,
                                    df_represent_fn each, void *user, df_error *err);
 

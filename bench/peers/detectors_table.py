@@ -39,7 +39,8 @@ def read(path, wider):
             if row[0] == "face":
                 faces.setdefault(row[1], {}).setdefault(photo, []).append(row)
             elif row[0] == "time":
-                times.setdefault(row[1], {})[os.path.basename(photo)] = float(row[3])
+                of, name = times.setdefault(row[1], {}), os.path.basename(photo)
+                of[name] = min(of.get(name, math.inf), float(row[3]))
     return faces, times, tools
 
 

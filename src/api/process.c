@@ -12,7 +12,7 @@
 #include "analyze/quality.h"
 #include "core/threads.h"
 
-enum { LEAST_GROUP = 8, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decoded */ };
+enum { LEAST_GROUP = 16, PER_THREAD = 2, LARGE_PHOTO = 4000000 /* pixels as decoded */ };
 
 /* One photo under way. */
 typedef struct one {

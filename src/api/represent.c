@@ -1,10 +1,8 @@
 /* represent.c - the verb represent, for one photo and for many. */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/pipeline.h"
-#include "core/threads.h"
 #include "models/describe.h"
 
 df_status df__embeddings_new(const df_pipeline *p, size_t n, df_embeddings **out, df_error *err)
@@ -84,45 +82,21 @@ df_status df_represent_image(df_engine *engine, const df_image *img, const df_op
 
 /* ---- many photos ---- */
 
-typedef struct many {
-    const df_pipeline *p;
-    const char *const *paths;
-    df_represent_fn    each;
-    void              *user;
-    pthread_mutex_t    lock;
-    atomic_bool        stop;
-} many;
+typedef struct many { df_represent_fn each; void *user; } many;
 
-static void represent_one(void *arg, size_t i, int worker)
+static bool tell(void *user, size_t i, const df_results *results, const df_error *failed)
 {
-    many *m = arg;
-    df_embeddings *e = NULL;
-    df_error failed = {0};
-    (void)worker;
-    if (atomic_load(&m->stop))
-        return;
-    df_status st = df__pipeline_represent(m->p, m->paths[i], NULL, 1, &e, &failed);
-    pthread_mutex_lock(&m->lock);
-    if (!atomic_load(&m->stop) && !m->each(m->user, i, st == DF_OK ? e : NULL, st == DF_OK ? NULL : &failed))
-        atomic_store(&m->stop, true);
-    pthread_mutex_unlock(&m->lock);
-    df_embeddings_free(e);
+    const many *m = user;
+    return m->each(m->user, i, df_results_embeddings(results), failed);
 }
 
+/* Through df_process_many, whose batches of faces from several photos take half the time of single ones. */
 df_status df_represent_many(df_engine *engine, const char *const *paths, size_t n, const df_opts *opts, df_represent_fn each, void *user,
                             df_error *err)
 {
-    df_status st = DF_OK;
-    df_pipeline p;
     if (!each || (!paths && n))
         return df__fail(err, DF_E_ARGUMENT, "df_represent_many: paths or each is NULL");
-    DF_TRY(df__pipeline_open(engine, opts, true, &p, err));
-    many m = {.p = &p, .paths = paths, .each = each, .user = user};
-    pthread_mutex_init(&m.lock, NULL);
-    df__parallel_for(n, engine->threads, represent_one, &m);
-    pthread_mutex_destroy(&m.lock);
-done:
-    return st;
+    return df_process_many(engine, paths, n, DF_WITH_EMBEDDING, opts, tell, &(many){each, user}, err);
 }
 
 size_t df_embeddings_count(const df_embeddings *e) { return e ? e->n : 0; }

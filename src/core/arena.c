@@ -1,6 +1,7 @@
 /* arena.c - a list of chunks; the newest serves, the size of chunks grows. */
 #include "core/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,19 @@ static size_t round_up(size_t n) { return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1)
 
 static unsigned char *chunk_data(df_arena_chunk *chunk) { return (unsigned char *)chunk + round_up(sizeof *chunk); }
 
+static bool add_chunk(df_arena *arena, size_t size)
+{
+    df_arena_chunk *chunk = df__pages_alloc(round_up(sizeof *chunk) + size);
+    if (!chunk)
+        return false;
+    chunk->older = arena->chunks;
+    chunk->size = size;
+    arena->chunks = chunk;
+    arena->used = 0;
+    arena->total += size;
+    return true;
+}
+
 void *df__arena_alloc(df_arena *arena, size_t bytes)
 {
     if (bytes > SIZE_MAX / 4)
@@ -25,16 +39,8 @@ void *df__arena_alloc(df_arena *arena, size_t bytes)
     bytes = bytes ? round_up(bytes) : ALIGN;
     if (!arena->chunks || arena->chunks->size - arena->used < bytes) {
         size_t size = arena->total > FIRST_CHUNK ? round_up(arena->total / 2) : FIRST_CHUNK;
-        if (size < bytes)
-            size = bytes;
-        df_arena_chunk *chunk = df__pages_alloc(round_up(sizeof *chunk) + size);
-        if (!chunk)
+        if (!add_chunk(arena, size < bytes ? bytes : size))
             return NULL;
-        chunk->older = arena->chunks;
-        chunk->size = size;
-        arena->chunks = chunk;
-        arena->used = 0;
-        arena->total += size;
     }
     void *p = chunk_data(arena->chunks) + arena->used;
     arena->used += bytes;
@@ -70,22 +76,13 @@ void df__arena_release(df_arena *arena, df_arena_mark mark)
 
 void df__arena_reset(df_arena *arena)
 {
-    df_arena_chunk *keep = arena->chunks;
-    for (df_arena_chunk *c = arena->chunks; c; c = c->older)
-        if (c->size > keep->size)
-            keep = c;
-    for (df_arena_chunk *c = arena->chunks, *older; c; c = older) {
-        older = c->older;
-        if (c != keep)
-            free(c);
-    }
-    arena->chunks = keep;
+    size_t total = arena->total;
     arena->used = 0;
-    arena->total = 0;
-    if (keep) {
-        keep->older = NULL;
-        arena->total = keep->size;
-    }
+    if (!arena->chunks || !arena->chunks->older)
+        return;
+    while (arena->chunks)
+        drop_newest(arena);
+    add_chunk(arena, total); /* where there is none, the next call begins anew */
 }
 
 void df__arena_free(df_arena *arena)

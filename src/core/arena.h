@@ -19,7 +19,7 @@ void *df__arena_calloc(df_arena *arena, size_t n, size_t size);
 typedef struct df_arena_mark { df_arena_chunk *chunk; size_t used; } df_arena_mark;
 df_arena_mark df__arena_mark(const df_arena *arena);
 void df__arena_release(df_arena *arena, df_arena_mark mark);
-/* Forget all allocations but keep the largest chunk for the next call. */
+/* Forget all allocations but keep their memory, in one chunk, so that a next call of the same needs asks for none. */
 void df__arena_reset(df_arena *arena);
 void df__arena_free(df_arena *arena);
 

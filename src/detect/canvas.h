@@ -6,10 +6,10 @@
 #include "nn/net.h"
 
 typedef struct df_canvas_rule {
-    bool    bgr;         /* order of the channels; else RGB */
-    bool    last;        /* [1][height][width][3], else [1][3][height][width] */
-    float   mean, scale; /* a byte v becomes (v - mean) * scale */
-    uint8_t around;      /* grey where the photo ends */
+    bool    bgr;            /* order of the channels; else RGB */
+    bool    last;           /* [1][height][width][3], else [1][3][height][width] */
+    float   mean[3], scale; /* a byte v becomes (v - mean of its channel, in the network's order) * scale */
+    uint8_t around;         /* grey where the photo ends */
 } df_canvas_rule;
 
 /* `px` brought to this size by linear interpolation, as cv2.resize does; itself where it has the size. */

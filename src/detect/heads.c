@@ -83,45 +83,10 @@ df_status df__head_add(df_face_list *list, const df_face *f, df_error *err)
     return good ? df__face_list_add(list, f, err) : DF_OK;
 }
 
-static df_face whole(const df_face *f)
-{
-    return (df_face){.x = truncf(f->x), .y = truncf(f->y), .w = truncf(f->w), .h = truncf(f->h)};
-}
-
-static df_face closed(const df_face *f) { return (df_face){.x = f->x, .y = f->y, .w = f->w + 1, .h = f->h + 1}; }
-
-static double overlap_of(df_overlap how, const df_face *a, const df_face *b)
-{
-    df_face p = *a, q = *b;
-    if (how == DF_OVERLAP_CLOSED)
-        p = closed(a), q = closed(b);
-    if (how == DF_OVERLAP_WHOLE) {
-        p = whole(a), q = whole(b);
-        if (!(p.w * p.h + q.w * q.h > 0))
-            return 1; /* two boxes without a pixel are one, to OpenCV */
-    }
-    return df__face_overlap(&p, &q);
-}
-
 df_status df__head_suppress(df_face_list *list, size_t from, const df_suppression *rule, df_error *err)
 {
-    df_status st = DF_OK;
-    size_t kept = from;
-    DF_TRY(df__face_list_sort(list, from, err));
-    if (list->n - from > rule->most_before)
-        list->n = from + rule->most_before;
-    for (size_t i = from; i < list->n && (rule->most_after == 0 || kept - from < rule->most_after); i++) {
-        bool keep = true;
-        for (size_t k = from; k < kept && keep; k++) {
-            double o = overlap_of(rule->overlap, &list->items[k], &list->items[i]);
-            keep = !(rule->at_limit ? o >= rule->limit : o > rule->limit);
-        }
-        if (keep)
-            list->items[kept++] = list->items[i];
-    }
-    list->n = kept;
-done:
-    return st;
+    df_status st = df__face_list_sort(list, from, err);
+    return st == DF_OK ? df__face_list_suppress(list, from, rule, err) : st;
 }
 
 static df_point mapped(df_point p, const df_head_map *m)

@@ -22,19 +22,7 @@ void df__head_points(df_face *face, const double xy[10]);
 /* Add a candidate, unless one of its numbers is not finite or its box is empty. */
 df_status df__head_add(df_face_list *list, const df_face *face, df_error *err);
 
-/* How boxes overlap: PLAIN intersection over union; CLOSED counts both end pixels, sides are right - left + 1; WHOLE is PLAIN of boxes whose
- * x, y, width and height are cut to whole pixels. */
-typedef enum df_overlap { DF_OVERLAP_PLAIN, DF_OVERLAP_CLOSED, DF_OVERLAP_WHOLE } df_overlap;
-
-typedef struct df_suppression {
-    df_overlap overlap;
-    double     limit;
-    bool       at_limit;    /* a box goes at the limit too, not only above it */
-    size_t     most_before; /* candidates that are looked at, the best ones */
-    size_t     most_after;  /* faces that stay; 0: all */
-} df_suppression;
-
-/* Sort items[from..], best first, and drop those that overlap a better one. */
+/* Sort items[from..], best first, and drop those that overlap a better one (list.h). */
 df_status df__head_suppress(df_face_list *list, size_t from, const df_suppression *rule, df_error *err);
 
 /* From canvas to photo: x and y become (x - left) * scale_x, (y - top) * scale_y. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "detect/blaze.h"
+#include "detect/canvas.h"
 #include "detect/detector.h"
 #include "image/warp.h"
 
@@ -12,6 +13,7 @@ enum { RIGHT_EYE, LEFT_EYE, NOSE }; /* then the mouth's centre and the tragions 
 /* Upstream asks for 0.7 (deepface 0.0.103 models/face_detection/MediaPipe.py), but MediaPipe 0.10.14 passes that over: its
  * create_graph_options sets a field that the graph does not read, and faces come from 0.5 on, which is what upstream's users get. */
 static const double default_score = 0.5;
+static const df_canvas_rule blob = {.mean = {127.5f, 127.5f, 127.5f}, .scale = 1 / 127.5f};
 
 /* ---- the network's input ---- */
 
@@ -26,21 +28,6 @@ static df_status letterbox(df_pixels px, int side, df_arena *scratch, double m[6
     return st == DF_OK ? df__warp_affine(px, *out, m, DF_LINEAR, err) : st;
 }
 
-/* [1][3][side][side], R G B, -1..1. */
-static float *blob_of(df_pixels px, df_arena *scratch)
-{
-    size_t plane = (size_t)px.width * (size_t)px.height;
-    float *blob = df__arena_alloc(scratch, 3 * plane * sizeof *blob);
-    for (size_t c = 0; blob && c < 3; c++)
-        for (int y = 0; y < px.height; y++) {
-            const uint8_t *from = px.data + (size_t)y * px.stride + c;
-            float *row = blob + c * plane + (size_t)y * (size_t)px.width;
-            for (int x = 0; x < px.width; x++)
-                row[x] = (float)from[3 * x] / 127.5f - 1;
-        }
-    return blob;
-}
-
 /* ---- the detector ---- */
 
 static df_point point_of(const df_blaze *c, int i, const double m[6])
@@ -52,16 +39,14 @@ static df_status run(df_net *net, df_pixels px, int side, const df_detect_params
 {
     df_status st = DF_OK;
     df_pixels input;
+    df_tensor in, result[DF_BLAZE_OUTPUTS];
     double m[6];
     size_t n = 0;
     df_blaze *found = df__arena_alloc(scratch, DF_BLAZE_ANCHORS * sizeof *found);
     if (!found)
         return df__no_memory(err, "mediapipe candidates", DF_BLAZE_ANCHORS * sizeof *found);
     DF_TRY(letterbox(px, side, scratch, m, &input, err));
-    float *blob = blob_of(input, scratch);
-    if (!blob)
-        DF_TRY(df__no_memory(err, "mediapipe input", 12 * (size_t)side * (size_t)side));
-    df_tensor in = {.type = DF_F32, .rank = 4, .dims = {1, 3, side, side}, .data = blob}, result[DF_BLAZE_OUTPUTS];
+    DF_TRY(df__canvas_input(input, 0, 0, side, side, &blob, scratch, &in, err));
     DF_TRY(df__net_run(net, &in, 1, result, DF_BLAZE_OUTPUTS, 1, scratch, err));
     DF_TRY(df__blaze_decode(result, side, isnan(params->score) ? default_score : params->score, found, &n, err));
     n = df__blaze_blend(found, n);

@@ -108,7 +108,7 @@ static df_status gather(job *j, size_t n, df_face_list *out, df_error *err)
     }
     df__face_list_flip(out, first, j->ops->falls);
     DF_TRY(df__face_list_sort(out, first, err));
-    DF_TRY(df__face_list_suppress(out, first, overlap, err));
+    DF_TRY(df__face_list_suppress(out, first, &(df_suppression){.limit = overlap}, err));
     df__face_list_flip(out, first, j->ops->falls);
 done:
     return st;

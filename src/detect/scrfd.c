@@ -11,7 +11,7 @@ static const int  strides[LEVELS] = {8, 16, 32};
 static const int  channels[KINDS] = {1, 4, 10}; /* score, distances, points: each at three strides */
 static const double default_score = 0.5;
 static const df_suppression suppression = {.overlap = DF_OVERLAP_CLOSED, .limit = 0.4, .most_before = 30000};
-static const df_canvas_rule blob = {.mean = 127.5f, .scale = 1 / 128.0f};
+static const df_canvas_rule blob = {.mean = {127.5f, 127.5f, 127.5f}, .scale = 1 / 128.0f};
 
 static df_status scrfd_check(const df_net *net, df_error *err)
 {

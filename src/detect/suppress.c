@@ -9,7 +9,37 @@
 
 enum { FEW = 64, LEAST_SIZE = -6, MOST_SIZE = 24, MOST_REACH = 4 }; /* sizes are powers of two */
 
-typedef struct table { size_t *heads, *next, mask; int reach; } table; /* places in the list, from 1; 0 is none */
+/* heads, next: places in the list, from 1; 0 is none. */
+typedef struct table { const df_suppression *rule; size_t *heads, *next, mask; int reach; bool empty; } table; /* empty: a box without a pixel is kept */
+
+/* ---- how boxes overlap ---- */
+
+/* The box whose plain overlap is the rule's. */
+static df_face counted(const df_suppression *rule, const df_face *f)
+{
+    switch (rule->overlap) {
+    case DF_OVERLAP_CLOSED:
+        return (df_face){.x = f->x, .y = f->y, .w = f->w + 1, .h = f->h + 1};
+    case DF_OVERLAP_WHOLE:
+        return (df_face){.x = truncf(f->x), .y = truncf(f->y), .w = truncf(f->w), .h = truncf(f->h)};
+    case DF_OVERLAP_PLAIN:
+        break;
+    }
+    return *f;
+}
+
+static bool goes(const df_suppression *rule, double overlap) { return rule->at_limit ? overlap >= rule->limit : overlap > rule->limit; }
+
+/* To OpenCV, two boxes without a pixel are one. */
+static bool no_pixel(const df_suppression *rule, const df_face *box) { return rule->overlap == DF_OVERLAP_WHOLE && !(box->w * box->h > 0); }
+
+static bool overlaps(const df_suppression *rule, const df_face *kept, const df_face *box)
+{
+    const df_face other = counted(rule, kept);
+    return goes(rule, no_pixel(rule, box) && no_pixel(rule, &other) ? 1 : df__face_overlap(&other, box));
+}
+
+/* ---- the table; `f` is the box as it is counted ---- */
 
 static double longer(const df_face *f) { return fmax((double)f->w, (double)f->h); }
 static double centre_x(const df_face *f) { return (double)f->x + (double)f->w / 2; }
@@ -40,67 +70,88 @@ static size_t head_of(const table *t, int size, int64_t column, int64_t row)
     return (size_t)(h >> 20) & t->mask;
 }
 
-static bool overlaps_cell(const table *t, const df_face *items, size_t head, const df_face *f, double overlap)
+static bool overlaps_cell(const table *t, const df_face *items, size_t head, const df_face *f)
 {
     for (size_t k = t->heads[head]; k; k = t->next[k - 1])
-        if (df__face_overlap(&items[k - 1], f) > overlap)
+        if (overlaps(t->rule, &items[k - 1], f))
             return true;
     return false;
 }
 
-static bool overlaps_size(const table *t, const df_face *items, int size, const df_face *f, double overlap)
+static bool overlaps_size(const table *t, const df_face *items, int size, const df_face *f)
 {
     double half = (longer(f) + ldexp(1, size)) / 2, x = centre_x(f), y = centre_y(f);
     int64_t right = cell_of(x + half, size), bottom = cell_of(y + half, size);
     for (int64_t row = cell_of(y - half, size); row <= bottom; row++)
         for (int64_t column = cell_of(x - half, size); column <= right; column++)
-            if (overlaps_cell(t, items, head_of(t, size, column, row), f, overlap))
+            if (overlaps_cell(t, items, head_of(t, size, column, row), f))
                 return true;
     return false;
 }
 
-static bool overlaps_table(const table *t, const df_face *items, const df_face *f, double overlap)
+static bool overlaps_table(const table *t, const df_face *items, const df_face *f)
 {
     int own = size_of(f);
-    bool found = overlaps_size(t, items, own, f, overlap); /* most likely there */
+    bool found = no_pixel(t->rule, f) && t->empty && goes(t->rule, 1);
+    found = found || overlaps_size(t, items, own, f); /* most likely there */
     for (int size = own - t->reach; size <= own + t->reach && !found; size++)
-        found = size != own && size >= LEAST_SIZE && overlaps_size(t, items, size, f, overlap);
+        found = size != own && size >= LEAST_SIZE && overlaps_size(t, items, size, f);
     return found;
 }
 
-static bool overlaps_any(const df_face *kept, size_t n, const df_face *f, double overlap)
+/* Box `place` of the list is kept. */
+static void hang(table *t, size_t place, const df_face *f)
+{
+    int size = size_of(f);
+    size_t head = head_of(t, size, cell_of(centre_x(f), size), cell_of(centre_y(f), size));
+    t->next[place] = t->heads[head], t->heads[head] = place + 1;
+    t->empty = t->empty || no_pixel(t->rule, f);
+}
+
+static df_status table_new(const df_suppression *rule, const df_face *items, size_t n, table *t, df_error *err)
+{
+    *t = (table){.rule = rule, .mask = 63, .reach = rule->limit > 0 && rule->limit < 1 ? (int)ceil(-log2(rule->limit)) + 1 : MOST_REACH + 1};
+    bool plain = n <= FEW || t->reach > MOST_REACH;
+    for (size_t i = 0; i < n && !plain; i++) {
+        const df_face box = counted(rule, &items[i]);
+        plain = !fits(&box);
+    }
+    if (plain)
+        return DF_OK; /* every pair */
+    while (t->mask < n)
+        t->mask = 2 * t->mask + 1;
+    t->heads = calloc(t->mask + 1 + n, sizeof *t->heads);
+    if (!t->heads)
+        return df__no_memory(err, "suppression of faces", (t->mask + 1 + n) * sizeof *t->heads);
+    t->next = t->heads + t->mask + 1;
+    return DF_OK;
+}
+
+static bool overlaps_any(const df_suppression *rule, const df_face *kept, size_t n, const df_face *f)
 {
     for (size_t k = 0; k < n; k++)
-        if (df__face_overlap(&kept[k], f) > overlap)
+        if (overlaps(rule, &kept[k], f))
             return true;
     return false;
 }
 
-df_status df__face_list_suppress(df_face_list *list, size_t from, double overlap, df_error *err)
+df_status df__face_list_suppress(df_face_list *list, size_t from, const df_suppression *rule, df_error *err)
 {
     df_face *items = list->items ? list->items + from : NULL;
     size_t n = list->n - from, kept = 0;
-    table t = {.mask = 63, .reach = overlap > 0 && overlap < 1 ? (int)ceil(-log2(overlap)) + 1 : MOST_REACH + 1};
-    bool plain = n <= FEW || t.reach > MOST_REACH;
-    for (size_t i = 0; i < n && !plain; i++)
-        plain = !fits(&items[i]);
-    if (!plain) {
-        while (t.mask < n)
-            t.mask = 2 * t.mask + 1;
-        t.heads = calloc(t.mask + 1 + n, sizeof *t.heads);
-        if (!t.heads)
-            return df__no_memory(err, "suppression of faces", (t.mask + 1 + n) * sizeof *t.heads);
-        t.next = t.heads + t.mask + 1;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (plain ? overlaps_any(items, kept, &items[i], overlap) : overlaps_table(&t, items, &items[i], overlap))
+    table t;
+    if (rule->most_before && n > rule->most_before)
+        n = rule->most_before;
+    df_status st = table_new(rule, items, n, &t, err);
+    if (st != DF_OK)
+        return st;
+    for (size_t i = 0; i < n && (!rule->most_after || kept < rule->most_after); i++) {
+        const df_face box = counted(rule, &items[i]);
+        if (t.heads ? overlaps_table(&t, items, &box) : overlaps_any(rule, items, kept, &box))
             continue;
         items[kept] = items[i];
-        if (!plain) {
-            int size = size_of(&items[kept]);
-            size_t head = head_of(&t, size, cell_of(centre_x(&items[kept]), size), cell_of(centre_y(&items[kept]), size));
-            t.next[kept] = t.heads[head], t.heads[head] = kept + 1;
-        }
+        if (t.heads)
+            hang(&t, kept, &box);
         kept++;
     }
     list->n = from + kept;

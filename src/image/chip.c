@@ -83,24 +83,85 @@ static bool touched(df_pixels from, df_pixels to, const double *m, double border
     return true;
 }
 
-/* Linear, cut to a whole level, black where one of the four pixels is missing. */
-DF_CLONES static void sample(df_pixels from, df_pixels to, const double *m)
+/* ---- interpolation: places, fetch, blend, store, as in warp.c; the first and third are loops that compilers vectorise ---- */
+
+enum { BATCH = 64 };
+
+typedef struct batch {
+    int      n;
+    double   fx[BATCH], fy[BATCH]; /* part of a pixel past ix, iy */
+    int32_t  ix[BATCH], iy[BATCH]; /* ix -1: one of the four pixels is missing */
+    uint32_t tap[4][BATCH];        /* R | G << 8 | B << 16, the fourth byte is not looked at; of a missing one 0 */
+    uint32_t value[BATCH];
+} batch;
+
+/* Places of to(x0 .. x0 + n, y). */
+DF_CLONES static void find_places(batch *b, const double *m, int x0, int y, double width, double height)
 {
-    for (int y = 0; y < to.height; y++) {
-        uint8_t *row = to.data + (size_t)y * to.stride;
-        for (int x = 0; x < to.width; x++, row += 3) {
-            double u = m[0] * x + m[1] * y + m[2], v = m[3] * x + m[4] * y + m[5];
-            if (!(u >= 0 && v >= 0 && u < from.width - 1 && v < from.height - 1)) {
-                memset(row, 0, 3);
-                continue;
-            }
-            int ix = (int)u, iy = (int)v;
-            double fx = u - ix, fy = v - iy;
-            const uint8_t *p = from.data + (size_t)iy * from.stride + (size_t)ix * 3, *q = p + from.stride;
-            for (int c = 0; c < 3; c++)
-                row[c] = (uint8_t)((1 - fy) * ((1 - fx) * p[c] + fx * p[c + 3]) + fy * ((1 - fx) * q[c] + fx * q[c + 3]));
+    for (int i = 0; i < b->n; i++) {
+        double u = m[0] * (x0 + i) + m[1] * y + m[2], v = m[3] * (x0 + i) + m[4] * y + m[5];
+        bool inside = (u >= 0) & (v >= 0) & (u < width - 1) & (v < height - 1);
+        u = inside ? u : 0, v = inside ? v : 0;
+        int ix = (int)u, iy = (int)v;
+        b->fx[i] = u - ix, b->fy[i] = v - iy;
+        b->ix[i] = inside ? ix : -1, b->iy[i] = iy;
+    }
+}
+
+static uint32_t pixel(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16; }
+
+static void fetch(batch *b, df_pixels from)
+{
+    for (int i = 0; i < b->n; i++) {
+        int x = b->ix[i];
+        const uint8_t *p = from.data + (size_t)b->iy[i] * from.stride + (size_t)(x > 0 ? x : 0) * 3, *q = p + from.stride;
+        if (x < 0) {
+            for (int k = 0; k < 4; k++)
+                b->tap[k][i] = 0;
+        } else if (x + 2 < from.width) { /* a fourth byte is in the row */
+            memcpy(&b->tap[0][i], p, 4), memcpy(&b->tap[1][i], p + 3, 4);
+            memcpy(&b->tap[2][i], q, 4), memcpy(&b->tap[3][i], q + 3, 4);
+        } else {
+            b->tap[0][i] = pixel(p), b->tap[1][i] = pixel(p + 3), b->tap[2][i] = pixel(q), b->tap[3][i] = pixel(q + 3);
         }
     }
+}
+
+static inline double channel(uint32_t rgb, int shift) { return (double)(int32_t)(rgb >> shift & 255); }
+
+/* Linear, cut to a whole level. */
+DF_CLONES static void blend(batch *b)
+{
+    for (int i = 0; i < b->n; i++) {
+        uint32_t value = 0;
+        double fx = b->fx[i], fy = b->fy[i];
+        for (int shift = 0; shift < 24; shift += 8) {
+            double upper = (1 - fx) * channel(b->tap[0][i], shift) + fx * channel(b->tap[1][i], shift);
+            double lower = (1 - fx) * channel(b->tap[2][i], shift) + fx * channel(b->tap[3][i], shift);
+            value |= (uint32_t)(int32_t)((1 - fy) * upper + fy * lower) << shift;
+        }
+        b->value[i] = value;
+    }
+}
+
+static void store(const batch *b, uint8_t *to)
+{
+    for (int i = 0; i < b->n; i++, to += 3)
+        to[0] = (uint8_t)b->value[i], to[1] = (uint8_t)(b->value[i] >> 8), to[2] = (uint8_t)(b->value[i] >> 16);
+}
+
+/* Black where one of the four pixels is missing. */
+static void sample(df_pixels from, df_pixels to, const double *m)
+{
+    batch b;
+    for (int y = 0; y < to.height; y++)
+        for (int x = 0; x < to.width; x += BATCH) {
+            b.n = to.width - x < BATCH ? to.width - x : BATCH;
+            find_places(&b, m, x, y, from.width, from.height);
+            fetch(&b, from);
+            blend(&b);
+            store(&b, to.data + (size_t)y * to.stride + 3 * (size_t)x);
+        }
 }
 
 static void paint_black(df_pixels to)

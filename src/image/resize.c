@@ -6,6 +6,9 @@
 
 #include "core/simd.h"
 #include "image/lanes.h"
+#if DF_HAS_V4
+#include <immintrin.h>
+#endif
 
 enum { BITS = 11, ONE = 1 << BITS }; /* weights of linear and cubic are whole numbers of 1/2048 */
 enum { PAD = 3 };                    /* pixels repeated at both ends of a row: taps may reach past it */
@@ -190,31 +193,68 @@ static df_status linear_axis_new(int n, int from, double scale, bool ends, df_ar
     return DF_OK;
 }
 
-DF_CLONES static void widen_row(const uint8_t *from, int32_t *restrict to, size_t n)
+/* A row brought to another width, in units of 1/128 level: all that blend_cut looks at. */
+static void shrink_row_plain(const uint8_t *from, const fixed_axis *x, int16_t *restrict to, int n)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i] = from[i];
+    for (int i = 0; i < n; i++, to += 3) {
+        const uint8_t *p = from + 3 * (ptrdiff_t)x->first[i];
+        const int32_t *w = x->weight + 2 * (size_t)i;
+        for (int c = 0; c < 3; c++)
+            to[c] = (int16_t)((p[c] * w[0] + p[c + 3] * w[1]) >> 4);
+    }
+}
+
+#if DF_HAS_V4
+/* Eight bytes hold both pixels: R R' G G' B B' as numbers of 16 bits, each pair times both weights and summed in one instruction. Writes one
+ * number more than it should, which the next pixel covers. */
+DF_SSSE3 static void shrink_row_x86(const uint8_t *from, const fixed_axis *x, int16_t *restrict to, int n)
+{
+    const __m128i pairs = _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1);
+    const __m128i low = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
+    for (int i = 0; i < n; i++, to += 3) {
+        __m128i v = _mm_loadl_epi64((const __m128i *)(const void *)(from + 3 * (ptrdiff_t)x->first[i]));
+        __m128i w = _mm_set1_epi32(x->weight[2 * (size_t)i] | x->weight[2 * (size_t)i + 1] << 16); /* neither is below 0 */
+        v = _mm_srai_epi32(_mm_madd_epi16(_mm_shuffle_epi8(v, pairs), w), 4);
+        _mm_storel_epi64((__m128i *)(void *)to, _mm_shuffle_epi8(v, low));
+    }
+}
+#endif
+
+static void shrink_row(const uint8_t *from, const fixed_axis *x, int16_t *restrict to, int n)
+{
+#if DF_HAS_V4
+    if (DF_CPU_HAS_SSSE3) {
+        shrink_row_x86(from, x, to, n);
+        return;
+    }
+#endif
+    shrink_row_plain(from, x, to, n);
 }
 
 /* Each product keeps 2 bits under the whole level; the sum is rounded half up. */
-DF_CLONES static void blend_cut(const int32_t *a, const int32_t *b, const int32_t w[2], uint8_t *restrict to, size_t n)
+DF_CLONES static void blend_cut(const int16_t *a, const int16_t *b, const int32_t w[2], uint8_t *restrict to, size_t n)
 {
+    const int16_t upper = (int16_t)w[0], lower = (int16_t)w[1];
     for (size_t i = 0; i < n; i++)
-        to[i] = (uint8_t)((((a[i] >> 4) * w[0] >> 16) + ((b[i] >> 4) * w[1] >> 16) + 2) >> 2);
+        to[i] = (uint8_t)(((int16_t)(a[i] * upper >> 16) + (int16_t)(b[i] * lower >> 16) + 2) >> 2);
 }
 
-/* Rows of `from` brought to the width of `to`, the last two of them; `row` is the one at work. */
-typedef struct linear_rows { int32_t *row, *out[2]; int place[2]; } linear_rows;
+/* Rows of `from` brought to the width of `to`, the last two of them. */
+typedef struct linear_rows { uint8_t *last; int16_t *out[2]; int place[2]; } linear_rows;
 
-static const int32_t *linear_row(linear_rows *r, df_pixels from, int y, const fixed_axis *x, int width, int keep)
+static const int16_t *linear_row(linear_rows *r, df_pixels from, int y, const fixed_axis *x, int width, int keep)
 {
     y = y < 0 ? 0 : y >= from.height ? from.height - 1 : y;
     for (int k = 0; k < 2; k++)
         if (r->place[k] == y)
             return r->out[k];
     int k = r->place[0] == keep; /* the other one is still wanted */
-    widen_row(row_at(from, y), r->row, (size_t)from.width * 3);
-    blend_columns(r->row, x, r->out[k], width);
+    const uint8_t *row = row_at(from, y);
+    if (y == from.height - 1) { /* behind which no byte may be read */
+        memcpy(r->last, row, (size_t)from.width * 3);
+        row = r->last;
+    }
+    shrink_row(row, x, r->out[k], width);
     r->place[k] = y;
     return r->out[k];
 }
@@ -225,37 +265,73 @@ static df_status resize_linear(df_pixels from, df_pixels to, double scale_x, dou
     fixed_axis x, y;
     DF_TRY(linear_axis_new(to.width, from.width, scale_x, true, scratch, &x, err));
     DF_TRY(linear_axis_new(to.height, from.height, scale_y, false, scratch, &y, err));
-    size_t n = (size_t)from.width * 3 + 8, wide = (size_t)to.width * 3; /* the tap behind the last pixel has no weight */
-    linear_rows r = {.row = df__arena_calloc(scratch, n, sizeof(int32_t)), .place = {-1, -1}};
-    r.out[0] = df__arena_calloc(scratch, wide + 1, sizeof(int32_t));
-    r.out[1] = df__arena_calloc(scratch, wide + 1, sizeof(int32_t));
-    if (!r.row || !r.out[0] || !r.out[1])
-        DF_TRY(df__no_memory(err, "resize: a row", (n + 2 * wide) * sizeof(int32_t)));
+    size_t n = (size_t)from.width * 3 + 8, wide = (size_t)to.width * 3; /* what is read behind the last pixel has no weight */
+    linear_rows r = {.last = df__arena_calloc(scratch, n, 1), .place = {-1, -1}};
+    for (int k = 0; k < 2; k++)
+        r.out[k] = df__arena_calloc(scratch, wide + 1, sizeof(int16_t));
+    if (!r.last || !r.out[0] || !r.out[1])
+        DF_TRY(df__no_memory(err, "resize: a row", n + 2 * wide * sizeof(int16_t)));
     for (int i = 0; i < to.height; i++) {
         int first = y.first[i], last = from.height - 1;
-        const int32_t *a = linear_row(&r, from, first, &x, to.width, first < last ? first + 1 : last);
-        const int32_t *b = linear_row(&r, from, first + 1, &x, to.width, first < 0 ? 0 : first < last ? first : last);
+        const int16_t *a = linear_row(&r, from, first, &x, to.width, first < last ? first + 1 : last);
+        const int16_t *b = linear_row(&r, from, first + 1, &x, to.width, first < 0 ? 0 : first < last ? first : last);
         blend_cut(a, b, y.weight + 2 * (size_t)i, to.data + (size_t)i * to.stride, wide);
     }
 done:
     return st;
 }
 
-DF_CLONES static void add_row(const uint8_t *from, float w, size_t n, float *restrict sum)
+DF_CLONES static void add_rows(const uint8_t *const *rows, const float *w, int taps, bool first, size_t n, float *restrict sum)
 {
-    for (size_t i = 0; i < n; i++)
-        sum[i] += w * from[i];
+    const uint8_t *a = rows[0], *b = rows[taps > 1], *c = rows[taps > 2 ? 2 : 0];
+    if (taps == 1)
+        for (size_t i = 0; i < n; i++)
+            sum[i] = (first ? 0 : sum[i]) + w[0] * a[i];
+    else if (taps == 2)
+        for (size_t i = 0; i < n; i++)
+            sum[i] = (first ? 0 : sum[i]) + w[0] * a[i] + w[1] * b[i];
+    else
+        for (size_t i = 0; i < n; i++)
+            sum[i] = (first ? 0 : sum[i]) + w[0] * a[i] + w[1] * b[i] + w[2] * c[i];
+}
+
+enum { ROWS = 3 };
+
+static void sum_rows(df_pixels from, const area_axis *y, int i, size_t n, float *sum)
+{
+    const float *w = y->weight + (size_t)i * (size_t)y->most;
+    for (int k = 0; k < y->taps[i]; k += ROWS) {
+        const uint8_t *rows[ROWS];
+        int taps = y->taps[i] - k < ROWS ? y->taps[i] - k : ROWS;
+        for (int r = 0; r < taps; r++)
+            rows[r] = row_at(from, y->first[i] + k + r);
+        add_rows(rows, w + k, taps, k == 0, n, sum);
+    }
+}
+
+/* All columns by as many taps: those that one lacks have no weight, which is quicker than to guess how many there are. */
+static inline __attribute__((always_inline)) void average_by(const float *sum, const area_axis *x, float *to, int n, int taps)
+{
+    const float *w = x->weight;
+    for (int i = 0; i < n; i++, w += x->most, to += 3) {
+        const float *p = sum + 3 * (size_t)x->first[i];
+        df_f32x4 v = {0.5f, 0.5f, 0.5f, 0.5f};
+        for (int k = 0; k < taps; k++)
+            v += w[k] * df__load_f32(p + 3 * k);
+        df__store_f32(to, v);
+    }
 }
 
 DF_CLONES static void average_columns(const float *sum, const area_axis *x, float *to, int n)
 {
-    for (int i = 0; i < n; i++, to += 3) {
-        const float *p = sum + 3 * (size_t)x->first[i], *w = x->weight + (size_t)i * (size_t)x->most;
-        df_f32x4 v = {0.5f, 0.5f, 0.5f, 0.5f};
-        for (int k = 0; k < x->taps[i]; k++, p += 3)
-            v += w[k] * df__load_f32(p);
-        df__store_f32(to, v);
-    }
+    if (x->most == 2)
+        average_by(sum, x, to, n, 2);
+    else if (x->most == 3)
+        average_by(sum, x, to, n, 3);
+    else if (x->most == 4)
+        average_by(sum, x, to, n, 4);
+    else
+        average_by(sum, x, to, n, x->most);
 }
 
 /* The half is already in; an average of levels is never outside 0..255. */
@@ -271,16 +347,14 @@ static df_status resize_area(df_pixels from, df_pixels to, df_arena *scratch, df
     area_axis x, y;
     DF_TRY(area_axis_new(to.width, from.width, scratch, &x, err));
     DF_TRY(area_axis_new(to.height, from.height, scratch, &y, err));
-    size_t n = (size_t)from.width * 3, wide = (size_t)to.width * 3;
-    float *sum = df__arena_calloc(scratch, n + 1, sizeof *sum), *out = df__arena_calloc(scratch, wide + 1, sizeof *out);
+    size_t n = (size_t)from.width * 3, wide = (size_t)to.width * 3, behind = 3 * (size_t)x.most + 1; /* which the last column's taps may read */
+    float *sum = df__arena_calloc(scratch, n + behind, sizeof *sum), *out = df__arena_calloc(scratch, wide + 1, sizeof *out);
     if (!sum || !out) {
-        st = df__no_memory(err, "resize: a row", (n + wide) * sizeof *sum);
+        st = df__no_memory(err, "resize: a row", (n + behind + wide) * sizeof *sum);
         goto done;
     }
     for (int i = 0; i < to.height; i++) {
-        memset(sum, 0, n * sizeof *sum);
-        for (int k = 0; k < y.taps[i]; k++)
-            add_row(row_at(from, y.first[i] + k), y.weight[(size_t)i * (size_t)y.most + (size_t)k], n, sum);
+        sum_rows(from, &y, i, n, sum);
         average_columns(sum, &x, out, to.width);
         cut_average(out, to.data + (size_t)i * to.stride, wide);
     }

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/simd.h"
+
 /* Faces that go through the network together. Powers of two, so that few batch sizes are ever compiled. */
 enum { MAX_BATCH = 8, MAX_OUTPUTS = 8 };
 
@@ -59,22 +61,54 @@ static bool is_unit(const float *v, size_t n)
     return true;
 }
 
-static void feed(const df_recogniser *row, const float *bgr, bool mirrored, float *to)
+/* A network may see whole levels: what is cut off is what a byte would lose. */
+DF_CLONES static void scale_values(float *v, size_t n, float scale, bool whole)
+{
+    if (whole)
+        for (size_t i = 0; i < n; i++)
+            v[i] = (float)(uint8_t)(int)(v[i] * scale);
+    else
+        for (size_t i = 0; i < n; i++)
+            v[i] *= scale;
+}
+
+/* n pixels onto three planes: the channel at[c] of a pixel to plane c. */
+DF_CLONES static void feed_planes(const float *bgr, size_t n, const size_t at[3], const float mean[3], const float std[3], float *restrict to)
+{
+    for (size_t c = 0; c < 3; c++)
+        for (size_t i = 0; i < n; i++)
+            to[c * n + i] = (bgr[3 * i + at[c]] - mean[c]) / std[c];
+}
+
+static void feed_pixels(const float *bgr, size_t n, const size_t at[3], const float mean[3], const float std[3], float *restrict to)
+{
+    for (size_t i = 0; i < 3 * n; i += 3)
+        for (size_t c = 0; c < 3; c++)
+            to[i + c] = (bgr[i + at[c]] - mean[c]) / std[c];
+}
+
+/* Writes over `bgr`. */
+static void feed(const df_recogniser *row, float *bgr, float *to)
 {
     const df_feed *f = &row->feed;
-    const size_t width = (size_t)row->width, height = (size_t)row->height, step = f->last ? 3 : 1;
-    const float scale = f->unit && !is_unit(bgr, 3 * width * height) ? 1 : f->scale;
-    for (size_t c = 0; c < 3; c++) {
-        const float *from = bgr + (f->rgb ? 2 - c : c), mean = f->mean[c], std = f->std[c];
-        float *out = to + (f->last ? c : c * width * height);
-        for (size_t y = 0; y < height; y++, from += 3 * width, out += step * width)
-            for (size_t x = 0; x < width; x++) {
-                float v = from[3 * (mirrored ? width - 1 - x : x)] * scale;
-                if (f->whole)
-                    v = (float)(uint8_t)(int)v;
-                out[step * x] = (v - mean) / std;
-            }
-    }
+    const size_t n = (size_t)row->width * (size_t)row->height, at[3] = {f->rgb ? 2 : 0, 1, f->rgb ? 0 : 2};
+    scale_values(bgr, 3 * n, f->unit && !is_unit(bgr, 3 * n) ? 1 : f->scale, f->whole);
+    (f->last ? feed_pixels : feed_planes)(bgr, n, at, f->mean, f->std, to);
+}
+
+/* The mirror image of what `feed` made. */
+DF_CLONES static void mirror(const float *restrict from, size_t rows, size_t width, float *restrict to)
+{
+    for (size_t y = 0; y < rows; y++, from += width, to += width)
+        for (size_t x = 0; x < width; x++)
+            to[x] = from[width - 1 - x];
+}
+
+static void mirror_pixels(const float *from, size_t rows, size_t width, float *to)
+{
+    for (size_t y = 0; y < rows; y++, from += 3 * width, to += 3 * width)
+        for (size_t x = 0; x < width; x++)
+            memcpy(to + 3 * x, from + 3 * (width - 1 - x), 3 * sizeof *to);
 }
 
 /* Rows of `dims` numbers for `faces` inputs in `blob`, several at once or, where the graph takes no more, one by one. */
@@ -124,9 +158,11 @@ static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, s
     for (size_t i = 0; i < n; i++) {
         df__letterbox(crops[i], row->width, row->height, bgr);
         df__range_apply(bgr, size, range);
-        feed(row, bgr, false, blob + i * size);
-        if (flip)
-            feed(row, bgr, true, blob + (n + i) * size);
+        feed(row, bgr, blob + i * size);
+        if (flip && row->feed.last)
+            mirror_pixels(blob + i * size, (size_t)row->height, (size_t)row->width, blob + (n + i) * size);
+        else if (flip)
+            mirror(blob + i * size, 3 * (size_t)row->height, (size_t)row->width, blob + (n + i) * size);
     }
     DF_TRY(forward(r, blob, faces, scratch, rows, err));
     for (size_t i = 0; row->l2 && i < faces; i++)

@@ -30,11 +30,13 @@ done
 for script in dlib_embeddings retinaface_faces ssd_faces opencv_faces dlib_faces dlib_cnn_faces network_outputs; do
     "$peers" $here/$script.py --data "$data" --weights "$weights"
 done
-# of insightface one file is read: no need for what the package depends on
+# of insightface two files are read: no need for what the package depends on
 find build/golden/upstream -path '*insightface/model_zoo/arcface_onnx.py' | grep -q . || {
     "$upstream" -m pip install -q cython setuptools wheel
     "$upstream" -m pip install -q --no-build-isolation --no-deps insightface==0.7.3
 }
+"$upstream" -m pip install -q scikit-image==0.26.0
+"$upstream" $here/arcface_chips.py --data "$data" --weights "$weights" # out of retinaface.csv
 for script in upstream_stages upstream_find upstream_verdicts border_faces recogniser_feeds yunet_centerface_faces heads_faces attributes_upstream; do
     "$upstream" $here/$script.py --data "$data" --weights "$weights"
 done

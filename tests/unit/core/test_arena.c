@@ -31,16 +31,34 @@ TEST(release_comes_back_to_the_mark)
     df__arena_free(&a);
 }
 
-TEST(reset_keeps_one_chunk_for_the_next_call)
+TEST(after_reset_the_same_call_asks_for_no_more_memory)
 {
     df_arena a = {0};
     for (int i = 0; i < 100; i++)
         df__arena_alloc(&a, 100000);
     df__arena_reset(&a);
+    const df_arena_chunk *only = a.chunks;
     size_t kept = a.total;
-    CHECK(kept >= 100000);
-    df__arena_alloc(&a, 100000);
+    CHECK(kept >= 100 * 100000);
+    for (int i = 0; i < 100; i++)
+        df__arena_alloc(&a, 100000);
+    assert_ptr_equal(a.chunks, only);
     assert_int_equal(a.total, kept);
+    df__arena_reset(&a);
+    assert_ptr_equal(a.chunks, only);
+    df__arena_free(&a);
+}
+
+TEST(reset_without_memory_leaves_an_empty_arena)
+{
+    df_arena a = {0};
+    df__arena_alloc(&a, 100000);
+    df__arena_alloc(&a, 100000);
+    test_alloc_fail_at(1);
+    df__arena_reset(&a);
+    test_alloc_fail_at(0);
+    assert_int_equal(a.total, 0);
+    CHECK(df__arena_alloc(&a, 10) != NULL);
     df__arena_free(&a);
 }
 

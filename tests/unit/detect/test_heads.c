@@ -229,7 +229,7 @@ TEST(a_photo_is_laid_on_its_canvas)
     df_pixels px = {2, 1, 6, rgb};
     df_arena scratch = {0};
     df_tensor in;
-    CHECK_OK(df__canvas_input(px, 1, 1, 4, 2, &(df_canvas_rule){.mean = 10, .scale = 0.5f, .around = 110}, &scratch, &in, &err));
+    CHECK_OK(df__canvas_input(px, 1, 1, 4, 2, &(df_canvas_rule){.mean = {10, 10, 10}, .scale = 0.5f, .around = 110}, &scratch, &in, &err));
     static const float rgb_planes[24] = {50, 50, 50, 50, 50, 0, 15, 50, 50, 50, 50, 50, 50, 5, 20, 50, 50, 50, 50, 50, 50, 10, 25, 50};
     CHECK(in.rank == 4 && in.dims[1] == 3 && in.dims[2] == 2 && in.dims[3] == 4);
     assert_memory_equal(in.data, rgb_planes, sizeof rgb_planes);
@@ -237,6 +237,29 @@ TEST(a_photo_is_laid_on_its_canvas)
     static const float bgr_pixels[12] = {30, 20, 10, 60, 50, 40};
     CHECK(in.dims[1] == 2 && in.dims[2] == 2 && in.dims[3] == 3);
     assert_memory_equal(in.data, bgr_pixels, sizeof bgr_pixels);
+    df__arena_free(&scratch);
+}
+
+TEST(each_channel_of_a_wide_row_has_its_mean)
+{
+    enum { W = 37, H = 2 }; /* whole vectors and what is left of them */
+    uint8_t rgb[3 * W * H];
+    for (int i = 0; i < 3 * W * H; i++)
+        rgb[i] = (uint8_t)(i * 7);
+    df_pixels px = {W, H, 3 * W, rgb};
+    df_arena scratch = {0};
+    df_tensor in[2];
+    const df_canvas_rule planes = {.bgr = true, .mean = {104, 117, 127}, .scale = 0.25f}, pixels = {.bgr = true, .last = true, .mean = {104, 117, 127}, .scale = 0.25f};
+    CHECK_OK(df__canvas_input(px, 3, 0, 64, 3, &planes, &scratch, &in[0], &err));
+    CHECK_OK(df__canvas_input(px, 3, 0, 64, 3, &pixels, &scratch, &in[1], &err));
+    for (int c = 0; c < 3; c++)
+        for (int y = 0; y < 3; y++)
+            for (int x = 0; x < 64; x++) {
+                bool inside = y < H && x >= 3 && x < 3 + W;
+                float want = ((float)(inside ? rgb[3 * (y * W + x - 3) + 2 - c] : 0) - planes.mean[c]) * 0.25f;
+                CHECK(((const float *)in[0].data)[(c * 3 + y) * 64 + x] == want);
+                CHECK(((const float *)in[1].data)[3 * (y * 64 + x) + c] == want);
+            }
     df__arena_free(&scratch);
 }
 

@@ -43,7 +43,7 @@ TEST(suppression_keeps_the_best_of_each_heap_and_what_stands_alone)
                        face(100, 100, 5, 5, 0.5f)};
     df_error err;
     df_face_list l = list_of(faces, 5);
-    CHECK_OK(df__face_list_suppress(&l, 0, 0.4, &err));
+    CHECK_OK(df__face_list_suppress(&l, 0, &(df_suppression){.limit = 0.4}, &err));
     assert_int_equal(l.n, 3);
     CHECK(l.items[0].x == 0 && l.items[1].x == 30 && l.items[2].x == 100);
     df__face_list_free(&l);
@@ -55,21 +55,35 @@ TEST(what_was_in_the_list_before_is_left_alone)
     df_face faces[] = {face(0, 0, 10, 10, 0.1f), face(0, 0, 10, 10, 0.2f), face(0, 0, 10, 10, 0.9f)};
     df_face_list l = list_of(faces, 3);
     CHECK_OK(df__face_list_sort(&l, 1, &err));
-    CHECK_OK(df__face_list_suppress(&l, 1, 0.5, &err));
+    CHECK_OK(df__face_list_suppress(&l, 1, &(df_suppression){.limit = 0.5}, &err));
     assert_int_equal(l.n, 2);
     CHECK_NEAR(0.1, l.items[0].confidence, 1e-6);
     CHECK_NEAR(0.9, l.items[1].confidence, 1e-6);
     df__face_list_free(&l);
 }
 
-/* Every pair, as the definition says. */
-static size_t suppress_plainly(df_face *items, size_t n, double overlap)
+/* Every pair, as the definitions say. */
+static double overlap_of(df_overlap how, df_face a, df_face b)
+{
+    if (how == DF_OVERLAP_CLOSED)
+        a.w++, a.h++, b.w++, b.h++;
+    if (how == DF_OVERLAP_WHOLE) {
+        a = face(truncf(a.x), truncf(a.y), truncf(a.w), truncf(a.h), 0), b = face(truncf(b.x), truncf(b.y), truncf(b.w), truncf(b.h), 0);
+        if (a.w * a.h == 0 && b.w * b.h == 0)
+            return 1;
+    }
+    return df__face_overlap(&a, &b);
+}
+
+static size_t suppress_plainly(df_face *items, size_t n, const df_suppression *rule)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         bool keep = true;
-        for (size_t k = 0; k < kept; k++)
-            keep = keep && !(df__face_overlap(&items[k], &items[i]) > overlap);
+        for (size_t k = 0; k < kept; k++) {
+            double o = overlap_of(rule->overlap, items[k], items[i]);
+            keep = keep && !(rule->at_limit ? o >= rule->limit : o > rule->limit);
+        }
         if (keep)
             items[kept++] = items[i];
     }
@@ -83,7 +97,7 @@ static float uniform(uint32_t *state, float most)
 }
 
 /* Boxes of all sizes, dense enough that each meets many; the shapes of `wide` are beyond those of faces. */
-static void check_like_plain(size_t n, float area, float wide, double overlap, uint32_t seed)
+static void check_like_plain(size_t n, float area, float wide, df_suppression rule, uint32_t seed)
 {
     df_error err;
     df_face *faces = calloc(n, sizeof *faces), *same = calloc(n, sizeof *same);
@@ -94,8 +108,8 @@ static void check_like_plain(size_t n, float area, float wide, double overlap, u
     }
     memcpy(same, faces, n * sizeof *same);
     df_face_list l = list_of(faces, n);
-    CHECK_OK(df__face_list_suppress(&l, 0, overlap, &err));
-    size_t kept = suppress_plainly(same, n, overlap);
+    CHECK_OK(df__face_list_suppress(&l, 0, &rule, &err));
+    size_t kept = suppress_plainly(same, n, &rule);
     CHECK(l.n == kept && kept > 10 && kept < n);
     assert_memory_equal(l.items, same, kept * sizeof *same);
     df__face_list_free(&l);
@@ -104,11 +118,14 @@ static void check_like_plain(size_t n, float area, float wide, double overlap, u
 
 TEST(suppression_of_many_is_that_of_every_pair)
 {
-    check_like_plain(3000, 600, 0.4f, 0.4, 1);
-    check_like_plain(3000, 60, 0.4f, 0.45, 2);
-    check_like_plain(2000, 300, 20, 0.3, 3);
-    check_like_plain(2000, 300, 3, 0.7, 4);
-    check_like_plain(1000, 300, 3, 0.01, 5); /* too loose for the table */
+    check_like_plain(3000, 600, 0.4f, (df_suppression){.limit = 0.4}, 1);
+    check_like_plain(3000, 60, 0.4f, (df_suppression){.limit = 0.45}, 2);
+    check_like_plain(2000, 300, 20, (df_suppression){.limit = 0.3}, 3);
+    check_like_plain(2000, 300, 3, (df_suppression){.limit = 0.7}, 4);
+    check_like_plain(1000, 300, 3, (df_suppression){.limit = 0.01}, 5); /* too loose for the table */
+    check_like_plain(3000, 300, 0.4f, (df_suppression){.overlap = DF_OVERLAP_CLOSED, .limit = 0.4}, 6);
+    check_like_plain(3000, 200, 0.4f, (df_suppression){.overlap = DF_OVERLAP_WHOLE, .limit = 0.3}, 7); /* many cover no pixel */
+    check_like_plain(3000, 40, 0, (df_suppression){.overlap = DF_OVERLAP_WHOLE, .limit = 0.5, .at_limit = true}, 8); /* halves are frequent */
 }
 
 TEST(boxes_that_are_no_numbers_do_not_stop_suppression)
@@ -119,7 +136,7 @@ TEST(boxes_that_are_no_numbers_do_not_stop_suppression)
         faces[i] = face((float)(i % 20), 0, 10, 10, 0.5f);
     faces[7].x = NAN, faces[9].w = INFINITY, faces[11].y = -1e30f, faces[13].h = -5;
     df_face_list l = list_of(faces, 200);
-    CHECK_OK(df__face_list_suppress(&l, 0, 0.4, &err));
+    CHECK_OK(df__face_list_suppress(&l, 0, &(df_suppression){.limit = 0.4}, &err));
     CHECK(l.n >= 3 && l.n < 200);
     df__face_list_free(&l);
 }
@@ -132,7 +149,7 @@ TEST(suppression_without_memory_is_told)
         faces[i] = face((float)i, 0, 10, 10, 0.5f);
     df_face_list l = list_of(faces, 100);
     test_alloc_fail_at(1);
-    CHECK_STATUS(DF_E_NO_MEMORY, df__face_list_suppress(&l, 0, 0.4, &err));
+    CHECK_STATUS(DF_E_NO_MEMORY, df__face_list_suppress(&l, 0, &(df_suppression){.limit = 0.4}, &err));
     test_alloc_fail_at(0);
     assert_int_equal(l.n, 100);
     df__face_list_free(&l);
