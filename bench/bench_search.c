@@ -269,21 +269,23 @@ static df_status approximate(bench *b, const char *what, char **efforts, int n, 
     double open_ms = now_ms() - begun;
     printf("index,rows,dims,effort,recall_10,recall_own,queries_s,build_s,bytes_face,open_ms\n");
     for (int e = 0; e < n; e++) {
-        double best = 0;
-        size_t same = 0, mine = 0;
+        double best = 0, effort = strtod(efforts[e], NULL), share;
+        size_t same = 0, mine = 0, exactly;
+        if (*efforts[e] == 'r' && !df__ann_effort(df__ann_head(a), strtod(efforts[e] + 1, NULL), &effort, &share))
+            continue;
         for (int round = 0; round < 3; round++) {
             same = mine = 0;
             double spent = 0;
             for (size_t i = 0; i < QUERIES; i++) {
                 begun = spent_ms();
-                DF_TRY(df__ann_search(a, b->queries + i * b->dims, 1, K, NULL, strtod(efforts[e], NULL), 1, hits, &got, err));
+                DF_TRY(df__ann_search(a, b->m, DF_COSINE, b->queries + i * b->dims, 1, K, NULL, effort, 1, hits, &got, &exactly, err));
                 spent += spent_ms() - begun;
                 same += common(right + i * K, hits, got), mine += own(b, i, hits, got);
             }
             best = QUERIES / spent * 1e3 > best ? QUERIES / spent * 1e3 : best;
         }
         printf("%s,%zu,%zu,%s,%.4f,%.4f,%.0f,%.1f,%.1f,%.0f\n", what, b->rows, b->dims, efforts[e], (double)same / (QUERIES * K),
-               (double)mine / (QUERIES * PHOTOS), best, build_s, (double)df__ann_info(a).bytes / (double)b->rows, open_ms);
+               (double)mine / (QUERIES * PHOTOS), best, build_s, (double)(df__ann_head(a)->bytes + sizeof(df_ann_head)) / (double)b->rows, open_ms);
         fflush(stdout);
     }
 done:

@@ -19,6 +19,8 @@ static known all[] = {
     {"annoy", "Annoy's headers (tools/setup/annoy.py), then build again", NULL},
 };
 
+const char *df__ann_kind(size_t index) { return index < sizeof all / sizeof *all ? all[index].name : NULL; }
+
 static known *find(const char *what, size_t n)
 {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

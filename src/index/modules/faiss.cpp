@@ -101,6 +101,18 @@ void set_effort(faiss::Index *index, double effort)
         graph->hnsw.efSearch = static_cast<int>(effort > 0 ? effort : 128);
 }
 
+// One list of an inverted file, some candidates of a graph.
+double least_of(faiss::Index *index)
+{
+    if (auto *map = dynamic_cast<faiss::IndexIDMap *>(index))
+        return least_of(map->index);
+    if (auto *pre = dynamic_cast<faiss::IndexPreTransform *>(index))
+        return least_of(pre->index);
+    return dynamic_cast<faiss::IndexIVF *>(index) ? 1 : 16;
+}
+
+double least(void *self) { return least_of(static_cast<Held *>(self)->index); }
+
 int search(void *self, const float *query, size_t k, double effort, uint64_t *labels, size_t *found, char *message)
 {
     Held *h = static_cast<Held *>(self);
@@ -129,7 +141,7 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 
 void free_held(void *self) { delete static_cast<Held *>(self); }
 
-const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, 0, make, train, add, nullptr, save, load, search, free_held};
+const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, 0, make, train, add, nullptr, save, load, least, search, free_held};
 
 } // namespace
 
