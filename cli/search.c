@@ -24,6 +24,9 @@ static const cli_flag flags[] = {
     {"where", 0, CLI_TEXT, "COND", offsetof(cli_args, search.where), 0, 0, "search the faces of a condition alone: \"gender = 'Woman' and age < 40\""},
     {"far", 0, CLI_NUMBER, "P", offsetof(cli_args, search.far), 1e-12, 0.999999,
      "threshold at which the search of a stranger finds anybody with this probability, from the gallery's own people"},
+    {"index", 0, CLI_TEXT, "NAME", offsetof(cli_args, search.index), 0, 0,
+     "flat (unless told): exact; auto, or an index that `gallery index` has built: hnsw, faiss, annoy, nmslib"},
+    {"recall", 0, CLI_NUMBER, "R", offsetof(cli_args, search.recall), 0.5, 0.9999, "part of the ten nearest that an index is to find; 0.95 unless told"},
     {0},
 };
 

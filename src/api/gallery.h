@@ -3,7 +3,7 @@
 #define DF_API_GALLERY_H
 
 #include "api/pipeline.h"
-#include "gallery/vectors.h"
+#include "gallery/indexes.h"
 
 struct df_gallery {
     df_engine          *engine;
@@ -12,6 +12,7 @@ struct df_gallery {
     const df_store_ops *ops;
     void               *store;
     df_vectors         *vectors;
+    df_indexes         *indexes;
     bool                read_only;
     struct { char *text; uint64_t change, *ids; size_t n; } filter; /* the last condition and who meets it */
 };
@@ -66,9 +67,13 @@ struct df_matches {
     size_t            searched;
     bool              of_folder; /* of df_find */
     df_far_info       far;       /* NaN: not asked for */
+    df_index_used     index;
 };
 
 df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_search_opts *search, df_matches **out, df_error *err);
+/* Between df__vectors_begin and df__vectors_end: choose what answers n probes; afterwards note in m->index how it went. */
+void df__gallery_use_index(df_gallery *g, df_metric metric, const df_search_opts *search, size_t n, df_matches *m);
+void df__gallery_used_index(df_gallery *g, df_matches *m);
 /* A caller's search options with the defaults. */
 df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out, df_error *err);
 

@@ -14,6 +14,8 @@
 
 typedef struct df_ann df_ann;
 
+#define DF_ANN_RECALL 0.95 /* where nobody asks for another */
+
 /* Rows done of all; false stops the build: DF_E_STOPPED. */
 typedef bool (*df_ann_step)(void *user, size_t done, size_t all);
 

@@ -17,6 +17,7 @@ static known all[] = {
     {"hnsw", "libhnswlib-dev (Debian), then build again", NULL},
     {"faiss", "libfaiss-dev (Debian), then build again", NULL},
     {"annoy", "Annoy's headers (tools/setup/annoy.py), then build again", NULL},
+    {"nmslib", "NMSLIB (tools/setup/nmslib.py), then build again", NULL},
 };
 
 const char *df__ann_kind(size_t index) { return index < sizeof all / sizeof *all ? all[index].name : NULL; }
@@ -71,7 +72,7 @@ df_status df__ann_module(const char *what, const df_ann_module **out, const char
     size_t n = strcspn(what, ":");
     known *k = find(what, n);
     if (!k)
-        return df__fail(err, DF_E_ARGUMENT, "no index is called \"%.*s\": flat, auto, hnsw, faiss, annoy are", (int)(n < 40 ? n : 40), what);
+        return df__fail(err, DF_E_ARGUMENT, "no index is called \"%.*s\": flat, auto, hnsw, faiss, annoy, nmslib are", (int)(n < 40 ? n : 40), what);
     pthread_mutex_lock(&lock);
     df_status st = k->module ? DF_OK : load(k, err);
     *out = k->module;

@@ -7,7 +7,7 @@
 #include "index/ann_part.h"
 #include "index/flat_part.h"
 
-enum { ASKED = 256 /* rows */, NEAREST = 10, TIMED = 5 /* exact searches by themselves */, LONG = 3 /* times an exact search: no use any more */ };
+enum { ASKED = 256 /* rows at most */, LEAST = 32, ROWS_FOR_ONE = 64, NEAREST = 10, TIMED = 5 /* exact searches by themselves */, LONG = 3 /* times an exact search: no use any more */ };
 static const double ENOUGH = 0.9985; /* recall */
 
 typedef struct sample { float *rows; uint64_t *ids; size_t n; df_hit *right, *hits; size_t *found; } sample;
@@ -23,8 +23,8 @@ static double spent(void)
 /* Rows at even steps that are there and have a direction. */
 static void take(sample *s, const df_view *v, size_t rows)
 {
-    size_t step = rows / ASKED + 1;
-    for (size_t row = 0; row < rows && s->n < ASKED; row += step) {
+    size_t most = rows / ROWS_FOR_ONE + LEAST < ASKED ? rows / ROWS_FOR_ONE + LEAST : ASKED, step = rows / most + 1;
+    for (size_t row = 0; row < rows && s->n < most; row += step) {
         const df_chunk *c = df__view_chunk(v, row);
         size_t at = row - c->first;
         if (df__chunk_removed(c, at) || !(c->norms[at] > 0))
