@@ -38,7 +38,7 @@ df_status df__ann_search(const df_ann *a, df_matrix *m, df_metric metric, const 
  * built. false: no effort does. */
 bool df__ann_effort(const df_ann_head *head, double recall, double *effort, double *share);
 
-/* Which index for this many rows, by measurement (docs/index.md): "flat" or what df__ann_build takes. `recall` of the exact k, 0..1; `batch`: queries that come
+/* Which index is worth building for this many rows, by measurement (docs/index.md): "flat" or what df__ann_build takes. `recall` of the exact k, 0..1; `batch`: queries that come
  * at once. Writes a sentence that says why. */
 const char *df__ann_auto(size_t rows, uint32_t dims, double recall, size_t batch, char *why, size_t why_bytes);
 

@@ -13,7 +13,7 @@
 #include "index/scan.h"
 #include "index/sum.h"
 
-enum { TOGETHER = 4096 /* rows between two steps: half a second of a graph */, SAMPLE = 262144 /* rows to learn from, at most */ };
+enum { TOGETHER = 65536 /* rows */, STEP = 4096 /* rows between two steps where a library takes them one by one: half a second of a graph */, SAMPLE = 262144 /* rows to learn from, at most */ };
 
 typedef struct build {
     const df_ann_module *module;
@@ -83,8 +83,9 @@ static df_status train(build *b, df_error *err)
 static df_status add_all(build *b, int threads, df_ann_step step, void *user, df_error *err)
 {
     df_status st = DF_OK;
+    const size_t together = b->module->one_by_one ? STEP : TOGETHER;
     for (size_t row = 0; row < b->v->rows;) {
-        for (b->n = 0; b->n < TOGETHER && row < b->v->rows; row++) {
+        for (b->n = 0; b->n < together && row < b->v->rows; row++) {
             b->labels[b->n] = row;
             b->n += row_of(b, row, b->rows + b->n * b->v->dims);
         }
@@ -133,7 +134,7 @@ df_status df__ann_build(df_matrix *m, df_metric metric, const char *what, int th
     df_view v;
     const char *parameters;
     int lock = -1;
-    df_ann made = {NULL};
+    df_ann made;
     threads = threads > 1 ? threads : 1;
     df__view_take(m, &v);
     build b = {.v = &v, .metric = metric};
