@@ -14,7 +14,7 @@
 #include "index/scan.h"
 #include "verify/verify.h"
 
-enum { SPARE = 8, INEXACT = 10 /* times k that is asked of a library that ranks by less than float32 */ };
+enum { SPARE = 8, AT_ONCE = 32 /* rows */, INEXACT = 10 /* times k that is asked of a library that ranks by less than float32 */ };
 /* A filter that leaves less is searched exactly: quicker, and exact. So is a query that such a part of the index did not answer. */
 static const double NARROW = 0.1, ASKED_MOST = 0.05;
 
@@ -121,11 +121,28 @@ static int nearer(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
+/* The rows lie anywhere in the file: all are fetched at once before the first is read. */
+static void prefetch(const ask *s, const uint64_t *labels, size_t n)
+{
+    size_t bytes = s->v->dims * sizeof(uint16_t);
+    for (size_t i = 0; i < n && i < AT_ONCE; i++) {
+        if (labels[i] >= s->a->head.rows)
+            continue;
+        const df_chunk *c = df__view_chunk(s->v, (size_t)labels[i]);
+        size_t at = (size_t)labels[i] - c->first;
+        const char *upper = (const char *)(c->upper + at * s->v->dims), *lower = (const char *)(c->lower + at * s->v->dims);
+        __builtin_prefetch(&c->ids[at]);
+        for (size_t byte = 0; byte < bytes; byte += 64)
+            __builtin_prefetch(upper + byte), __builtin_prefetch(lower + byte);
+    }
+}
+
 /* What may be answered of the labels, measured. A label that is no row comes from a library gone wrong: dropped. */
 static size_t measure(const ask *s, const float *query, const uint64_t *labels, size_t n, df_hit *out)
 {
     float row[DF_MATRIX_MOST_DIMS];
     size_t kept = 0;
+    prefetch(s, labels, n);
     for (size_t i = 0; i < n; i++) {
         if (labels[i] >= s->a->head.rows)
             continue;
