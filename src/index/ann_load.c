@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index/scan.h"
+
 typedef struct known { const char *name, *package; const df_ann_module *module; } known;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -49,8 +51,12 @@ static df_status load(known *k, df_error *err)
     char path[4096];
     folder(path, sizeof path);
     size_t n = strlen(path);
-    snprintf(path + n, sizeof path - n, "deepface-index-%s.so", k->name);
+    snprintf(path + n, sizeof path - n, "deepface-index-%s-%s.so", k->name, df__scan()->name); /* for this processor, where there is such a one */
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!so) {
+        snprintf(path + n, sizeof path - n, "deepface-index-%s.so", k->name);
+        so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    }
     if (!so) {
         const char *why = dlerror();
         return df__fail(err, DF_E_UNSUPPORTED, "index %s is not built in: it needs %s (%s)", k->name, k->package, why ? why : path);
