@@ -55,9 +55,10 @@ deps: ## Debian packages (tools/setup/debian.txt); installs what is missing, as 
 deps-ci: deps
 	@tools/setup/deps.sh ci
 
-deps-index: deps ## libraries of approximate indexes: hnswlib and Faiss from Debian, Annoy's headers
+deps-index: deps ## libraries of approximate indexes: hnswlib and Faiss from Debian, Annoy and NMSLIB from their source packages
 	@tools/setup/deps.sh index
 	@$(PYTHON) tools/setup/annoy.py
+	@$(PYTHON) tools/setup/nmslib.py
 
 deps-npm: deps
 	@tools/setup/deps.sh npm

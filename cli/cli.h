@@ -17,6 +17,7 @@ typedef struct cli_args {
     int            runs, batch;
     const char    *db, *name, *meta; /* of galleries */
     df_search_opts search;
+    bool           drop; /* of gallery index */
     const char    *out, *labels, *pairs, *root, *size, *input, *output;
     const char    *from;
     int            retries, stall;

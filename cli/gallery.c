@@ -12,7 +12,7 @@ int cli_gallery_open(const cli_args *args, bool read_only, bool create, df_engin
 {
     df_error err;
     df_gallery_opts how = df_gallery_opts_default();
-    how.read_only = read_only, how.create = create;
+    how.read_only = read_only, how.create = create, how.background = false;
     *gallery = NULL, *engine = NULL;
     if (!args->db)
         return cli_fail(CLI_BAD_INPUT, "which gallery? --db G.db");
@@ -29,7 +29,7 @@ void cli_gallery_close(df_engine *engine, df_gallery *gallery)
     df_engine_free(engine);
 }
 
-static void print_stats(const cli_args *args, const df_gallery_stats *s)
+static int print_stats(const cli_args *args, df_gallery *g, const df_gallery_stats *s)
 {
     char made[32] = "";
     time_t at = (time_t)s->made;
@@ -41,12 +41,14 @@ static void print_stats(const cli_args *args, const df_gallery_stats *s)
         cli_json_text(stdout, s->pipeline);
         printf(", \"dims\": %zu, \"people\": %llu, \"photos\": %llu, \"faces\": %llu, \"unnamed\": %llu, \"bytes\": %llu, \"unused_bytes\": %llu,"
                " \"matrix_bytes\": %llu, \"change\": %llu, \"made\": \"%s\", \"with_age\": %llu, \"with_gender\": %llu, \"with_emotion\": %llu,"
-               " \"with_race\": %llu, \"with_liveness\": %llu, \"with_quality\": %llu}\n",
+               " \"with_race\": %llu, \"with_liveness\": %llu, \"with_quality\": %llu, \"indexes\": ",
                s->dims, (unsigned long long)s->people, (unsigned long long)s->photos, (unsigned long long)s->faces, (unsigned long long)s->unnamed,
                (unsigned long long)s->bytes, (unsigned long long)s->unused_bytes, (unsigned long long)s->matrix_bytes, (unsigned long long)s->change, made,
                (unsigned long long)s->with_age, (unsigned long long)s->with_gender, (unsigned long long)s->with_emotion, (unsigned long long)s->with_race,
                (unsigned long long)s->with_liveness, (unsigned long long)s->with_quality);
-        return;
+        int code = cli_indexes_print(args, g);
+        puts("}");
+        return code;
     }
     printf("  people     %llu\n  photos     %llu\n  faces      %llu, %llu without a name\n", (unsigned long long)s->people,
            (unsigned long long)s->photos, (unsigned long long)s->faces, (unsigned long long)s->unnamed);
@@ -61,6 +63,7 @@ static void print_stats(const cli_args *args, const df_gallery_stats *s)
     printf("  vectors    %zu numbers: ", s->dims);
     cli_print_safe(stdout, s->pipeline);
     printf("\n  made       %s\n", made);
+    return cli_indexes_print(args, g);
 }
 
 static int stats(const cli_args *args, df_gallery *g)
@@ -70,9 +73,7 @@ static int stats(const cli_args *args, df_gallery *g)
     df_status st = df_gallery_get_stats(g, &s, &err);
     if (st != DF_OK)
         return cli_fail(cli_code(st, NULL, 0), "%s", err.message);
-    if (args->json || !args->quiet)
-        print_stats(args, &s);
-    return CLI_OK;
+    return args->json || !args->quiet ? print_stats(args, g, &s) : CLI_OK;
 }
 
 static void tell_fault(void *user, const char *fault)
@@ -103,9 +104,13 @@ static int vacuum(const cli_args *args, df_gallery *g)
 }
 
 /* What is done with a gallery, each by its name. */
-typedef struct action { const char *name; bool read_only, create; size_t arguments; int (*run)(const cli_args *args, df_gallery *g); } action;
-static const action actions[] = {{"stats", true, false, 1, stats},   {"check", false, false, 1, check},          {"vacuum", false, false, 1, vacuum},
-                                 {"export", true, false, 2, cli_gallery_export}, {"import", false, true, 2, cli_gallery_import}};
+typedef struct action { const char *name; bool read_only, create; size_t least, most; int (*run)(const cli_args *args, df_gallery *g); } action;
+static const action actions[] = {{"stats", true, false, 1, 1, stats},
+                                 {"check", false, false, 1, 1, check},
+                                 {"vacuum", false, false, 1, 1, vacuum},
+                                 {"index", false, false, 1, 2, cli_gallery_index},
+                                 {"export", true, false, 2, 2, cli_gallery_export},
+                                 {"import", false, true, 2, 2, cli_gallery_import}};
 
 static int run(const cli_args *args)
 {
@@ -113,22 +118,24 @@ static int run(const cli_args *args)
     df_gallery *gallery;
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
         if (strcmp(args->paths[0], actions[i].name) == 0) {
-            if (args->n != actions[i].arguments)
-                return cli_fail(CLI_BAD_INPUT, "gallery %s %s", actions[i].name, actions[i].arguments == 1 ? "takes no further argument" : "needs the name of a CSV file");
+            if (args->n < actions[i].least || args->n > actions[i].most)
+                return cli_fail(CLI_BAD_INPUT, "gallery %s %s", actions[i].name, actions[i].least == 1 ? "takes no further argument" : "needs the name of a CSV file");
             int code = cli_gallery_open(args, actions[i].read_only, actions[i].create, &engine, &gallery);
             if (code == CLI_OK)
                 code = actions[i].run(args, gallery);
             cli_gallery_close(engine, gallery);
             return code;
         }
-    return cli_fail(CLI_BAD_INPUT, "gallery knows stats, check, vacuum, export and import, not \"%s\"", args->paths[0]);
+    return cli_fail(CLI_BAD_INPUT, "gallery knows stats, check, vacuum, index, export and import, not \"%s\"", args->paths[0]);
 }
 
 static const cli_flag flags[] = {
     {"db", 0, CLI_TEXT, "G.db", offsetof(cli_args, db), 0, 0, "the gallery"},
     {"where", 0, CLI_TEXT, "COND", offsetof(cli_args, search.where), 0, 0, "of export: the faces of a condition alone"},
+    {"drop", 0, CLI_SWITCH, NULL, offsetof(cli_args, drop), 0, 0, "of index: remove it"},
     {0},
 };
 
-const cli_command cli_gallery = {"gallery", "stats|check|vacuum|export OUT.csv|import IN.csv --db G.db", "look after a gallery; export and import: CSV, vectors in a .npy beside it",
+const cli_command cli_gallery = {"gallery", "stats|check|vacuum|index [NAME]|export OUT.csv|import IN.csv --db G.db",
+                                 "look after a gallery; index NAME builds an approximate index; export and import: CSV, vectors in a .npy beside it",
                                  flags, true, 1, 2, "what to do", run};

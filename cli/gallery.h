@@ -24,6 +24,11 @@ void cli_list_free(cli_list *list);
 int cli_gallery_export(const cli_args *args, df_gallery *gallery);
 int cli_gallery_import(const cli_args *args, df_gallery *gallery);
 
+/* `gallery index [NAME] [--drop]`. */
+int cli_gallery_index(const cli_args *args, df_gallery *gallery);
+/* The indexes there are: a line each, or a JSON list without a line's end. */
+int cli_indexes_print(const cli_args *args, df_gallery *gallery);
+
 /* What was found for each face of a photo, for people or as JSON. */
 int cli_matches_print(const cli_args *args, const df_matches *matches);
 

@@ -44,6 +44,16 @@ static void print_threshold(const df_matches *matches)
     putchar('\n');
 }
 
+static void print_index(const df_matches *matches)
+{
+    const df_index_used *used = df_matches_index(matches);
+    if (!*used->why)
+        return;
+    printf("  index %s, %s: ", used->index, used->exact ? "exact" : "approximate");
+    cli_print_safe(stdout, used->why);
+    putchar('\n');
+}
+
 int cli_matches_print(const cli_args *args, const df_matches *matches)
 {
     int code = CLI_OK;
@@ -57,7 +67,9 @@ int cli_matches_print(const cli_args *args, const df_matches *matches)
     }
     for (size_t i = 0; !args->json && !args->quiet && code == CLI_OK && i < df_matches_probes(matches); i++)
         code = print_probe(matches, i);
-    if (!args->json && !args->quiet)
+    if (!args->json && !args->quiet) {
         print_threshold(matches);
+        print_index(matches);
+    }
     return code;
 }

@@ -36,6 +36,9 @@ static const cli_flag flags[] = {
     {"auto-by", 0, CLI_TEXT, "LIST", offsetof(cli_args, auto_by), 0, 0, "of --auto-filter: by which of age,gender,race; gender unless told"},
     {"auto-bar", 0, CLI_NUMBER, "C", offsetof(cli_args, search.auto_bar), 0.5, 1,
      "of --auto-filter: confidence from which a gender or race counts, of both faces; 0.9 unless told"},
+    {"index", 0, CLI_TEXT, "NAME", offsetof(cli_args, search.index), 0, 0,
+     "flat (unless told): exact; auto, or an index that `gallery index` has built: hnsw, faiss, annoy, nmslib"},
+    {"recall", 0, CLI_NUMBER, "R", offsetof(cli_args, search.recall), 0.5, 0.9999, "part of the ten nearest that an index is to find; 0.95 unless told"},
     {0},
 };
 

@@ -295,6 +295,7 @@ typedef struct df_gallery_opts {
     size_t size;      /* set by df_gallery_opts_default */
     bool   read_only; /* change nothing, not even the files beside it; default false */
     bool   create;    /* make it where there is none; default true */
+    bool   background;/* searches may load and build indexes in a thread of their own (df_search_opts.index); false for a process that asks once; default true */
 } df_gallery_opts;    /* new fields at the end only */
 
 DF_API void df_gallery_opts_init(df_gallery_opts *opts, size_t size);
@@ -362,6 +363,9 @@ typedef struct df_search_opts {
     bool        auto_filter; /* true: of the gallery's faces those alone that may be of the same gender, race, age as the photo's face; default false */
     unsigned    auto_by;     /* by which: DF_WITH_GENDER, _RACE, _AGE; 0 (default): gender */
     double      auto_bar;    /* a gender or race counts from this confidence on, of the photo's face and of the gallery's, 0.5..1; NaN (default): 0.9 */
+    const char *index;   /* NULL (default), "flat": exact. "hnsw", "faiss", "annoy", "nmslib", with parameters "hnsw:M=32", "faiss:IVF1024,Flat": through an
+                            approximate index (docs/index.md), exactly as long as none is ready. "auto": by whatever is quickest */
+    double      recall;  /* part of the ten nearest that an index is to find, from 0.5 to less than 1; NaN (default): 0.95 */
 } df_search_opts;        /* new fields at the end only */
 
 DF_API void df_search_opts_init(df_search_opts *opts, size_t size);
@@ -384,10 +388,12 @@ typedef struct df_match {
 
 typedef struct df_matches df_matches;
 
-/* The faces of the gallery that are nearest to each face of a photo; exact, and as of one moment. Reads every field of opts.
+/* The faces of the gallery that are nearest to each face of a photo; as of one moment, and exact unless df_search_opts.index says otherwise. Reads
+ * every field of opts.
  *   search  NULL for the defaults
  *   out     nearest first, equal ones by id
- * Errors: those of df_represent, DF_E_STORE; DF_E_ARGUMENT where `where` is wrong, or where auto_filter is wanted and no face has such an attribute. */
+ * Errors: those of df_represent, DF_E_STORE; DF_E_ARGUMENT where `where` is wrong, or where auto_filter is wanted and no face has such an attribute;
+ * DF_E_UNSUPPORTED: the index's library is not built in, the message names its package. */
 DF_API df_status df_gallery_search(df_gallery *gallery, const char *path, const df_opts *opts, const df_search_opts *search, df_matches **out,
                                    df_error *err);
 DF_API df_status df_gallery_search_image(df_gallery *gallery, const df_image *img, const df_opts *opts, const df_search_opts *search,
@@ -402,6 +408,15 @@ DF_API size_t          df_matches_searched(const df_matches *m); /* faces that w
 DF_API const char     *df_matches_filter(const df_matches *m, size_t probe);
 DF_API size_t          df_matches_left(const df_matches *m, size_t probe); /* faces that a face of the photo was compared with, after it */
 DF_API void            df_matches_free(df_matches *m);
+
+/* What answered a search. */
+typedef struct df_index_used {
+    char   index[160]; /* "flat": all faces were compared; "hnsw:M=16,ef=100" */
+    bool   exact;      /* no nearer face was passed over: flat, and filters that are so narrow that they are searched exactly */
+    double recall;     /* part of the ten nearest that is found, as the index was measured when it was built; 1 where exact */
+    char   why[400];   /* why it was this one; "" where no index was asked for */
+} df_index_used;
+DF_API const df_index_used *df_matches_index(const df_matches *m);
 
 /* How a threshold of df_search_opts.far came about: from the distances between the gallery's own people, one face each. */
 typedef struct df_far_info {
@@ -434,7 +449,8 @@ DF_API df_status df_find(df_engine *engine, const char *path, const char *folder
 DF_API df_status df_find_image(df_engine *engine, const df_image *img, const char *folder, const df_opts *opts, const df_search_opts *search,
                                df_progress_fn step, void *user, df_matches **out, df_error *err);
 
-/* Is the photo of the person `name`? The nearest pair of its faces and the person's decides; result->face2 is the gallery's.
+/* Is the photo of the person `name`? The nearest pair of its faces and the person's decides; result->face2 is the gallery's. Always exact: one person's
+ * faces are few.
  * Errors: those of df_gallery_search; DF_E_ARGUMENT: nobody has that name. */
 DF_API df_status df_gallery_identify(df_gallery *gallery, const char *path, const char *name, const df_opts *opts, df_verify_result *result,
                                      df_error *err);
@@ -449,6 +465,31 @@ typedef struct df_gallery_stats {
     int64_t  made;                           /* seconds since 1970 */
     uint64_t with_age, with_gender, with_emotion, with_race, with_liveness, with_quality; /* faces of which it is known */
 } df_gallery_stats;
+
+/* An approximate index of a gallery: files beside its database, PATH-hnsw for example, made from it. */
+typedef struct df_index_info {
+    char        index[160]; /* "hnsw:M=16,ef=100": what it was built as; "" where its head is damaged */
+    const char *path;
+    bool        euclidean;  /* for that metric; else for any of the others */
+    uint64_t    rows, later;/* faces in it; registered since: they are searched exactly beside it */
+    uint64_t    bytes, generation; /* of its files; of the vectors that it was built of */
+    double      share;      /* of an exact search's time that a query takes at a recall of 0.95, as measured when it was built; NaN: never so good */
+    char        stale[400]; /* why it is not used: the next search that asks for it answers exactly and builds it anew; "": it is used */
+} df_index_info;
+
+/* Build an index and wait; it takes the place of the library's former one when it is whole. Others may read and write the gallery meanwhile. Searches
+ * build what they lack in the background by themselves, unless df_gallery_opts says no.
+ *   index  as in df_search_opts; "auto": what suits the gallery's size
+ *   opts   its metric alone is read; NULL: that of df_gallery_open
+ *   step   told vectors done of all; may be NULL
+ * Errors: DF_E_UNSUPPORTED (names the package), DF_E_ARGUMENT (a name or parameters that are none; no faces; auto: an exact search is quicker),
+ * DF_E_STORE (another process builds it; read only), DF_E_IO, DF_E_STOPPED, DF_E_NO_MEMORY. */
+DF_API df_status df_gallery_index_build(df_gallery *gallery, const char *index, const df_opts *opts, df_progress_fn step, void *user, df_error *err);
+/* Remove its files. Errors: DF_E_ARGUMENT (there is none), DF_E_STORE. */
+DF_API df_status df_gallery_index_drop(df_gallery *gallery, const char *index, const df_opts *opts, df_error *err);
+/* Each index that is there; borrowed during the call. Return false to stop: DF_E_STOPPED. */
+typedef bool (*df_index_fn)(void *user, const df_index_info *info);
+DF_API df_status df_gallery_indexes(df_gallery *gallery, df_index_fn each, void *user, df_error *err);
 
 /* Remove the faces of a condition; photos and people left without a face go too. *removed (may be NULL): how many faces. NULL is no condition:
  * DF_E_ARGUMENT. Errors: DF_E_ARGUMENT tells where a condition is wrong, DF_E_STORE. */

@@ -282,6 +282,8 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
         return df__fail(err, DF_E_ARGUMENT, "df_find: a NULL argument");
     *out = NULL;
     DF_TRY(df__search_opts_read(search, &o, err));
+    if (strcmp(o.index, "flat") != 0)
+        DF_TRY(df__fail(err, DF_E_UNSUPPORTED, "find compares with all faces of a folder; an index is for a gallery: register the folder"));
     DF_TRY(df__pipeline_open(engine, opts, true, &p, err));
     s->engine = engine, s->p = &p, s->search = &o, s->with = o.with | (o.auto_filter ? o.auto_by : 0);
     df__parallel_for(2, engine->threads, look, s);

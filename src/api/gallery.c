@@ -11,7 +11,7 @@
 
 void df_gallery_opts_init(df_gallery_opts *opts, size_t size)
 {
-    df_gallery_opts all = {.size = size, .create = true};
+    df_gallery_opts all = {.size = size, .create = true, .background = true};
     memset(opts, 0, size);
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
@@ -117,6 +117,7 @@ df_status df_gallery_open(df_engine *engine, const char *path, const df_opts *op
     DF_TRY(df__gallery_key(engine, &g->opts, &key, err));
     DF_TRY(g->ops->open(path, &key, o.read_only ? DF_STORE_READ : o.create ? DF_STORE_CREATE : DF_STORE_WRITE, &g->store, err));
     DF_TRY(df__vectors_open(g->ops, g->store, path, !o.read_only, &g->vectors, err));
+    DF_TRY(df__indexes_new(g->vectors, path, !o.read_only, o.background, engine->threads, &g->indexes, err));
     *out = g, g = NULL;
 done:
     df_gallery_close(g);
@@ -127,6 +128,7 @@ void df_gallery_close(df_gallery *g)
 {
     if (!g)
         return;
+    df__indexes_free(g->indexes);
     df__vectors_close(g->vectors);
     if (g->store)
         g->ops->close(g->store);

@@ -3,6 +3,7 @@
 #define DF_API_GALLERY_H
 
 #include "api/process.h"
+#include "gallery/indexes.h"
 #include "gallery/vectors.h"
 
 enum { DF_GALLERY_FILTERS = 8 };
@@ -14,6 +15,7 @@ struct df_gallery {
     const df_store_ops *ops;
     void               *store;
     df_vectors         *vectors;
+    df_indexes         *indexes;
     bool                read_only;
     struct { char *text; uint64_t change, *ids; size_t n; } filters[DF_GALLERY_FILTERS]; /* the last conditions and who meets them */
     size_t              next_filter; /* the place that the next one takes */
@@ -93,6 +95,7 @@ struct df_matches {
     bool              of_folder; /* of df_find */
     bool              filtered;  /* auto_filter */
     df_far_info       far;       /* NaN: not asked for */
+    df_index_used     index;
 };
 
 /* The faces of a photo of a path or a picture, with auto_filter also what it filters by: free() the attributes. */
@@ -101,6 +104,9 @@ df_status df__gallery_probe(const df_pipeline *p, const char *path, const df_ima
 /* `attributes`: of each face, with auto_filter. */
 df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_attributes *attributes, const df_search_opts *search,
                           df_matches **out, df_error *err);
+/* Between df__vectors_begin and df__vectors_end: choose what answers n probes; afterwards note in m->index how it went. */
+void df__gallery_use_index(df_gallery *g, df_metric metric, const df_search_opts *search, size_t n, df_matches *m);
+void df__gallery_used_index(df_gallery *g, df_matches *m);
 /* A caller's search options with the defaults. */
 df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out, df_error *err);
 

@@ -83,6 +83,16 @@ static bool set_far(json_t *o, const df_matches *m)
                   df__json_set(o, "impostor_pairs", json_integer((json_int_t)f->pairs)) && df__json_set(o, "extrapolated", json_boolean(f->extrapolated)));
 }
 
+static bool set_index(json_t *o, const df_index_used *used)
+{
+    json_t *index = json_object();
+    bool ok = index && df__json_set(index, "name", df__json_text(used->index)) && df__json_set(index, "exact", json_boolean(used->exact)) &&
+              df__json_set(index, "recall", df__json_number(used->recall)) && df__json_set(index, "why", df__json_text(used->why)) &&
+              df__json_set(o, "index", json_incref(index));
+    json_decref(index);
+    return ok;
+}
+
 df_status df_matches_json(const df_matches *m, char **out, df_error *err)
 {
     if (out)
@@ -98,7 +108,8 @@ df_status df_matches_json(const df_matches *m, char **out, df_error *err)
     } else if (ok) {
         all = json_object();
         if (!all || !df__json_set(all, "threshold", df__json_number(m->threshold)) ||
-            !df__json_set(all, "searched", json_integer((json_int_t)m->searched)) || !set_far(all, m) || !df__json_set(all, "probes", json_incref(probes))) {
+            !df__json_set(all, "searched", json_integer((json_int_t)m->searched)) || !set_far(all, m) || !set_index(all, &m->index) ||
+            !df__json_set(all, "probes", json_incref(probes))) {
             json_decref(all);
             all = NULL;
         }

@@ -10,11 +10,11 @@
 #include "gallery/impostors.h"
 #include "verify/verify.h"
 
-enum { NEAREST = 10 };
+enum { NEAREST = 10, FIRST = 32 /* asked for where all within the threshold are wanted */, HITS_AT_ONCE = 1 << 20 };
 
 void df_search_opts_init(df_search_opts *opts, size_t size)
 {
-    df_search_opts all = {.size = size, .far = (double)NAN, .auto_bar = (double)NAN};
+    df_search_opts all = {.size = size, .far = (double)NAN, .auto_bar = (double)NAN, .recall = (double)NAN};
     memset(opts, 0, size);
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
@@ -33,7 +33,12 @@ df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out,
         return df__fail(err, DF_E_ARGUMENT, "k: %d is less than 0", out->k);
     if (!isnan(out->far) && !(out->far > 0 && out->far < 1))
         return df__fail(err, DF_E_ARGUMENT, "far: %g is not between 0 and 1", out->far);
-    return df__auto_opts_read(out, err);
+    if (!isnan(out->recall) && !(out->recall >= 0.5 && out->recall < 1))
+        return df__fail(err, DF_E_ARGUMENT, "recall: %g is not between 0.5 and 1", out->recall);
+    out->recall = isnan(out->recall) ? DF_ANN_RECALL : out->recall;
+    out->index = out->index ? out->index : "flat";
+    df_status st = df__indexes_check(out->index, err);
+    return st == DF_OK ? df__auto_opts_read(out, err) : st;
 }
 
 /* ---- hits to matches ---- */
@@ -85,28 +90,70 @@ done:
 
 /* ---- search ---- */
 
-static df_status ask_probe(df_gallery *g, const df_pipeline *p, const float *query, const df_search_opts *search, const df_filter *filter, df_matches *m,
-                           df_probe_matches *out, df_error *err)
+/* All within the threshold, where the first of them, `hits`, did not reach beyond it. */
+static df_status ask_further(df_gallery *g, const df_pipeline *p, const float *query, const df_filter *filter, df_matches *m, df_probe_matches *out,
+                             df_error *err)
+{
+    df_hit *hits;
+    size_t n;
+    df_status st = df__vectors_within(g->vectors, p->metric, query, m->threshold, filter, g->engine->threads, &hits, &n, err);
+    if (st == DF_OK)
+        st = look_up(g, p, hits, n, m, out, err);
+    free(hits);
+    return st;
+}
+
+/* Probes from `from` on, `n` of them in one search: the vectors are read once for all. */
+static df_status ask_probes(df_gallery *g, const df_pipeline *p, const df_embeddings *e, size_t from, size_t n, size_t k, const df_search_opts *search,
+                            const df_filter *filter, df_matches *m, df_error *err)
 {
     df_status st = DF_OK;
-    df_hit *hits = NULL;
-    size_t n = 0, k = (size_t)search->k;
-    if (search->nearest || k > 0) {
-        k = k ? k : NEAREST;
-        size_t all = df__vectors_count(g->vectors);
-        k = k < all ? k : all;
-        hits = malloc((k + 1) * sizeof *hits);
-        if (!hits)
-            DF_TRY(df__no_memory(err, "hits", k * sizeof *hits));
-        DF_TRY(df__vectors_search(g->vectors, p->metric, query, 1, k, filter, g->engine->threads, hits, &n, err));
-        while (!search->nearest && n > 0 && hits[n - 1].distance > m->threshold)
-            n--;
-    } else {
-        DF_TRY(df__vectors_within(g->vectors, p->metric, query, m->threshold, filter, g->engine->threads, &hits, &n, err));
+    bool all = k == df__vectors_count(g->vectors), most = search->nearest || search->k > 0;
+    df_hit *hits = malloc((n * k + 1) * sizeof *hits);
+    size_t *found = calloc(n + 1, sizeof *found);
+    if (!hits || !found)
+        DF_TRY(df__no_memory(err, "hits", n * k * sizeof *hits));
+    DF_TRY(df__vectors_search(g->vectors, p->metric, e->rows + from * e->dims, n, k, filter, g->engine->threads, hits, found, err));
+    for (size_t i = 0; i < n; i++) {
+        df_hit *mine = hits + i * k;
+        size_t there = found[i];
+        while (!search->nearest && there > 0 && mine[there - 1].distance > m->threshold)
+            there--;
+        DF_TRY(!most && there == k && !all ? ask_further(g, p, e->rows + (from + i) * e->dims, filter, m, &m->probes[from + i], err)
+                                           : look_up(g, p, mine, there, m, &m->probes[from + i], err));
     }
-    DF_TRY(look_up(g, p, hits, n, m, out, err));
 done:
-    free(hits);
+    free(hits), free(found);
+    return st;
+}
+
+/* Probes [from, from + n), which share a filter. */
+static df_status ask_some(df_gallery *g, const df_pipeline *p, const df_embeddings *e, size_t from, size_t n, const df_search_opts *search,
+                          const df_filter *filter, df_matches *m, df_error *err)
+{
+    df_status st = DF_OK;
+    size_t all = df__vectors_count(g->vectors), k = search->k ? (size_t)search->k : search->nearest ? NEAREST : FIRST;
+    k = k < all ? k : all;
+    size_t together = HITS_AT_ONCE / (k + 1) + 1;
+    for (size_t at = from; st == DF_OK && at < from + n; at += together)
+        st = ask_probes(g, p, e, at, from + n - at < together ? from + n - at : together, k, search, filter, m, err);
+    return st;
+}
+
+/* With auto_filter each face has a filter of its own. The threshold stays that of all: a filter takes matches away, it adds none. */
+static df_status ask_each(df_gallery *g, const df_pipeline *p, const df_embeddings *e, const df_attributes *attributes, const df_search_opts *search,
+                          uint64_t change, df_matches *m, df_error *err)
+{
+    df_status st = DF_OK;
+    for (size_t i = 0; st == DF_OK && i < e->n; i++) {
+        df_filter room;
+        const df_filter *filter = NULL;
+        df_probe_matches *probe = &m->probes[i];
+        st = df__gallery_auto(g, &attributes[i], search, change, &probe->filter, &room, &filter, err);
+        probe->searched = filter ? filter->n : df__vectors_count(g->vectors);
+        if (st == DF_OK)
+            st = ask_some(g, p, e, i, 1, search, filter, m, err);
+    }
     return st;
 }
 
@@ -163,14 +210,14 @@ df_status df__gallery_ask(df_gallery *g, const df_pipeline *p, const df_embeddin
         m->searched = filter ? filter->n : df__vectors_count(g->vectors);
         if (!isnan(search->far))
             threshold_of_far(m, &impostors);
-        for (size_t i = 0; st == DF_OK && i < e->n; i++) {
-            df_probe_matches *probe = &m->probes[i];
-            probe->at = e->faces[i];
-            if (attributes) /* the threshold stays that of all: a filter takes matches away, it adds none */
-                st = df__gallery_auto(g, &attributes[i], search, change, &probe->filter, &room, &filter, err);
-            probe->searched = filter ? filter->n : df__vectors_count(g->vectors);
-            if (st == DF_OK)
-                st = ask_probe(g, p, e->rows + i * e->dims, search, filter, m, probe, err);
+        for (size_t i = 0; i < e->n; i++) {
+            m->probes[i].at = e->faces[i];
+            m->probes[i].searched = m->searched;
+        }
+        if (st == DF_OK) {
+            df__gallery_use_index(g, p->metric, search, e->n, m);
+            st = attributes ? ask_each(g, p, e, attributes, search, change, m, err) : ask_some(g, p, e, 0, e->n, search, filter, m, err);
+            df__gallery_used_index(g, m);
         }
         df__vectors_end(g->vectors);
     }
@@ -217,6 +264,7 @@ const df_face *df_matches_probe(const df_matches *m, size_t probe) { return prob
 size_t df_matches_count(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? m->probes[probe].n : 0; }
 double df_matches_threshold(const df_matches *m) { return m ? m->threshold : (double)NAN; }
 const df_far_info *df_matches_far(const df_matches *m) { return m && !isnan(m->far.far) ? &m->far : NULL; }
+const df_index_used *df_matches_index(const df_matches *m) { return m ? &m->index : NULL; }
 size_t df_matches_searched(const df_matches *m) { return m ? m->searched : 0; }
 const char *df_matches_filter(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? m->probes[probe].filter : NULL; }
 size_t df_matches_left(const df_matches *m, size_t probe) { return probe < df_matches_probes(m) ? m->probes[probe].searched : 0; }

@@ -9,7 +9,7 @@
 #include "gallery/vectors_write.h"
 #include "verify/verify.h"
 
-enum { LAG = 512 }; /* changes that a tail holds before the matrix is brought up to date */
+enum { LAG = 512 /* changes that a tail holds before the matrix is brought up to date */, FIRST = 64, FIRST_OF_INDEX = 10 /* that df__vectors_within asks for */ };
 
 /* ---- the tail ---- */
 
@@ -202,9 +202,19 @@ done:
     return st;
 }
 
-void df__vectors_end(df_vectors *v) { v->ops->end(v->store); }
+void df__vectors_end(df_vectors *v)
+{
+    v->by = NULL, v->inexact = false;
+    v->ops->end(v->store);
+}
+
+void df__vectors_use(df_vectors *v, const df_ann *index, double effort) { v->by = index, v->effort = effort; }
+
+bool df__vectors_exact(const df_vectors *v) { return !v->inexact; }
 
 size_t df__vectors_count(const df_vectors *v) { return v->n + (v->m ? df__matrix_count(v->m) - v->n_removed : 0); }
+
+size_t df__vectors_rows(const df_vectors *v) { return v->n + (v->m ? df__matrix_info(v->m).rows : 0); }
 
 uint64_t df__vectors_bytes(const df_vectors *v) { return v->m ? df__matrix_info(v->m).file_bytes : 0; }
 
@@ -269,12 +279,28 @@ static df_status without_matrix(df_vectors *v, df_error *err)
     return st == DF_OK && v->out_of_memory ? df__no_memory(err, "vectors", 2 * v->cap * v->dims * sizeof *v->rows) : st;
 }
 
+/* The matrix's part of an answer. What goes wrong with an index is made good by the matrix. */
+static df_status ask(df_vectors *v, df_metric metric, const float *queries, size_t n, size_t k, double effort, const df_filter *filter, int threads,
+                     df_hit *hits, size_t *found, df_error *err)
+{
+    if (v->by) {
+        size_t exact;
+        df_status st = df__ann_search(v->by, v->m, metric, queries, n, k, filter, effort, threads, hits, found, &exact, err);
+        v->inexact = v->inexact || (st == DF_OK && exact < n);
+        if (st != DF_E_STORE)
+            return st;
+        v->by = NULL;
+    }
+    return df__flat_search(v->m, metric, queries, n, k, filter, threads, hits, found, err);
+}
+
 df_status df__vectors_search(df_vectors *v, df_metric metric, const float *queries, size_t n, size_t k, const df_filter *filter, int threads,
                              df_hit *hits, size_t *found, df_error *err)
 {
     df_status st = DF_OK;
     df_hit *all = NULL, *of_matrix = NULL;
     size_t *counts = calloc(n + 1, sizeof *counts), room = 0;
+    double effort = v->effort * (k > FIRST_OF_INDEX ? (double)k / FIRST_OF_INDEX : 1);
     if (!counts)
         DF_TRY(df__no_memory(err, "hits", n * sizeof *counts));
     if (v->m && k > 0) {
@@ -282,7 +308,7 @@ df_status df__vectors_search(df_vectors *v, df_metric metric, const float *queri
         of_matrix = malloc((n * room + 1) * sizeof *of_matrix);
         if (!of_matrix)
             DF_TRY(df__no_memory(err, "hits", n * room * sizeof *of_matrix));
-        st = df__flat_search(v->m, metric, queries, n, room, filter, threads, of_matrix, counts, err);
+        st = ask(v, metric, queries, n, room, effort, filter, threads, of_matrix, counts, err);
         if (st == DF_E_STORE) {
             st = without_matrix(v, err);
             memset(counts, 0, n * sizeof *counts);
@@ -307,7 +333,7 @@ df_status df__vectors_within(df_vectors *v, df_metric metric, const float *query
                              size_t *found, df_error *err)
 {
     df_status st = DF_OK;
-    size_t k = 64, all = df__vectors_count(v);
+    size_t k = v->by ? FIRST_OF_INDEX : FIRST, all = df__vectors_count(v);
     *hits = NULL, *found = 0;
     for (;; k *= 4) { /* until one lies beyond, or none is left */
         k = k < all ? k : all;

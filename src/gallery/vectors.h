@@ -3,7 +3,7 @@
 #ifndef DF_GALLERY_VECTORS_H
 #define DF_GALLERY_VECTORS_H
 
-#include "index/flat.h"
+#include "index/ann.h"
 #include "store/store.h"
 
 typedef struct df_vectors df_vectors;
@@ -16,12 +16,18 @@ df_status df__vectors_begin(df_vectors *v, uint64_t *change, df_error *err);
 void      df__vectors_end(df_vectors *v);
 /* Faces that can be found, between begin and end. */
 size_t    df__vectors_count(const df_vectors *v);
+/* Rows of the matrix, removed ones among them, and what came later: what an index is behind of. */
+size_t    df__vectors_rows(const df_vectors *v);
 /* Bytes of the matrix's file, 0 where there is none. */
 uint64_t  df__vectors_bytes(const df_vectors *v);
 /* Bring the matrix up to date now; not between begin and end. Where another process is at it, nothing is done. compact: throw removed rows away. */
 df_status df__vectors_catch_up(df_vectors *v, bool compact, df_error *err);
 /* Compare the matrix with the store, vector by vector; each fault is told. Not between begin and end. */
 df_status df__vectors_check(df_vectors *v, df_fault_fn each, void *user, size_t *faults, df_error *err);
+/* From now to df__vectors_end the two below ask this index with this effort (for ten; in proportion for more); NULL: the matrix itself. */
+void      df__vectors_use(df_vectors *v, const df_ann *index, double effort);
+/* Was every answer since df__vectors_begin exact? */
+bool      df__vectors_exact(const df_vectors *v);
 /* The k nearest of each of n queries [n][dims]: hits [n][k], found [n]. A NULL filter allows all. */
 df_status df__vectors_search(df_vectors *v, df_metric metric, const float *queries, size_t n, size_t k, const df_filter *filter, int threads,
                              df_hit *hits, size_t *found, df_error *err);

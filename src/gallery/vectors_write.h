@@ -20,6 +20,9 @@ struct df_vectors {
     df_removed *removed;         /* faces of the matrix that were removed since, by number */
     size_t      n_removed, cap_removed;
     bool        out_of_memory;
+    const df_ann *by;            /* asked in place of the matrix; NULL: none */
+    double      effort;
+    bool        inexact;         /* an answer since begin was the index's own */
 };
 
 #endif

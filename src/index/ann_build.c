@@ -9,11 +9,11 @@
 #include "index/ann.h"
 #include "index/ann_file.h"
 #include "index/ann_load.h"
-#include "index/matrix_file.h"
+#include "index/ann_part.h"
 #include "index/scan.h"
 #include "index/sum.h"
 
-enum { TOGETHER = 65536 /* rows */, SAMPLE = 262144 /* rows to learn from, at most */ };
+enum { TOGETHER = 65536 /* rows */, STEP = 4096 /* rows between two steps where a library takes them one by one: half a second of a graph */, SAMPLE = 262144 /* rows to learn from, at most */ };
 
 typedef struct build {
     const df_ann_module *module;
@@ -83,14 +83,15 @@ static df_status train(build *b, df_error *err)
 static df_status add_all(build *b, int threads, df_ann_step step, void *user, df_error *err)
 {
     df_status st = DF_OK;
+    const size_t together = b->module->one_by_one ? STEP : TOGETHER;
     for (size_t row = 0; row < b->v->rows;) {
-        for (b->n = 0; b->n < TOGETHER && row < b->v->rows; row++) {
+        for (b->n = 0; b->n < together && row < b->v->rows; row++) {
             b->labels[b->n] = row;
             b->n += row_of(b, row, b->rows + b->n * b->v->dims);
         }
         DF_TRY(add_rows(b, threads, err));
         if (step && !step(user, row, b->v->rows))
-            DF_TRY(df__fail(err, DF_E_UNSUPPORTED, "building index %s was stopped", b->module->name));
+            DF_TRY(df__fail(err, DF_E_STOPPED, "building index %s was stopped", b->module->name));
     }
     if (b->module->finish && b->module->finish(b->self, threads, b->messages[0]) != 0)
         DF_TRY(failed(b, b->messages[0], err));
@@ -132,6 +133,8 @@ df_status df__ann_build(df_matrix *m, df_metric metric, const char *what, int th
     df_status st = DF_OK;
     df_view v;
     const char *parameters;
+    int lock = -1;
+    df_ann made;
     threads = threads > 1 ? threads : 1;
     df__view_take(m, &v);
     build b = {.v = &v, .metric = metric};
@@ -139,6 +142,9 @@ df_status df__ann_build(df_matrix *m, df_metric metric, const char *what, int th
     DF_TRY(df__ann_can(what, err));
     DF_TRY(df__ann_module(what, &b.module, &parameters, err));
     strcpy(head.what, what);
+    DF_TRY(df__ann_lock(path, &lock, err));
+    if (lock < 0)
+        DF_TRY(df__fail(err, DF_E_STORE, "%s: another process is building it", path));
     b.rows = malloc(TOGETHER * v.dims * sizeof *b.rows), b.labels = malloc(TOGETHER * sizeof *b.labels);
     b.messages = calloc((size_t)threads, sizeof *b.messages), b.failed = calloc((size_t)threads, sizeof *b.failed);
     if (!b.rows || !b.labels || !b.messages || !b.failed)
@@ -148,11 +154,14 @@ df_status df__ann_build(df_matrix *m, df_metric metric, const char *what, int th
         DF_TRY(df__fail(err, DF_E_ARGUMENT, "index %s: %s", what, b.messages[0]));
     DF_TRY(train(&b, err));
     DF_TRY(add_all(&b, threads, step, user, err));
-    DF_TRY(keep(&b, path, &head, err));
+    made = (df_ann){.module = b.module, .parameters = parameters, .self = b.self, .head = head};
+    DF_TRY(df__ann_measure(&made, &v, metric, threads, err));
+    DF_TRY(keep(&b, path, &made.head, err));
 done:
     if (b.self)
         b.module->free(b.self);
     free(b.rows), free(b.labels), free(b.messages), free(b.failed);
     df__view_give(m, &v);
+    df__ann_unlock(path, lock);
     return st;
 }

@@ -1,17 +1,20 @@
 /* ann_file.c - see ann_file.h. */
 #include "index/ann_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/bytes.h"
 #include "index/sum.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 static const char     magic[8] = {'d', 'f', 'a', 'n', 'n', 'i', 'd', 'x'};
 static const uint32_t byte_order = 0x01020304;
 static const uint64_t MOST_BYTES = (uint64_t)1 << 42;
@@ -39,7 +42,7 @@ df_status df__ann_head_read(const char *path, df_ann_head *out, df_error *err)
             st = df__fail(err, DF_E_STORE, "%s: not the head of an index", path);
         else if (out->byte_order != byte_order || out->format != FORMAT)
             st = df__fail(err, DF_E_STORE, "%s: an index of another version or machine", path);
-        else if (out->head_sum != head_sum(out) || !memchr(out->what, '\0', sizeof out->what))
+        else if (out->head_sum != head_sum(out) || out->n_points > DF_ANN_POINTS || !memchr(out->what, '\0', sizeof out->what))
             st = df__fail(err, DF_E_STORE, "%s: damaged: the head of the index does not fit its checksum", path);
     }
     df__bytes_free(&file);
@@ -89,4 +92,96 @@ done:
         close(fd);
     df__new_file_free(&f);
     return st;
+}
+
+/* ---- one builder at a time ---- */
+
+static char *with_ending(const char *path, const char *ending)
+{
+    size_t size = strlen(path) + strlen(ending) + 1;
+    char *out = malloc(size);
+    if (out)
+        snprintf(out, size, "%s%s", path, ending);
+    return out;
+}
+
+/* Is it a file that a builder makes beside the index called `name`: NAME.NUMBER, perhaps with an ending of the library's, or NAME.PID-COUNT.part? */
+static bool is_left_over(const char *file, const char *name, const char *current)
+{
+    size_t n = strlen(name);
+    if (strncmp(file, name, n) != 0 || file[n] != '.' || strcmp(file + n + 1, "lock") == 0)
+        return false;
+    const char *rest = file + n + 1;
+    if (current && strncmp(rest, current, DF_ANN_NUMBER) == 0)
+        return false;
+    size_t length = strlen(rest);
+    return strspn(rest, "0123456789abcdef") >= DF_ANN_NUMBER || (length > 5 && strcmp(rest + length - 5, ".part") == 0);
+}
+
+static void sweep(const char *path)
+{
+    df_ann_head head;
+    char current[DF_ANN_NUMBER + 1] = "", *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
+    const char *name = slash ? slash + 1 : folder;
+    if (df__ann_head_read(path, &head, NULL) == DF_OK)
+        snprintf(current, sizeof current, "%016llx", (unsigned long long)head.number);
+    if (slash)
+        *slash = '\0';
+    DIR *d = folder ? opendir(slash ? (*folder ? folder : "/") : ".") : NULL;
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (is_left_over(e->d_name, name, *current ? current : NULL))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    free(folder);
+}
+
+df_status df__ann_lock(const char *path, int *fd, df_error *err)
+{
+    df_status st = DF_OK;
+    struct stat mine, named;
+    char *lock = with_ending(path, ".lock");
+    *fd = -1;
+    if (!lock)
+        return df__no_memory(err, path, strlen(path));
+    for (;;) { /* again where the one who had it took the name away meanwhile */
+        *fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (*fd < 0)
+            DF_TRY(df__fail(err, DF_E_IO, "cannot write %s: %s", lock, strerror(errno)));
+        bool held = flock(*fd, LOCK_EX | LOCK_NB) == 0;
+        if (held && fstat(*fd, &mine) == 0 && stat(lock, &named) == 0 && mine.st_ino == named.st_ino && mine.st_dev == named.st_dev)
+            break;
+        close(*fd);
+        *fd = -1;
+        if (!held)
+            goto done;
+    }
+    sweep(path);
+done:
+    free(lock);
+    return st;
+}
+
+void df__ann_unlock(const char *path, int fd)
+{
+    char *lock = fd >= 0 ? with_ending(path, ".lock") : NULL;
+    if (lock)
+        unlink(lock);
+    if (fd >= 0)
+        close(fd);
+    free(lock);
+}
+
+df_status df__ann_drop(const char *path, df_error *err)
+{
+    int lock;
+    df_status st = df__ann_lock(path, &lock, err);
+    if (st != DF_OK)
+        return st;
+    if (lock < 0)
+        return df__fail(err, DF_E_STORE, "%s: another process is building it", path);
+    unlink(path); /* first: then no head names the library's file any more */
+    sweep(path);
+    df__ann_unlock(path, lock);
+    return DF_OK;
 }

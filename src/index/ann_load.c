@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index/scan.h"
+
 typedef struct known { const char *name, *package; const df_ann_module *module; } known;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -17,7 +19,10 @@ static known all[] = {
     {"hnsw", "libhnswlib-dev (Debian), then build again", NULL},
     {"faiss", "libfaiss-dev (Debian), then build again", NULL},
     {"annoy", "Annoy's headers (tools/setup/annoy.py), then build again", NULL},
+    {"nmslib", "NMSLIB (tools/setup/nmslib.py), then build again", NULL},
 };
+
+const char *df__ann_kind(size_t index) { return index < sizeof all / sizeof *all ? all[index].name : NULL; }
 
 static known *find(const char *what, size_t n)
 {
@@ -46,8 +51,12 @@ static df_status load(known *k, df_error *err)
     char path[4096];
     folder(path, sizeof path);
     size_t n = strlen(path);
-    snprintf(path + n, sizeof path - n, "deepface-index-%s.so", k->name);
+    snprintf(path + n, sizeof path - n, "deepface-index-%s-%s.so", k->name, df__scan()->name); /* for this processor, where there is such a one */
     void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!so) {
+        snprintf(path + n, sizeof path - n, "deepface-index-%s.so", k->name);
+        so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    }
     if (!so) {
         const char *why = dlerror();
         return df__fail(err, DF_E_UNSUPPORTED, "index %s is not built in: it needs %s (%s)", k->name, k->package, why ? why : path);
@@ -69,7 +78,7 @@ df_status df__ann_module(const char *what, const df_ann_module **out, const char
     size_t n = strcspn(what, ":");
     known *k = find(what, n);
     if (!k)
-        return df__fail(err, DF_E_ARGUMENT, "no index is called \"%.*s\": flat, auto, hnsw, faiss, annoy are", (int)(n < 40 ? n : 40), what);
+        return df__fail(err, DF_E_ARGUMENT, "no index is called \"%.*s\": flat, auto, hnsw, faiss, annoy, nmslib are", (int)(n < 40 ? n : 40), what);
     pthread_mutex_lock(&lock);
     df_status st = k->module ? DF_OK : load(k, err);
     *out = k->module;

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-enum { DF_ANN_MODULE_VERSION = 1, DF_ANN_MESSAGE = 256 };
+enum { DF_ANN_MODULE_VERSION = 2, DF_ANN_MESSAGE = 256 };
 
 typedef float (*df_ann_l2)(const float *a, const float *b, size_t dims); /* squared distance, the fastest of this processor */
 
@@ -25,6 +25,7 @@ typedef struct df_ann_module {
     int   (*finish)(void *self, int threads, char *message);                 /* (optional) */
     int   (*save)(void *self, const char *path, char *message);
     void *(*load)(const char *path, uint32_t dims, df_ann_l2 l2, char *message);
+    double (*least)(void *self);                                             /* the least effort that makes sense; twice of it is twice the work */
     int   (*search)(void *self, const float *query, size_t k, double effort, uint64_t *labels, size_t *found, char *message);
     void  (*free)(void *self);
 } df_ann_module;

@@ -77,11 +77,11 @@ static df_status look(const search *s, const df_chunk *c, const uint8_t *blocks,
     bool quick = s->filter && s->filter->bits; /* asked before anything else of the row is read; a list takes longer than the bounds */
     if (quick && !df__filter_allows(s->filter, c->ids[at]))
         return DF_OK;
-    double norm = c->norms[at];
+    double norm = df__chunk_norm(c, at);
     if (c->first + at < s->from || (!(norm > 0) && s->metric != DF_EUCLIDEAN))
         return DF_OK;
     memcpy(&scale, blocks + hit->row / DF_BLOCK * s->v->block_bytes + hit->row % DF_BLOCK * sizeof scale, sizeof scale);
-    double cosine = q->scale * (double)scale * hit->dot, miss = (1 + q->residual) * (double)c->residuals[at] + q->residual + ROUNDING_ROW;
+    double cosine = q->scale * (double)scale * hit->dot, miss = (1 + q->residual) * (double)df__chunk_residual(c, at) + q->residual + ROUNDING_ROW;
     df_bounds b = df__bounds(s->metric, q, norm, cosine, miss);
     if (b.high < r->limit || df__chunk_removed(c, at) || (!quick && !df__filter_allows(s->filter, c->ids[at])))
         return DF_OK;

@@ -35,7 +35,8 @@ typedef struct df_chunk {
     float            *residuals, *residuals16;
     uint32_t         *sums;
     uint8_t          *blocks;
-    _Atomic(uint8_t *) fast; /* a copy of a full chunk's blocks in large pages, or NULL (matrix_warm.c) */
+    size_t            codes;         /* bytes of all its blocks */
+    _Atomic(uint8_t *) fast; /* a copy of a full chunk's blocks in large pages, its norms and residuals behind them, or NULL (matrix_warm.c) */
     uint16_t         *upper, *lower;
 } df_chunk;
 
@@ -71,6 +72,17 @@ static inline const uint8_t *df__chunk_blocks(const df_chunk *c)
 {
     const uint8_t *fast = atomic_load_explicit(&c->fast, memory_order_acquire);
     return fast ? fast : c->blocks;
+}
+/* What is asked of a row after its codes. */
+static inline double df__chunk_norm(const df_chunk *c, size_t at)
+{
+    const uint8_t *fast = atomic_load_explicit(&c->fast, memory_order_acquire);
+    return fast ? ((const double *)(const void *)(fast + c->codes))[at] : c->norms[at];
+}
+static inline float df__chunk_residual(const df_chunk *c, size_t at)
+{
+    const uint8_t *fast = atomic_load_explicit(&c->fast, memory_order_acquire);
+    return fast ? ((const float *)(const void *)(fast + c->codes + c->rows * sizeof(double)))[at] : c->residuals[at];
 }
 /* Numbers of the row with this id, or of the first one after it (v->rows when none). */
 size_t df__view_lower_bound(const df_view *v, uint64_t id);

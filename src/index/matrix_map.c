@@ -195,7 +195,7 @@ static df_status map_chunk(df_file *f, size_t index, df_error *err)
     df_chunk *c = calloc(1, sizeof *c);
     if (!c)
         return df__no_memory(err, f->path, sizeof *c);
-    *c = (df_chunk){.base = MAP_FAILED, .rows = plan.rows, .first = df__chunk_first(index)};
+    *c = (df_chunk){.base = MAP_FAILED, .rows = plan.rows, .first = df__chunk_first(index), .codes = plan.rows * (4 + ((size_t)f->dims + 3) / 4 * 4)};
     if (make) { /* the room is taken now: a full disk is an error here, not a signal later */
         int code = posix_fallocate(f->fd, (off_t)at, (off_t)plan.bytes);
         if (code != 0)

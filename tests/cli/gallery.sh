@@ -106,6 +106,35 @@ run gallery check --db "$g" --json; expect 0; json "$out" 'd["faults"] == 0'
 run register "$tmp/copy.jpg" --db "$g" --name Joe -q; expect 0; silent "$out"
 run search "$photos/biden.jpg" --db "$g" --json; json "$out" '[m["name"] for m in d["probes"][0]["matches"]] == ["Joe"]'
 
+# indexes: an absent one is answered exactly and says so; built, used, listed, dropped
+run search "$photos/obama2.jpg" --db "$g" --json --index scann; expect 2; one_error; says "$err" 'no index is called "scann"'
+run search "$photos/obama2.jpg" --db "$g" --json; expect 0; json "$out" 'd["index"] == {"name": "flat", "exact": True, "recall": 1.0, "why": ""}'
+run search "$photos/obama2.jpg" --db "$g" --json --index auto; expect 0; json "$out" 'd["index"]["name"] == "flat" and d["index"]["exact"] and "rows" in d["index"]["why"]'
+run search "$photos/obama2.jpg" --db "$g" --index flat --recall 0.2; expect 2; one_error; says "$err" 'recall'
+run find "$photos/obama2.jpg" "$tmp/people" --index hnsw; expect 2; one_error
+run gallery index auto --db "$g"; expect 2; one_error; says "$err" 'nothing is built: flat'
+run gallery index scann --db "$g"; expect 2; one_error
+run gallery index --db "$g" --drop; expect 2; one_error; says "$err" 'which index'
+run gallery index --db "$g"; expect 0; silent "$out"
+for index in hnsw annoy faiss:IVF1,Flat nmslib; do
+  kind=${index%%:*}
+  run search "$photos/obama2.jpg" --db "$g" --json --index "$kind"
+  if [ "$status" != 0 ]; then # a machine without that library
+    expect 2; one_error; says "$err" "index $kind is not built in: it needs"
+    continue
+  fi
+  expect 0; json "$out" "d['index']['exact'] and 'no index $kind is there' in d['index']['why'] and d['index']['name'] == 'flat'"
+  run gallery index "$index" --db "$g" --json; expect 0; json "$out" "[(i['index'], i['rows'], i['stale']) for i in d['indexes']] == [('$index', 3, '')]"
+  run search "$photos/obama2.jpg" --db "$g" --json --index "$kind"; expect 0
+  json "$out" "d['index']['name'] == '$index' and not d['index']['exact'] and 'effort' in d['index']['why'] and [m['name'] for m in d['probes'][0]['matches']] == ['Barack Obama'] * 2"
+  run search "$photos/obama2.jpg" --db "$g" --index "$kind" --recall 0.9; expect 0; says "$out" "index $index, approximate: asked for; recall 0.900"
+  run gallery stats --db "$g" --json; expect 0; json "$out" "d['indexes'][0]['index'] == '$index'"
+  run gallery stats --db "$g"; expect 0; says "$out" "index +$index: 3 faces, 0 since"
+  run gallery index "$index" --db "$g" --drop; expect 0; silent "$out"
+  claim "a dropped index leaves no file" sh -c "! ls $g-$kind* 2>/dev/null"
+  run gallery index "$index" --db "$g" --drop; expect 2; one_error; says "$err" 'there is no such index'
+done
+
 # groups
 cp "$photos/obama.jpg" "$photos/obama2.jpg" "$photos/obama3.jpg" "$photos/biden.jpg" "$tmp/empty"
 run register "$tmp/empty" --db "$tmp/u.db"; expect 0; says "$out" 'registered 4'

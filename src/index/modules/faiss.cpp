@@ -37,13 +37,34 @@ struct Held {
     ~Held() { delete index; }
 };
 
-void *make(uint32_t dims, size_t, const char *parameters, df_ann_l2, char *message)
+// About twice the root of the rows, which balances finding lists with reading them; a power of two.
+std::string lists_for(size_t rows)
+{
+    size_t lists = 1;
+    while (lists * lists < 2 * rows)
+        lists *= 2;
+    return "IVF" + std::to_string(lists) + ",Flat";
+}
+
+// A gallery that is small for its description is no reason to print a warning.
+void keep_quiet(faiss::Index *index)
+{
+    if (auto *map = dynamic_cast<faiss::IndexIDMap *>(index))
+        return keep_quiet(map->index);
+    if (auto *pre = dynamic_cast<faiss::IndexPreTransform *>(index))
+        return keep_quiet(pre->index);
+    if (auto *ivf = dynamic_cast<faiss::IndexIVF *>(index))
+        ivf->cp.min_points_per_centroid = 1;
+}
+
+void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2, char *message)
 {
     Held *h = nullptr;
     if (guarded(message, [&] {
             h = new Held;
             h->dims = dims;
-            h->index = new faiss::IndexIDMap2(faiss::index_factory(static_cast<int>(dims), *parameters ? parameters : "IVF1024,Flat", faiss::METRIC_L2));
+            h->index = new faiss::IndexIDMap2(faiss::index_factory(static_cast<int>(dims), *parameters ? parameters : lists_for(rows).c_str(), faiss::METRIC_L2));
+            keep_quiet(h->index);
             static_cast<faiss::IndexIDMap2 *>(h->index)->own_fields = true;
         }) == 0)
         return h;
@@ -101,6 +122,18 @@ void set_effort(faiss::Index *index, double effort)
         graph->hnsw.efSearch = static_cast<int>(effort > 0 ? effort : 128);
 }
 
+// One list of an inverted file, some candidates of a graph.
+double least_of(faiss::Index *index)
+{
+    if (auto *map = dynamic_cast<faiss::IndexIDMap *>(index))
+        return least_of(map->index);
+    if (auto *pre = dynamic_cast<faiss::IndexPreTransform *>(index))
+        return least_of(pre->index);
+    return dynamic_cast<faiss::IndexIVF *>(index) ? 1 : 16;
+}
+
+double least(void *self) { return least_of(static_cast<Held *>(self)->index); }
+
 int search(void *self, const float *query, size_t k, double effort, uint64_t *labels, size_t *found, char *message)
 {
     Held *h = static_cast<Held *>(self);
@@ -129,7 +162,7 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 
 void free_held(void *self) { delete static_cast<Held *>(self); }
 
-const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, 0, make, train, add, nullptr, save, load, search, free_held};
+const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, 0, make, train, add, nullptr, save, load, least, search, free_held};
 
 } // namespace
 

@@ -7,7 +7,7 @@
 static df_error err;
 enum { DIMS = 16, N = 4000, K = 10 };
 
-static const char *const kinds[] = {"hnsw:M=12,ef=80", "faiss:IVF16,Flat", "faiss:HNSW12", "faiss:IVF16,PQ8x4", "annoy:trees=20"};
+static const char *const kinds[] = {"hnsw:M=12,ef=80", "faiss:IVF16,Flat", "faiss:HNSW12", "faiss:IVF16,PQ8x4", "annoy:trees=20", "nmslib:M=12,ef=80"};
 
 typedef struct gallery { temp_dir dir; df_matrix *m; float rows[N * DIMS]; uint64_t ids[N]; bool alive[N]; } gallery;
 
@@ -44,6 +44,15 @@ static bool built_in(const char *what)
     return st == DF_OK;
 }
 
+static df_status search(gallery *g, df_ann *a, df_metric metric, const float *queries, size_t n, size_t k, const df_filter *filter, double effort,
+                        int threads, df_hit *hits, size_t *found, df_error *why)
+{
+    size_t exact;
+    df_status st = df__ann_search(a, g->m, metric, queries, n, k, filter, effort, threads, hits, found, &exact, why);
+    CHECK(exact <= n);
+    return st;
+}
+
 /* Part of the exact answer that was found; what was found is measured right, in order, and allowed. */
 static double recall(gallery *g, df_ann *a, df_metric metric, const df_filter *filter, const bool *allowed, size_t k)
 {
@@ -59,7 +68,7 @@ static double recall(gallery *g, df_ann *a, df_metric metric, const df_filter *f
             keep[i] = g->alive[i] && (!allowed || allowed[i]);
         brute right = brute_force(metric, query, g->rows, g->ids, keep, N, DIMS);
         size_t most = right.n < k ? right.n : k;
-        CHECK_OK(df__ann_search(a, query, 1, k, filter, 200, 1, hits, &found, &err));
+        CHECK_OK(search(g, a, metric, query, 1, k, filter, 200, 1, hits, &found, &err));
         assert_int_equal(found, most);
         for (size_t i = 0; i < found; i++) {
             double d;
@@ -110,7 +119,7 @@ TEST(filters_removed_and_later_rows_are_honoured_by_all)
         CHECK_OK(df__matrix_append(g->m, g->ids + N / 2, g->rows + N / 2 * DIMS, N / 2, 2, &err));
         for (size_t i = N / 2; i < N; i++)
             g->alive[i] = true;
-        assert_int_equal(df__ann_info(a).later, N / 2);
+        assert_int_equal(df__matrix_info(g->m).rows - df__ann_head(a)->rows, N / 2);
         CHECK(recall(g, a, DF_COSINE, NULL, NULL, K) > 0.8);
         for (size_t i = 0; i < N; i++)
             if (i % 3 == 0)
@@ -131,7 +140,7 @@ TEST(filters_removed_and_later_rows_are_honoured_by_all)
         float query[DIMS] = {1};
         df_hit hit;
         size_t found;
-        CHECK_STATUS(DF_E_STORE, df__ann_search(a, query, 1, 1, NULL, 0, 1, &hit, &found, &err));
+        CHECK_STATUS(DF_E_STORE, search(g, a, DF_COSINE, query, 1, 1, NULL, 0, 1, &hit, &found, &err));
         CHECK_HAS(err.message, "stale");
         df__ann_close(a);
         CHECK_STATUS(DF_E_STORE, df__ann_open(temp_path(&g->dir, "i"), g->m, DF_COSINE, &a, &err));
@@ -150,9 +159,9 @@ TEST(a_batch_on_threads_is_each_query_alone)
     size_t found[50], alone;
     CHECK_OK(df__ann_build(g->m, DF_EUCLIDEAN, "hnsw", 2, NULL, NULL, temp_path(&g->dir, "i"), &err));
     CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_EUCLIDEAN, &a, &err));
-    CHECK_OK(df__ann_search(a, g->rows, 50, K, NULL, 40, 4, many, found, &err));
+    CHECK_OK(search(g, a, DF_EUCLIDEAN, g->rows, 50, K, NULL, 40, 4, many, found, &err));
     for (size_t q = 0; q < 50; q++) {
-        CHECK_OK(df__ann_search(a, g->rows + q * DIMS, 1, K, NULL, 40, 1, one, &alone, &err));
+        CHECK_OK(search(g, a, DF_EUCLIDEAN, g->rows + q * DIMS, 1, K, NULL, 40, 1, one, &alone, &err));
         assert_int_equal(found[q], alone);
         for (size_t i = 0; i < alone; i++)
             CHECK(one[i].id == many[q * K + i].id && one[i].distance == many[q * K + i].distance);
@@ -245,10 +254,92 @@ TEST(a_build_can_be_stopped_and_leaves_nothing)
     if (!built_in("hnsw"))
         skip();
     gallery *g = gallery_new(N);
-    CHECK_STATUS(DF_E_UNSUPPORTED, df__ann_build(g->m, DF_COSINE, "hnsw", 1, stop_at_once, &done, temp_path(&g->dir, "i"), &err));
+    CHECK_STATUS(DF_E_STOPPED, df__ann_build(g->m, DF_COSINE, "hnsw", 1, stop_at_once, &done, temp_path(&g->dir, "i"), &err));
     CHECK_HAS(err.message, "stopped");
     CHECK(done > 0);
     assert_int_equal(temp_count(g->dir.path, "i"), 0);
+    gallery_free(g);
+}
+
+TEST(any_metric_but_euclidean_serves_for_the_others)
+{
+    gallery *g = gallery_new(N);
+    df_ann *a;
+    if (built_in("hnsw")) {
+        CHECK_OK(df__ann_build(g->m, DF_ANGULAR, "hnsw", 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+        CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_EUCLIDEAN_L2, &a, &err));
+        CHECK(recall(g, a, DF_EUCLIDEAN_L2, NULL, NULL, K) > 0.9);
+        CHECK(recall(g, a, DF_COSINE, NULL, NULL, K) > 0.9);
+        df_hit hit;
+        size_t found;
+        CHECK_STATUS(DF_E_ARGUMENT, search(g, a, DF_EUCLIDEAN, g->rows, 1, 1, NULL, 0, 1, &hit, &found, &err));
+        df__ann_close(a);
+    }
+    gallery_free(g);
+}
+
+/* What the index says of itself holds for other queries of the same kind. */
+TEST(an_effort_brings_the_recall_that_was_measured)
+{
+    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        if (!built_in(kinds[kind]))
+            continue;
+        gallery *g = gallery_new(N);
+        df_ann *a;
+        double effort, share, before = 0;
+        CHECK_OK(df__ann_build(g->m, DF_COSINE, kinds[kind], 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+        CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_COSINE, &a, &err));
+        CHECK(df__ann_head(a)->n_points > 0);
+        const double asked[] = {0.5, 0.8, 0.9, 0.95};
+        for (size_t i = 0; i < 4 && df__ann_effort(df__ann_head(a), asked[i], &effort, &share); i++) {
+            size_t same = 0, exact;
+            CHECK(effort >= before && share > 0);
+            before = effort;
+            for (size_t row = 3; row < N; row += 37) { /* not those that it was measured with */
+                df_hit hits[K], right[K];
+                size_t n, m;
+                CHECK_OK(df__flat_search(g->m, DF_COSINE, g->rows + row * DIMS, 1, K, NULL, 1, right, &m, &err));
+                CHECK_OK(df__ann_search(a, g->m, DF_COSINE, g->rows + row * DIMS, 1, K, NULL, effort, 1, hits, &n, &exact, &err));
+                for (size_t j = 0; j < m; j++)
+                    for (size_t l = 0; l < n; l++)
+                        same += right[j].id == hits[l].id;
+            }
+            double found = (double)same / (((N - 4) / 37 + 1) * K);
+            if (found < asked[i] - 0.05)
+                fail_msg("%s: recall %.3f at effort %g, where %.2f was asked for", kinds[kind], found, effort, asked[i]);
+        }
+        CHECK(!df__ann_effort(df__ann_head(a), 1.01, &effort, &share));
+        df__ann_close(a);
+        gallery_free(g);
+    }
+}
+
+TEST(what_a_killed_builder_left_goes_with_the_next_one_and_two_do_not_build_at_once)
+{
+    if (!built_in("hnsw"))
+        skip();
+    gallery *g = gallery_new(N / 4);
+    char file[700];
+    int fd, second;
+    CHECK_OK(df__ann_build(g->m, DF_COSINE, "hnsw", 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+    const char *const left[] = {"i.0123456789abcdef", "i.0123456789abcdef.tmp", "i.77-0.part", "i.lock"}, *const others[] = {"i.csv", "j.0123456789abcdef"};
+    for (size_t i = 0; i < 6; i++) {
+        snprintf(file, sizeof file, "%s/%s", g->dir.path, i < 4 ? left[i] : others[i - 4]);
+        CHECK_OK(df__write_file(file, "x", 1, &err));
+    }
+    CHECK_OK(df__ann_build(g->m, DF_COSINE, "hnsw", 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+    assert_int_equal(temp_count(g->dir.path, "i"), 3); /* head, data, i.csv */
+    assert_int_equal(temp_count(g->dir.path, "j"), 1);
+    CHECK_OK(df__ann_lock(temp_path(&g->dir, "i"), &fd, &err));
+    CHECK(fd >= 0);
+    CHECK_OK(df__ann_lock(temp_path(&g->dir, "i"), &second, &err));
+    assert_int_equal(second, -1);
+    CHECK_STATUS(DF_E_STORE, df__ann_build(g->m, DF_COSINE, "hnsw", 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+    CHECK_HAS(err.message, "another process");
+    CHECK_STATUS(DF_E_STORE, df__ann_drop(temp_path(&g->dir, "i"), &err));
+    df__ann_unlock(temp_path(&g->dir, "i"), fd);
+    CHECK_OK(df__ann_drop(temp_path(&g->dir, "i"), &err));
+    assert_int_equal(temp_count(g->dir.path, "i"), 1);
     gallery_free(g);
 }
 

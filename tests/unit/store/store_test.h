@@ -12,7 +12,7 @@ enum { STORE_DIMS = 16 };
 static const df_store_key store_test_key = {.pipeline = "model Test, align points", .dims = STORE_DIMS};
 
 /* A new name; what lay there is gone. */
-static const char *store_test_path(const char *name)
+__attribute__((unused)) static const char *store_test_path(const char *name)
 {
     static char path[512];
     char other[600];
