@@ -106,7 +106,7 @@ static df_status align(bench *b, df_error *err)
 static df_status represent(bench *b, df_error *err)
 {
     df__arena_reset(&b->scratch);
-    return df__recogniser_run(b->p.net, b->crops, 1, b->p.range, b->p.flip, &b->scratch, b->vector, err);
+    return df__recogniser_run(b->p.net, b->crops, 1, b->p.range, b->p.flip, 1, &b->scratch, b->vector, err);
 }
 
 static df_status verify_warm(bench *b, df_error *err)

@@ -215,7 +215,7 @@ static void run_recogniser(const batches *b, const item *items, size_t n, df_are
     float *rows = df__arena_alloc(scratch, n * dims * sizeof *rows);
     for (size_t i = 0; i < n; i++)
         crops[i] = items[i].o->crops[items[i].face];
-    df_status st = rows ? df__recogniser_run(b->w->p.net, crops, n, b->w->p.range, b->w->p.flip, scratch, rows, &err)
+    df_status st = rows ? df__recogniser_run(b->w->p.net, crops, n, b->w->p.range, b->w->p.flip, 1, scratch, rows, &err)
                         : df__no_memory(&err, "embeddings", n * dims * sizeof *rows);
     for (size_t i = 0; i < n; i++)
         if (st == DF_OK)

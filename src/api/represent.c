@@ -41,7 +41,7 @@ df_status df__pipeline_represent(const df_pipeline *p, const char *path, const d
     DF_TRY(df__embeddings_new(p, faces.n, &e, err));
     if (!net)
         DF_TRY(df__engine_recogniser(p->engine, p->row, &net, err));
-    st = df__recogniser_run(net, crops, faces.n, p->range, p->flip, &scratch, e->rows, err);
+    st = df__recogniser_run(net, crops, faces.n, p->range, p->flip, threads, &scratch, e->rows, err);
     if (st != DF_OK) {
         df__prefix(err, "%s", photo.name);
         goto done;

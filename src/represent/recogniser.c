@@ -112,7 +112,7 @@ static void mirror_pixels(const float *from, size_t rows, size_t width, float *t
 }
 
 /* Rows of `dims` numbers for `faces` inputs in `blob`, several at once or, where the graph takes no more, one by one. */
-static df_status forward(const df_recogniser_net *r, float *blob, size_t faces, df_arena *scratch, float *rows, df_error *err)
+static df_status forward(const df_recogniser_net *r, float *blob, size_t faces, int threads, df_arena *scratch, float *rows, df_error *err)
 {
     df_status st = DF_OK;
     const df_recogniser *row = r->row;
@@ -123,7 +123,7 @@ static df_status forward(const df_recogniser_net *r, float *blob, size_t faces, 
         if (row->feed.last)
             in.dims[1] = row->height, in.dims[2] = row->width, in.dims[3] = 3;
         df_tensor out[MAX_OUTPUTS];
-        DF_TRY(df__net_run(r->net, &in, 1, out, df__net_outputs(r->net), 1, scratch, err));
+        DF_TRY(df__net_run(r->net, &in, 1, out, df__net_outputs(r->net), threads, scratch, err));
         if (out->type != DF_F32 || df__tensor_count(out) != (int64_t)(most * dims))
             return df__fail(err, DF_E_BAD_MODEL, "%s: %lld numbers for %zu faces, not %d each", row->name, (long long)df__tensor_count(out), most,
                             row->dims);
@@ -144,7 +144,7 @@ static void to_length_1(float *v, size_t n)
         v[i] = (float)((double)v[i] / (sqrt(sum) + 1e-10));
 }
 
-static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, df_arena *scratch,
+static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, int threads, df_arena *scratch,
                            float *out, df_error *err)
 {
     df_status st = DF_OK;
@@ -164,7 +164,7 @@ static df_status run_batch(const df_recogniser_net *r, const df_pixels *crops, s
         else if (flip)
             mirror(blob + i * size, 3 * (size_t)row->height, (size_t)row->width, blob + (n + i) * size);
     }
-    DF_TRY(forward(r, blob, faces, scratch, rows, err));
+    DF_TRY(forward(r, blob, faces, threads, scratch, rows, err));
     for (size_t i = 0; row->l2 && i < faces; i++)
         to_length_1(rows + i * dims, dims);
     for (size_t i = 0; flip && i < n * dims; i++)
@@ -176,7 +176,7 @@ done:
     return st;
 }
 
-df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, df_arena *scratch,
+df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops, size_t n, df_range range, bool flip, int threads, df_arena *scratch,
                              float *out, df_error *err)
 {
     df_status st = DF_OK;
@@ -187,7 +187,7 @@ df_status df__recogniser_run(const df_recogniser_net *r, const df_pixels *crops,
         while (batch > n - done)
             batch /= 2;
         df_arena_mark mark = df__arena_mark(scratch);
-        st = run_batch(r, crops + done, batch, range, flip, scratch, out + done * (size_t)r->row->dims, err);
+        st = run_batch(r, crops + done, batch, range, flip, threads, scratch, out + done * (size_t)r->row->dims, err);
         df__arena_release(scratch, mark);
     }
     return st;

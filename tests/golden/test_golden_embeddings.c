@@ -65,7 +65,7 @@ TEST(dlib_embeddings_of_200_photos_are_dlibs)
                          g.fields[6 + 2 * i]);
         CHECK_OK(df__points_transform(px, &face, chip_of, &as_it_is, s.predictor, &scratch, m, &err));
         CHECK_OK(df__align_points(px, chip_of, m, 0, &scratch, &chip, &err));
-        CHECK_OK(df__recogniser_run(&s.net, &chip, 1, DF_RANGE_BASE, false, &scratch, got, &err));
+        CHECK_OK(df__recogniser_run(&s.net, &chip, 1, DF_RANGE_BASE, false, 1, &scratch, got, &err));
         CHECK(golden_numbers(&g, 15, want, DIMS) == DIMS);
         double c = cosine(want, got);
         if (!(c >= 0.9999))

@@ -86,7 +86,7 @@ TEST(every_recogniser_takes_pixels_and_gives_vectors_as_upstream)
         size_t dims = (size_t)s.row.dims;
         CHECK(range >= 0 && dims <= ROOM && golden_numbers(&g, 6, want, ROOM) == dims);
         df_pixels crop = synthetic_picture(golden_int(&g, 2), golden_int(&g, 3), (uint32_t)golden_int(&g, 4));
-        CHECK_OK(df__recogniser_run(&s.net, &crop, 1, (df_range)range, false, &scratch, got, &err));
+        CHECK_OK(df__recogniser_run(&s.net, &crop, 1, (df_range)range, false, 1, &scratch, got, &err));
         double off = apart(want, got, dims);
         if (!(off <= (s.row.feed.whole ? 2e-3 : 1e-4)))
             fail_msg("%s, %s: off by %g of its length", g.fields[0], g.fields[5], off);
@@ -125,11 +125,11 @@ TEST(faces_together_and_mirrored_are_what_each_is_alone)
                     memcpy(turned[i].data + (size_t)y * turned[i].stride + 3 * (size_t)x,
                            crops[i].data + (size_t)y * crops[i].stride + 3 * (size_t)(crops[i].width - 1 - x), 3);
         }
-        CHECK_OK(df__recogniser_run(&s.net, crops, FACES, DF_RANGE_BASE, true, &scratch, all, &err));
+        CHECK_OK(df__recogniser_run(&s.net, crops, FACES, DF_RANGE_BASE, true, 1, &scratch, all, &err));
         for (int i = 0; i < FACES; i++) {
             double length = 0;
-            CHECK_OK(df__recogniser_run(&s.net, &crops[i], 1, DF_RANGE_BASE, false, &scratch, one, &err));
-            CHECK_OK(df__recogniser_run(&s.net, &turned[i], 1, DF_RANGE_BASE, false, &scratch, other, &err));
+            CHECK_OK(df__recogniser_run(&s.net, &crops[i], 1, DF_RANGE_BASE, false, 1, &scratch, one, &err));
+            CHECK_OK(df__recogniser_run(&s.net, &turned[i], 1, DF_RANGE_BASE, false, 1, &scratch, other, &err));
             for (size_t j = 0; j < dims; j++)
                 one[j] = (one[j] + other[j]) / 2, length += (double)one[j] * one[j];
             for (size_t j = 0; s.row.l2 && j < dims; j++)
