@@ -235,7 +235,7 @@ TEST(nothing_half_is_left_by_a_kill)
     CHECK_OK(df__indexes_drop(s->x, "hnsw", DF_COSINE, &err));
     double build_ns = 1e9 * (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec);
     for (int round = 0; round < rounds; round++) {
-        int status;
+        int status = 0;
         pid_t pid = fork();
         CHECK(pid >= 0);
         if (pid == 0) {
