@@ -18,6 +18,7 @@ static void cnn_close(void *self)
     free(d);
 }
 
+/* Always float32: bfloat16 takes another of two windows that overlap for one face in fifty. */
 static df_status cnn_open(const df_loader *loader, void **self, df_error *err)
 {
     df_status st = DF_OK;
@@ -30,7 +31,7 @@ static df_status cnn_open(const df_loader *loader, void **self, df_error *err)
     DF_TRY(df__weights_open(loader, "dlib-mmod", &file, err));
     DF_TRY(df__dlib_mmod_parse(&file, "dlib-mmod", &d->mmod, &graph, err));
     given = graph, graph = NULL; /* df__net_new takes it over in any case */
-    DF_TRY(df__net_new(given, &(df_net_opts){.precision = loader->precision, .log = &loader->log}, &d->net, err));
+    DF_TRY(df__net_new(given, &(df_net_opts){.precision = DF_PRECISION_STRICT, .log = &loader->log}, &d->net, err));
     *self = d, d = NULL;
 done:
     df__graph_free(graph);
