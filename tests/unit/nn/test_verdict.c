@@ -7,7 +7,8 @@
 static const df_budget budget = {(size_t)1 << 30, (int64_t)1 << 40};
 static df_error err;
 
-static df_plan *plan_of(const char *text, const df_tensor *in, df_packer *packer)
+/* The plan reads constants where the graph has them. */
+static df_plan *plan_of(const char *text, const df_tensor *in, df_packer *packer, df_graph **graph)
 {
     df_graph *g;
     df_program p;
@@ -19,7 +20,7 @@ static df_plan *plan_of(const char *text, const df_tensor *in, df_packer *packer
     CHECK_OK(df__pass_fold(&p, true, &open, &err));
     CHECK_OK(df__plan_new(&p, &(df_plan_opts){.precision = DF_PRECISION_STRICT, .advantage = 1, .threads = 1}, packer, &plan, &err));
     df__program_free(&p);
-    df__graph_free(g);
+    *graph = g;
     return plan;
 }
 
@@ -34,10 +35,14 @@ static double cosine_for(float least, float top, const char *limits)
     pixels[3] = top, pixels[5] = least;
     CHECK_OK(df__packer_new(&packer, &err));
     snprintf(text, sizeof text, "%sClip x,low,high > y\n", limits);
-    df_plan *whole = plan_of("number low -100000\nnumber high 100000\nClip x,low,high > y\n", &in, packer), *cut = plan_of(text, &in, packer);
+    df_graph *graphs[2];
+    df_plan *whole = plan_of("number low -100000\nnumber high 100000\nClip x,low,high > y\n", &in, packer, &graphs[0]);
+    df_plan *cut = plan_of(text, &in, packer, &graphs[1]);
     CHECK_OK(df__plans_cosine(whole, cut, &in, 1, &cosine, &err));
     df__plan_free(whole);
     df__plan_free(cut);
+    df__graph_free(graphs[0]);
+    df__graph_free(graphs[1]);
     df__packer_free(packer);
     return cosine;
 }
