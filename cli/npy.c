@@ -175,7 +175,7 @@ df_status cli_npy_write(const char *path, const df_tensor *t, df_error *err)
     size_t bytes = (size_t)cli_tensor_count(t) * k->size;
     FILE *f = fopen(path, "wb");
     bool ok = f && fwrite(magic, 1, MAGIC, f) == MAGIC && fwrite((const uint8_t[]){1, 0, (uint8_t)(whole & 255), (uint8_t)(whole >> 8)}, 1, 4, f) == 4 &&
-              fprintf(f, "%-*s\n", whole - 1, header) == whole && fwrite(t->data, 1, bytes, f) == bytes;
+              fprintf(f, "%-*s\n", whole - 1, header) == whole && (bytes == 0 || fwrite(t->data, 1, bytes, f) == bytes);
     int why = errno;
     if (f && fclose(f) != 0) {
         ok = false;

@@ -19,15 +19,12 @@ void df_engine_opts_init(df_engine_opts *opts, size_t size)
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
 
-/* The caller's struct may be older or newer than this library's. */
 static df_status read_opts(const df_engine_opts *given, df_engine_opts *out, df_error *err)
 {
     df_engine_opts_init(out, sizeof *out);
-    if (!given)
-        return DF_OK;
-    if (given->size < sizeof given->size || given->size > 1 << 16)
-        return df__fail(err, DF_E_ARGUMENT, "df_engine_opts: size is %zu; begin with df_engine_opts_default()", given->size);
-    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    df_status st = df__struct_read("df_engine_opts", given, out, sizeof *out, err);
+    if (st != DF_OK)
+        return st;
     if (out->threads < 0 || out->threads > MAX_THREADS)
         return df__fail(err, DF_E_ARGUMENT, "threads: %d is outside 0..%d", out->threads, MAX_THREADS);
     if (out->max_pixels == 0 || out->max_bytes == 0)

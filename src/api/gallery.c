@@ -19,11 +19,7 @@ void df_gallery_opts_init(df_gallery_opts *opts, size_t size)
 static df_status read_opts(const df_gallery_opts *given, df_gallery_opts *out, df_error *err)
 {
     df_gallery_opts_init(out, sizeof *out);
-    if (given && (given->size < sizeof given->size || given->size > 1 << 16))
-        return df__fail(err, DF_E_ARGUMENT, "df_gallery_opts: size is %zu; begin with df_gallery_opts_default()", given->size);
-    if (given)
-        memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
-    return DF_OK;
+    return df__struct_read("df_gallery_opts", given, out, sizeof *out, err);
 }
 
 /* sha256 of the ONNX file that a description names. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api/gallery.h"
+#include "core/options.h"
 
 /* A gallery is read from other working folders than the one it was made in. malloc. */
 static char *absolute(const char *folder, const char *path)
@@ -30,10 +31,9 @@ static df_status read_opts(const df_register_opts *given, df_register_opts *out,
 {
     const unsigned all = DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY;
     df_register_opts_init(out, sizeof *out);
-    if (given && (given->size < sizeof given->size || given->size > 1 << 16))
-        return df__fail(err, DF_E_ARGUMENT, "df_register_opts: size is %zu; begin with df_register_opts_default()", given->size);
-    if (given)
-        memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    df_status st = df__struct_read("df_register_opts", given, out, sizeof *out, err);
+    if (st != DF_OK)
+        return st;
     return out->with & ~all ? df__fail(err, DF_E_ARGUMENT, "with: only age, gender, emotion, race, liveness and quality can be kept beside the vector") : DF_OK;
 }
 

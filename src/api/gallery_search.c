@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "api/gallery.h"
+#include "core/options.h"
 #include "core/sha256.h"
 #include "gallery/impostors.h"
 #include "verify/verify.h"
@@ -22,11 +23,9 @@ void df_search_opts_init(df_search_opts *opts, size_t size)
 df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out, df_error *err)
 {
     df_search_opts_init(out, sizeof *out);
-    if (!given)
-        return DF_OK;
-    if (given->size < sizeof given->size || given->size > 1 << 16)
-        return df__fail(err, DF_E_ARGUMENT, "df_search_opts: size is %zu; begin with df_search_opts_default()", given->size);
-    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    df_status st = df__struct_read("df_search_opts", given, out, sizeof *out, err);
+    if (st != DF_OK)
+        return st;
     if (out->with & ~(unsigned)(DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY))
         return df__fail(err, DF_E_ARGUMENT, "with: only age, gender, emotion, race, liveness and quality can be kept of a folder's faces");
     if (out->k < 0)
@@ -37,7 +36,7 @@ df_status df__search_opts_read(const df_search_opts *given, df_search_opts *out,
         return df__fail(err, DF_E_ARGUMENT, "recall: %g is not between 0.5 and 1", out->recall);
     out->recall = isnan(out->recall) ? DF_ANN_RECALL : out->recall;
     out->index = out->index ? out->index : "flat";
-    df_status st = df__indexes_check(out->index, err);
+    st = df__indexes_check(out->index, err);
     return st == DF_OK ? df__auto_opts_read(out, err) : st;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/engine.h"
+#include "core/options.h"
 #include "nn/precision.h"
 
 enum { MAX_THREADS = 1024, MAX_RUNS = 1000000, SIDE = 1024 /* of the matrices that tell what the machine can do */, PEAK_RUNS = 5 };
@@ -20,15 +21,12 @@ void df_network_opts_init(df_network_opts *opts, size_t size)
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
 
-/* The caller's struct may be older or newer than this library's. */
 static df_status read_opts(const df_network_opts *given, df_network_opts *out, df_error *err)
 {
     df_network_opts_init(out, sizeof *out);
-    if (!given)
-        return DF_OK;
-    if (given->size < sizeof given->size || given->size > 1 << 16)
-        return df__fail(err, DF_E_ARGUMENT, "df_network_opts: size is %zu; begin with df_network_opts_default()", given->size);
-    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    df_status st = df__struct_read("df_network_opts", given, out, sizeof *out, err);
+    if (st != DF_OK)
+        return st;
     if (out->threads < 0 || out->threads > MAX_THREADS)
         return df__fail(err, DF_E_ARGUMENT, "threads: %d is outside 0..%d", out->threads, MAX_THREADS);
     return DF_OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/engine.h"
+#include "core/options.h"
 
 enum { MOST_RETRIES = 100, MOST_STALL = 3600 };
 
@@ -84,15 +85,12 @@ void df_pull_opts_init(df_pull_opts *opts, size_t size)
     memcpy(opts, &all, size < sizeof all ? size : sizeof all);
 }
 
-/* The caller's struct may be older or newer than this library's. */
 static df_status read_opts(const df_pull_opts *given, df_pull_opts *out, df_error *err)
 {
     df_pull_opts_init(out, sizeof *out);
-    if (!given)
-        return DF_OK;
-    if (given->size < sizeof given->size || given->size > 1 << 16)
-        return df__fail(err, DF_E_ARGUMENT, "df_pull_opts: size is %zu; begin with df_pull_opts_default()", given->size);
-    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    df_status st = df__struct_read("df_pull_opts", given, out, sizeof *out, err);
+    if (st != DF_OK)
+        return st;
     if (out->retries < 0 || out->retries > MOST_RETRIES)
         return df__fail(err, DF_E_ARGUMENT, "retries: %d is outside 0..%d", out->retries, MOST_RETRIES);
     if (out->stall < 1 || out->stall > MOST_STALL)

@@ -194,13 +194,33 @@ df_status df_opts_set(df_opts *opts, const char *name, const char *value, df_err
     return df__fail(err, DF_E_ARGUMENT, "no option is named \"%s\"", name);
 }
 
+static df_status size_check(const char *name, size_t size, df_error *err)
+{
+    if (size < sizeof size || size > 1 << 16)
+        return df__fail(err, DF_E_ARGUMENT, "%s: size is %zu; begin with %s_default()", name, size, name);
+    return DF_OK;
+}
+
+df_status df__struct_read(const char *name, const void *given, void *out, size_t size, df_error *err)
+{
+    size_t has;
+    if (!given)
+        return DF_OK;
+    memcpy(&has, given, sizeof has);
+    df_status st = size_check(name, has, err);
+    if (st == DF_OK)
+        memcpy(out, given, has < size ? has : size);
+    return st;
+}
+
 df_status df__opts_read(const df_opts *given, df_opts *out, df_error *err)
 {
     df_opts_init(out, sizeof *out);
     if (!given)
         return DF_OK;
-    if (given->size < sizeof given->size || given->size > 1 << 16)
-        return df__fail(err, DF_E_ARGUMENT, "df_opts: size is %zu; begin with df_opts_default()", given->size);
+    df_status checked = size_check("df_opts", given->size, err);
+    if (checked != DF_OK)
+        return checked;
     for (size_t i = 0; i < OPTIONS; i++) {
         const option *o = &options[i];
         if (o->offset + o->size > given->size)

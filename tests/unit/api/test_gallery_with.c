@@ -215,6 +215,24 @@ static df_matches *search_with(df_gallery *g, const df_search_opts *o)
     return m;
 }
 
+TEST(options_that_are_not_given_are_the_defaults)
+{
+    df_engine *df = attributes_or_skip();
+    df_gallery *g = open_new(df, folder(), "g.db");
+    df_search_opts o = df_search_opts_default();
+    put(g, 0, NULL);
+    df_matches *with = search_with(g, &o), *without = search_with(g, NULL);
+    assert_string_equal("flat", df_matches_index(without)->index);
+    CHECK(df_matches_index(without)->exact && df_matches_count(without, 0) > 0);
+    assert_int_equal(df_matches_count(with, 0), df_matches_count(without, 0));
+    CHECK(df_matches_at(with, 0, 0)->face == df_matches_at(without, 0, 0)->face && df_matches_threshold(with) == df_matches_threshold(without));
+    df_matches_free(with), df_matches_free(without);
+    o.size = 3;
+    CHECK_STATUS(DF_E_ARGUMENT, df_gallery_search(g, photo("obama2.jpg"), NULL, &o, &with, &err));
+    CHECK_HAS(err.message, "df_search_opts: size is 3; begin with df_search_opts_default()");
+    df_gallery_close(g), df_engine_free(df);
+}
+
 TEST(auto_filter_leaves_out_only_where_both_sides_are_sure_and_says_what)
 {
     df_engine *df = attributes_or_skip();
