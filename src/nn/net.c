@@ -324,17 +324,21 @@ static df_status compile_close(df_net *net, const df_tensor *in, int threads, ca
     int stage = net->precision == DF_PRECISION_STRICT ? 0 : stage_kept(net, &key);
     cached *exact = NULL;
     df_packer *own = NULL;
+    df_yardstick yard = {0};
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads), strict = {.precision = DF_PRECISION_STRICT, .threads = threads};
     if (stage >= 0 || !df__packer_lasting(net->packer))
         return compile(net, in, &opts, net->packer, out, err);
     DF_TRY(df__packer_new(&own, err));
     DF_TRY(compile(net, in, &strict, own, &exact, err));
+    bool judged = exact->plan != NULL; /* shapes that depend on data have no plan */
+    if (judged)
+        DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
     for (stage = 0; stage < STAGES; stage++) {
         double cosine = 1;
         opts = stage_opts(net, stage, threads);
         DF_TRY(compile(net, in, &opts, net->packer, out, err));
-        if (exact->plan && (*out)->plan)
-            DF_TRY(df__plans_cosine(exact->plan, (*out)->plan, in, net->graph->n_inputs, &cosine, err));
+        if (judged && (*out)->plan)
+            DF_TRY(df__yardstick_cosine(&yard, (*out)->plan, &cosine, err));
         static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
         df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with %s where other kernels are %.2f times faster", net->graph->label, cosine,
                 kinds[opts.halves], opts.advantage);
@@ -349,6 +353,7 @@ done:
         cached_free(*out);
         *out = NULL;
     }
+    df__yardstick_free(&yard);
     cached_free(exact);
     df__packer_free(own);
     return st;

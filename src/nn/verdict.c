@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LEAST = 16, TIMES = 3 };
+enum { LEAST = 16 };
 
 /* The powers of two that hold all numbers of an input: nearly every photo gives the same two, so the noise, and with it what is decided, is
  * that of the network's pixels and not of the photo that came first. */
@@ -69,22 +69,36 @@ static double cosine_of(const df_tensor *a, const df_tensor *b)
     return least;
 }
 
-df_status df__plans_cosine(df_plan *exact, df_plan *fast, const df_tensor *in, size_t n_in, double *cosine, df_error *err)
+df_status df__yardstick_make(df_plan *exact, const df_tensor *in, size_t n_in, df_yardstick *y, df_error *err)
+{
+    df_status st = DF_OK;
+    *y = (df_yardstick){.n_out = exact->program.main.n_outputs};
+    for (uint32_t i = 0; i < DF_NOISES; i++) {
+        y->out[i] = df__arena_calloc(&y->arena, y->n_out + 1, sizeof *y->out[i]);
+        if (!y->out[i])
+            DF_TRY(df__no_memory(err, "outputs", y->n_out * sizeof *y->out[i]));
+        DF_TRY(noise(in, n_in, i + 1, &y->arena, &y->in[i], err));
+        DF_TRY(df__plan_run(exact, y->in[i], y->out[i], &y->arena, NULL, err));
+    }
+done:
+    return st;
+}
+
+void df__yardstick_free(df_yardstick *y) { df__arena_free(&y->arena); }
+
+df_status df__yardstick_cosine(const df_yardstick *y, df_plan *fast, double *cosine, df_error *err)
 {
     df_status st = DF_OK;
     df_arena arena = {0};
-    size_t n = exact->program.main.n_outputs;
-    df_tensor *inputs, *a = df__arena_calloc(&arena, n + 1, sizeof *a), *b = df__arena_calloc(&arena, n + 1, sizeof *b);
+    df_tensor *out = df__arena_calloc(&arena, y->n_out + 1, sizeof *out);
     *cosine = 1;
-    if (!a || !b)
-        DF_TRY(df__no_memory(err, "outputs", n * sizeof *a));
-    for (uint32_t seed = 1; seed <= TIMES; seed++) {
+    if (!out)
+        DF_TRY(df__no_memory(err, "outputs", y->n_out * sizeof *out));
+    for (int i = 0; i < DF_NOISES; i++) {
         df_arena_mark mark = df__arena_mark(&arena);
-        DF_TRY(noise(in, n_in, seed, &arena, &inputs, err));
-        DF_TRY(df__plan_run(exact, inputs, a, &arena, NULL, err));
-        DF_TRY(df__plan_run(fast, inputs, b, &arena, NULL, err));
-        for (size_t i = 0; i < n; i++)
-            *cosine = fmin(*cosine, cosine_of(&a[i], &b[i]));
+        DF_TRY(df__plan_run(fast, y->in[i], out, &arena, NULL, err));
+        for (size_t k = 0; k < y->n_out; k++)
+            *cosine = fmin(*cosine, cosine_of(&y->out[i][k], &out[k]));
         df__arena_release(&arena, mark);
     }
 done:

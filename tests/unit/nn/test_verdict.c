@@ -38,7 +38,10 @@ static double cosine_for(float least, float top, const char *limits)
     df_graph *graphs[2];
     df_plan *whole = plan_of("number low -100000\nnumber high 100000\nClip x,low,high > y\n", &in, packer, &graphs[0]);
     df_plan *cut = plan_of(text, &in, packer, &graphs[1]);
-    CHECK_OK(df__plans_cosine(whole, cut, &in, 1, &cosine, &err));
+    df_yardstick yard;
+    CHECK_OK(df__yardstick_make(whole, &in, 1, &yard, &err));
+    CHECK_OK(df__yardstick_cosine(&yard, cut, &cosine, &err));
+    df__yardstick_free(&yard);
     df__plan_free(whole);
     df__plan_free(cut);
     df__graph_free(graphs[0]);
