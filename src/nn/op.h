@@ -125,6 +125,8 @@ double    df__load_f64(const df_tensor *t, int64_t i);
 void      df__store_i64(df_tensor *t, int64_t i, int64_t v);  /* wraps as C does */
 void      df__store_f64(df_tensor *t, int64_t i, double v);
 void      df__strides(const df_tensor *t, int64_t strides[DF_MAX_RANK]); /* in elements */
+/* From one strided box of `dims` to another; numbers of `size` bytes, strides `st` and `sf` in elements. */
+void      df__copy_box(size_t size, int rank, const int64_t *dims, char *to, const int64_t *st, const char *from, const int64_t *sf);
 static inline bool df__is_float(df_dtype t) { return t == DF_F32 || t == DF_F64; }
 /* The next index of a box, the last dimension fastest; false behind the last, when `at` is all 0 again. */
 static inline bool df__next_index(int64_t *at, const int64_t *dims, int rank)

@@ -5,9 +5,8 @@
 #include "core/threads.h"
 #include "nn/op.h"
 
-/* Copy between two strided boxes of the same dims; strides in elements. Dimensions of 1 and even ones are merged, rows copied whole where
- * both sides are dense. */
-static void copy_box(size_t size, int rank, const int64_t *dims, char *to, const int64_t *st, const char *from, const int64_t *sf)
+/* Dimensions of 1 and even ones are merged, rows copied whole where both sides are dense. */
+void df__copy_box(size_t size, int rank, const int64_t *dims, char *to, const int64_t *st, const char *from, const int64_t *sf)
 {
     int64_t d[DF_MAX_RANK], a[DF_MAX_RANK], b[DF_MAX_RANK], at[DF_MAX_RANK] = {0};
     int n = 0;
@@ -101,7 +100,7 @@ static df_status transpose_run(const df_call *call)
     df__strides(&call->out[0], to);
     for (int i = 0; i < call->in[0].rank; i++)
         from[i] = own[perm[i]];
-    copy_box(df__dtype_size(call->in[0].type), call->in[0].rank, call->out[0].dims, call->out[0].data, to, call->in[0].data, from);
+    df__copy_box(df__dtype_size(call->in[0].type), call->in[0].rank, call->out[0].dims, call->out[0].data, to, call->in[0].data, from);
     return DF_OK;
 }
 
@@ -324,7 +323,7 @@ static df_status slice_run(const df_call *call)
         offset += s.start[i] * own[i];
         from[i] = s.n[i] == 1 ? 0 : s.step[i] * own[i];
     }
-    copy_box(size, x->rank, s.n, call->out[0].data, to, (const char *)x->data + offset * (int64_t)size, from);
+    df__copy_box(size, x->rank, s.n, call->out[0].data, to, (const char *)x->data + offset * (int64_t)size, from);
     return DF_OK;
 }
 
@@ -452,7 +451,7 @@ static df_status depth_to_space_run(const df_call *call)
     int64_t to[6] = {c * plane * b * b, plane * b * b, b * w * b, w * b, b, 1};
     int64_t channel = crd ? b * b : 1, across = crd ? 1 : c;
     int64_t from[6] = {c * plane * b * b, channel * plane, w, across * b * plane, 1, across * plane};
-    copy_box(df__dtype_size(call->in[0].type), 6, dims, call->out[0].data, to, call->in[0].data, from);
+    df__copy_box(df__dtype_size(call->in[0].type), 6, dims, call->out[0].data, to, call->in[0].data, from);
     return DF_OK;
 }
 
@@ -477,7 +476,7 @@ static df_status space_to_depth_run(const df_call *call)
     int64_t dims[6] = {n, b, b, c, h, w};
     int64_t to[6] = {c * b * b * plane, b * c * plane, c * plane, plane, w, 1};
     int64_t from[6] = {c * b * b * plane, w * b, 1, b * b * plane, b * w * b, b};
-    copy_box(df__dtype_size(call->in[0].type), 6, dims, call->out[0].data, to, call->in[0].data, from);
+    df__copy_box(df__dtype_size(call->in[0].type), 6, dims, call->out[0].data, to, call->in[0].data, from);
     return DF_OK;
 }
 

@@ -83,34 +83,20 @@ static void fill_with(char *to, const void *value, size_t size, int64_t n)
         memcpy(to, value, size);
 }
 
-/* Nothing is cut off and zeros are put around: the rows behind the last dimension that grows go where they belong, in one piece each. */
+/* Nothing is cut off and zeros are put around. */
 static bool put_zeros(const df_tensor *x, const df_tensor *y, const pads *p)
 {
-    int64_t to[DF_MAX_RANK], at[DF_MAX_RANK] = {0}, run = 1;
-    int last = y->rank - 1;
-    for (int d = 0; d < y->rank; d++)
+    int64_t from[DF_MAX_RANK], to[DF_MAX_RANK], place = 0;
+    size_t size = df__dtype_size(x->type);
+    df__strides(x, from);
+    df__strides(y, to);
+    for (int d = 0; d < y->rank; d++) {
         if (p->before[d] < 0 || p->after[d] < 0)
             return false;
-    memset(y->data, 0, df__tensor_bytes(y));
-    for (; last >= 0 && x->dims[last] == y->dims[last]; last--)
-        run *= x->dims[last];
-    if (last >= 0)
-        run *= x->dims[last];
-    df__strides(y, to);
-    int64_t count = run > 0 ? df__tensor_count(x) / run : 0, place = 0;
-    size_t size = df__dtype_size(x->type);
-    for (int d = 0; d <= last; d++)
         place += p->before[d] * to[d];
-    for (int64_t i = 0; i < count; i++) {
-        memcpy((char *)y->data + (size_t)place * size, (const char *)x->data + (size_t)(i * run) * size, (size_t)run * size);
-        for (int d = last - 1; d >= 0; d--) {
-            place += to[d];
-            if (++at[d] < x->dims[d])
-                break;
-            place -= to[d] * x->dims[d];
-            at[d] = 0;
-        }
     }
+    memset(y->data, 0, df__tensor_bytes(y));
+    df__copy_box(size, x->rank, x->dims, (char *)y->data + (size_t)place * size, to, x->data, from);
     return true;
 }
 
