@@ -26,34 +26,31 @@ void df__gallery_used_index(df_gallery *g, df_matches *m)
 
 /* ---- looking after them ---- */
 
-static df_status metric_of(const df_gallery *g, const df_opts *opts, df_metric *out, df_error *err)
+/* Whether an index of this gallery may be changed, and for which metric. */
+static df_status change(const char *verb, const df_gallery *g, const char *index, const df_opts *opts, df_metric *metric, df_error *err)
 {
     df_opts all;
+    if (!g || !index)
+        return df__fail(err, DF_E_ARGUMENT, "%s: a NULL argument", verb);
+    if (g->read_only)
+        return df__fail(err, DF_E_STORE, "%s: open for reading alone", g->path);
     df_status st = df__opts_read(opts ? opts : &g->opts, &all, err);
     if (st == DF_OK)
-        *out = (df_metric)df__metric_find(all.metric);
+        *metric = (df_metric)df__metric_find(all.metric);
     return st;
 }
 
 df_status df_gallery_index_build(df_gallery *g, const char *index, const df_opts *opts, df_progress_fn step, void *user, df_error *err)
 {
     df_metric metric;
-    if (!g || !index)
-        return df__fail(err, DF_E_ARGUMENT, "df_gallery_index_build: a NULL argument");
-    if (g->read_only)
-        return df__fail(err, DF_E_STORE, "%s: open for reading alone", g->path);
-    df_status st = metric_of(g, opts, &metric, err);
+    df_status st = change("df_gallery_index_build", g, index, opts, &metric, err);
     return st == DF_OK ? df__indexes_build(g->indexes, index, metric, step, user, err) : st;
 }
 
 df_status df_gallery_index_drop(df_gallery *g, const char *index, const df_opts *opts, df_error *err)
 {
     df_metric metric;
-    if (!g || !index)
-        return df__fail(err, DF_E_ARGUMENT, "df_gallery_index_drop: a NULL argument");
-    if (g->read_only)
-        return df__fail(err, DF_E_STORE, "%s: open for reading alone", g->path);
-    df_status st = metric_of(g, opts, &metric, err);
+    df_status st = change("df_gallery_index_drop", g, index, opts, &metric, err);
     return st == DF_OK ? df__indexes_drop(g->indexes, index, metric, err) : st;
 }
 

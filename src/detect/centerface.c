@@ -77,7 +77,7 @@ static df_status centerface_detect(void *self, df_pixels px, const df_detect_par
     const float *of[OUTPUTS];
     DF_TRY(df__canvas_fit(px, w, h, scratch, &px, err));
     DF_TRY(df__canvas_input(px, 0, 0, w, h, &blob, scratch, &in, err));
-    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, params->threads > 0 ? params->threads : 1, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, df__detect_threads(params), scratch, err));
     for (size_t i = 0; i < OUTPUTS; i++) {
         DF_TRY(df__head_gave(self, file, i, &result[i], 4, (int64_t[]){1, channels[i], h / STRIDE, w / STRIDE}, &in, err));
         of[i] = result[i].data;

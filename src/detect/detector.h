@@ -19,8 +19,10 @@ typedef struct df_box_map { float dx, dy, sw, sh; } df_box_map;
 typedef struct df_detect_params {
     double score;   /* least score; NaN: the detector's own */
     int    side;    /* longer side the network sees; 0: the detector's own */
-    int    threads; /* this call may use */
+    int    threads; /* this call may use; 0: one */
 } df_detect_params;
+
+static inline int df__detect_threads(const df_detect_params *params) { return params->threads > 1 ? params->threads : 1; }
 
 typedef struct df_detector_ops {
     const char *name;                       /* as in options, CLI and HTTP: "retinaface" */

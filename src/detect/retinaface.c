@@ -88,7 +88,7 @@ static df_status retinaface_detect(void *self, df_pixels px, const df_detect_par
     DF_TRY(df__detect_reduce(&px, params->side > 0 ? params->side : SIDE, &scale, scratch, err));
     int w = round_up(px.width), h = round_up(px.height);
     DF_TRY(df__canvas_input(px, 0, 0, w, h, &blob, scratch, &in, err));
-    DF_TRY(df__net_run(self, &in, 1, result, 3, params->threads > 0 ? params->threads : 1, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, 3, df__detect_threads(params), scratch, err));
     DF_TRY(decode(result, w, h, scale, isnan(params->score) ? default_score : params->score, out, err));
     DF_TRY(df__face_list_sort(out, first, err));
     DF_TRY(df__face_list_suppress(out, first, &(df_suppression){.limit = overlap}, err));

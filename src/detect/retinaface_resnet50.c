@@ -89,7 +89,7 @@ static df_status resnet50_detect(void *self, df_pixels px, const df_detect_param
         px = sized;
     }
     DF_TRY(df__canvas_input(px, 0, 0, w, h, &blob, scratch, &in, err));
-    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, params->threads > 0 ? params->threads : 1, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, df__detect_threads(params), scratch, err));
     for (int l = 0; l < LEVELS; l++) {
         int columns = (w + strides[l] - 1) / strides[l], rows = (h + strides[l] - 1) / strides[l];
         const float *of[KINDS];

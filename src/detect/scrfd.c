@@ -92,7 +92,7 @@ static df_status scrfd_detect(void *self, df_pixels px, const df_detect_params *
     df_tensor in, result[OUTPUTS];
     sides_of(self, params->side, &w, &h);
     DF_TRY(lay(px, w, h, scratch, &in, &scale, err));
-    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, params->threads > 0 ? params->threads : 1, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, df__detect_threads(params), scratch, err));
     for (int l = 0; l < LEVELS; l++) {
         int columns = w / strides[l], rows = h / strides[l];
         const float *of[KINDS];

@@ -100,7 +100,7 @@ static df_status ssd_detect(void *self, df_pixels px, const df_detect_params *pa
     df_tensor in, result[3];
     DF_TRY(df__canvas_fit(px, SIDE, SIDE, scratch, &input, err));
     DF_TRY(df__canvas_input(input, 0, 0, SIDE, SIDE, &blob, scratch, &in, err));
-    DF_TRY(df__net_run(self, &in, 1, result, 3, params->threads > 0 ? params->threads : 1, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, 3, df__detect_threads(params), scratch, err));
     DF_TRY(decode(result, &found, err));
     DF_TRY(df__face_list_suppress(&found, 0, &suppression, err));
     double least = isnan(params->score) ? default_score : params->score;

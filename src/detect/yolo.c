@@ -111,7 +111,7 @@ static df_status yolo_detect(const char *file, df_net *net, df_pixels px, const 
     df_tensor in, result;
     DF_TRY(df__canvas_fit(px, b.inner_w, b.inner_h, scratch, &px, err));
     DF_TRY(df__canvas_input(px, b.left, b.top, b.width, b.height, &blob, scratch, &in, err));
-    DF_TRY(df__net_run(net, &in, 1, &result, 1, params->threads > 0 ? params->threads : 1, scratch, err));
+    DF_TRY(df__net_run(net, &in, 1, &result, 1, df__detect_threads(params), scratch, err));
     for (int l = 0; l < LEVELS; l++)
         n += (size_t)(b.width / strides[l]) * (size_t)(b.height / strides[l]);
     int64_t channels = result.rank == 3 && is_count(result.dims[1]) ? result.dims[1] : BOX;

@@ -76,7 +76,7 @@ static df_status yunet_detect(void *self, df_pixels px, const df_detect_params *
     int w = round_up(px.width), h = round_up(px.height);
     df_tensor in, result[OUTPUTS];
     DF_TRY(df__canvas_input(px, 0, 0, w, h, &blob, scratch, &in, err));
-    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, params->threads > 0 ? params->threads : 1, scratch, err));
+    DF_TRY(df__net_run(self, &in, 1, result, OUTPUTS, df__detect_threads(params), scratch, err));
     for (int l = 0; l < LEVELS; l++) {
         int columns = w / strides[l], rows = h / strides[l];
         const float *of[KINDS];
