@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "csv.h"
 #include "deepface.h"
 
@@ -29,14 +29,6 @@ typedef struct set {
     tally       found, age, gender, emotion, race, known_race, real, by_emotion[DF_EMOTIONS], by_race[DF_RACES];
     size_t      photos_failed;
 } set;
-
-/* Of the processor, for this thread: what else runs on the machine does not count. */
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
 
 /* ---- labels ---- */
 
@@ -229,9 +221,9 @@ static bool run_speed(const char *photo, df_opts opts)
         double least = INFINITY;
         for (int k = 0; ok && k < SPEED_RUNS; k++) {
             df_results *r = NULL;
-            double begun = now_ms();
+            double begun = spent_ms();
             ok = df_process_image(one, img, parts[i].want, &opts, &r, &err) == DF_OK;
-            least = fmin(least, now_ms() - begun);
+            least = fmin(least, spent_ms() - begun);
             df_results_free(r);
         }
         if (ok)

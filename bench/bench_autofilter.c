@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/gallery.h"
+#include "clock.h"
 #include "faces.h"
 #include "index/matrix_file.h"
 #include "verify/verify.h"
@@ -34,13 +34,6 @@ typedef struct bench {
     struct pair { size_t probe, face; bool mate; } *near; /* within the threshold, in the order of probes */
     size_t      n_near;
 } bench;
-
-static double spent_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
 
 static void die(const df_error *err)
 {

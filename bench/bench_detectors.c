@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/photo.h"
+#include "clock.h"
 #include "detect/detector.h"
 #include "image/warp.h"
 
@@ -28,13 +28,6 @@ typedef struct bench {
 } bench;
 
 typedef df_status (*act)(bench *b, const char *path, df_pixels px, df_error *err);
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
 
 static df_status look(bench *b, df_pixels px, df_face_list *list, df_error *err)
 {
@@ -74,13 +67,13 @@ static df_status faces(bench *b, const char *path, df_pixels px, df_error *err)
 static df_status times(bench *b, const char *path, df_pixels px, df_error *err)
 {
     df_face_list list = {0};
-    double least = INFINITY, begun = now_ms();
+    double least = INFINITY, begun = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
     int runs = 0;
     df_status st = look(b, px, &list, err); /* one that is not counted */
-    for (; st == DF_OK && (runs < LEAST_RUNS || (runs < MOST_RUNS && now_ms() - begun < time_each)); runs++) {
-        double at = now_ms();
+    for (; st == DF_OK && (runs < LEAST_RUNS || (runs < MOST_RUNS && clock_ms(CLOCK_PROCESS_CPUTIME_ID) - begun < time_each)); runs++) {
+        double at = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
         st = look(b, px, &list, err);
-        least = fmin(least, now_ms() - at);
+        least = fmin(least, clock_ms(CLOCK_PROCESS_CPUTIME_ID) - at);
     }
     if (st == DF_OK)
         printf("time,%s,%s,%.3f,%d\n", b->ops->name, path, least, runs);

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "faces.h"
 #include "index/ann_part.h"
 #include "index/scan.h"
@@ -29,17 +29,6 @@ typedef struct bench {
     size_t     found[LARGEST_BATCH];
     size_t     next; /* query */
 } bench;
-
-static double clock_ms(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static double now_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
-/* Of this thread alone: what others do to the machine's cores does not count. */
-static double spent_ms(void) { return clock_ms(CLOCK_THREAD_CPUTIME_ID); }
 
 static int by_size(const void *a, const void *b)
 {

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/pipeline.h"
+#include "clock.h"
 #include "image/decode.h"
 #include "image/warp.h"
 
@@ -37,13 +37,6 @@ typedef struct bench {
 } bench;
 
 typedef df_status (*act)(bench *b, df_error *err);
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
 
 static int by_size(const void *a, const void *b)
 {

@@ -4,24 +4,30 @@
 
 #include "test.h"
 
+/* Skips the test, without the engine, unless these models are there. */
+static inline void need_models(df_engine *df, const char *const *names, size_t n)
+{
+    df_error err;
+    df_model_state state;
+    for (size_t i = 0; i < n; i++) {
+        CHECK_OK(df_model_check(df, names[i], false, &state, NULL, 0, &err));
+        if (state != DF_MODEL_READY || !test_photos_dir()) {
+            df_engine_free(df);
+            print_message("%s, or the photos, are absent: make weights-test\n", names[i]);
+            skip();
+        }
+    }
+}
+
 /* An engine whose detector and recogniser are there; skips the test otherwise. */
 static inline df_engine *engine_or_skip(int threads)
 {
     df_error err;
     df_engine *df = NULL;
-    df_model_state state;
     df_engine_opts o = df_engine_opts_default();
     o.threads = threads;
     CHECK_OK(df_engine_new(&o, &df, &err));
-    const char *needed[] = {"retinaface", "Dlib"};
-    for (size_t i = 0; i < 2; i++) {
-        CHECK_OK(df_model_check(df, needed[i], false, &state, NULL, 0, &err));
-        if (state != DF_MODEL_READY || !test_photos_dir()) {
-            df_engine_free(df);
-            print_message("weights or photos are absent: make weights-test\n");
-            skip();
-        }
-    }
+    need_models(df, (const char *const[]){"retinaface", "Dlib"}, 2);
     return df;
 }
 

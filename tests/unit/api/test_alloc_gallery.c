@@ -23,16 +23,10 @@ static bool tell(void *user, size_t index, df_register_state state, size_t faces
 
 static void begin(void)
 {
-    df_model_state state;
     static char dir[64];
     snprintf(dir, sizeof dir, "/tmp/deepface-alloc-XXXXXX");
     df = engine_or_skip(1);
-    CHECK_OK(df_model_check(df, "faceres", false, &state, NULL, 0, &err));
-    if (state != DF_MODEL_READY) {
-        df_engine_free(df);
-        print_message("faceres is absent: make weights-test\n");
-        skip();
-    }
+    need_models(df, (const char *const[]){"faceres"}, 1);
     CHECK(mkdtemp(dir) != NULL);
     snprintf(path, sizeof path, "%s/g.db", dir);
 }

@@ -10,17 +10,8 @@ enum { EVERYTHING = DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY };
 
 static df_engine *attributes_or_skip(void)
 {
-    df_model_state state;
     df_engine *df = engine_or_skip(2);
-    const char *needed[] = {"emotion", "faceres", "gear", "antispoof", "liveness"};
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        CHECK_OK(df_model_check(df, needed[i], false, &state, NULL, 0, &err));
-        if (state != DF_MODEL_READY) {
-            df_engine_free(df);
-            print_message("%s is absent: make weights-test\n", needed[i]);
-            skip();
-        }
-    }
+    need_models(df, (const char *const[]){"emotion", "faceres", "gear", "antispoof", "liveness"}, 5);
     return df;
 }
 
