@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/gallery.h"
+#include "detect/list.h"
 
 static void no_traits(df_store_face *out)
 {
@@ -82,14 +83,6 @@ bool df__gallery_note_lacking(void *user, const df_store_record *r)
     return true;
 }
 
-static double overlap(const df_face *a, const df_face *b)
-{
-    double w = fmin((double)a->x + (double)a->w, (double)b->x + (double)b->w) - fmax((double)a->x, (double)b->x);
-    double h = fmin((double)a->y + (double)a->h, (double)b->y + (double)b->h) - fmax((double)a->y, (double)b->y);
-    double both = w > 0 && h > 0 ? w * h : 0, all = (double)a->w * (double)a->h + (double)b->w * (double)b->h - both;
-    return all > 0 ? both / all : 0;
-}
-
 /* The same photo gives the same boxes, but for the options that a photo was registered with; more than half in common is one face. */
 void df__gallery_describe(df_lacking *l, const df_results *r)
 {
@@ -98,7 +91,7 @@ void df__gallery_describe(df_lacking *l, const df_results *r)
         double best = 0.5;
         const df_attributes *of = NULL;
         for (size_t k = 0; k < df_results_count(r); k++) {
-            double same = overlap(&l->faces[i].at, df_results_face(r, k));
+            double same = df__face_overlap(&l->faces[i].at, df_results_face(r, k));
             if (same > best)
                 best = same, of = df_results_attributes(r, k);
         }
