@@ -25,6 +25,11 @@ if(NOT DNNL_INCLUDE_DIR OR NOT DNNL_LIBRARY)
 endif()
 add_library(DNNL::dnnl UNKNOWN IMPORTED GLOBAL)
 set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE_DIR})
+file(STRINGS ${DNNL_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h DNNL_MAJOR REGEX "^#define DNNL_VERSION_MAJOR +[0-9]+")
+string(REGEX REPLACE "[^0-9]" "" DNNL_MAJOR "${DNNL_MAJOR}")
+if(NOT DNNL_MAJOR MATCHES "^[23]$")
+  message(FATAL_ERROR "${DNNL_LIBRARY} is oneDNN ${DNNL_MAJOR}; 2 and 3 are known")
+endif()
 
 # Formats that a small build may leave out: the decoder then answers DF_E_UNSUPPORTED and names the library.
 option(DF_WITH_GIF "decode GIF (giflib)" ON)

@@ -1,6 +1,5 @@
-/* onednn.c - primitives of oneDNN. The only file that includes dnnl.h; written for the 2.x C API, whose types and calls that 3.x changed
- * (memory descriptors, operation descriptors, scales) are confined to the functions of the first part. */
-#include "nn/onednn.h"
+/* onednn.c - primitives of oneDNN, 2.x or 3.x: what these do not share is in onednn_v2.c and onednn_v3.c. */
+#include "nn/onednn_api.h"
 
 #include <float.h>
 #include <pthread.h>
@@ -8,19 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <oneapi/dnnl/dnnl.h>
-
-#include "nn/pack.h"
-
 /* OpenMP's runtime, which oneDNN brings with it; no pragma of ours needs a compiler flag. */
 int  omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
 
-enum { MAX_ARGS = 6 + 2 * DF_MAX_POSTS };
+enum { MAX_ARGS = 7 + DF_MAX_POSTS };
 
-/* ---- what differs between oneDNN 2.x and 3.x ---- */
-
-typedef dnnl_memory_desc_t mem_desc;
+/* ---- the library ---- */
 
 static dnnl_engine_t  engine;
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
@@ -64,68 +57,26 @@ static dnnl_data_type_t type_of(df_num num)
 static dnnl_data_type_t weights_type(df_num src) { return src == DF_NUM_U8 ? dnnl_s8 : type_of(src); }
 
 /* NULL strides: any layout that the kernel likes. */
-static bool describe(mem_desc *md, int rank, const int64_t *dims, const int64_t *strides, dnnl_data_type_t type)
+static df_md describe(int rank, const int64_t *dims, const int64_t *strides, dnnl_data_type_t type)
 {
     dnnl_dims_t d = {0}, s = {0};
     memcpy(d, dims, (size_t)rank * sizeof *dims);
-    if (!strides)
-        return dnnl_memory_desc_init_by_tag(md, rank, d, type, dnnl_format_tag_any) == dnnl_success;
-    memcpy(s, strides, (size_t)rank * sizeof *strides);
-    return dnnl_memory_desc_init_by_strides(md, rank, d, type, s) == dnnl_success;
-}
-
-static mem_desc of_type(mem_desc md, df_num num)
-{
-    md.data_type = type_of(num);
-    return md;
-}
-
-static mem_desc query(const_dnnl_primitive_desc_t pd, dnnl_query_t what) { return *dnnl_primitive_desc_query_md(pd, what, 0); }
-
-typedef enum shape { CONV, DECONV, PRODUCT, BATCHED } shape;
-
-typedef struct op_desc {
-    shape       shape;
-    bool        bias;
-    mem_desc    src, weights, dst, bias_md;
-    dnnl_dims_t stride, dilation, pad, pad_end;
-    df_num      add[DF_MAX_POSTS];
-} op_desc;
-
-static dnnl_primitive_desc_t primitive_desc(const op_desc *c, const_dnnl_primitive_attr_t attr)
-{
-    dnnl_primitive_desc_t pd = NULL;
-    const mem_desc *bias = c->bias ? &c->bias_md : NULL;
-    union { dnnl_convolution_desc_t conv; dnnl_deconvolution_desc_t deconv; dnnl_inner_product_desc_t product; dnnl_matmul_desc_t matmul; } d;
-    dnnl_status_t st = dnnl_unimplemented;
-    switch (c->shape) {
-    case CONV:
-        st = dnnl_dilated_convolution_forward_desc_init(&d.conv, dnnl_forward_inference, dnnl_convolution_direct, &c->src, &c->weights, bias,
-                                                        &c->dst, c->stride, c->dilation, c->pad, c->pad_end);
-        break;
-    case DECONV:
-        st = dnnl_dilated_deconvolution_forward_desc_init(&d.deconv, dnnl_forward_inference, dnnl_deconvolution_direct, &c->src, &c->weights,
-                                                          bias, &c->dst, c->stride, c->dilation, c->pad, c->pad_end);
-        break;
-    case PRODUCT: st = dnnl_inner_product_forward_desc_init(&d.product, dnnl_forward_inference, &c->src, &c->weights, bias, &c->dst); break;
-    case BATCHED: st = dnnl_matmul_desc_init(&d.matmul, &c->src, &c->weights, NULL, &c->dst); break;
-    }
-    return st == dnnl_success && dnnl_primitive_desc_create(&pd, &d, attr, engine, NULL) == dnnl_success ? pd : NULL;
+    if (strides)
+        memcpy(s, strides, (size_t)rank * sizeof *strides);
+    return df__md_new(rank, d, strides ? s : NULL, type);
 }
 
 /* The usual layout of weights - one dimension, that of the output channels, in blocks of 16 or more - as pack.c wants it. */
-static bool is_blocked(const mem_desc *from, const mem_desc *to, int channel, df_pack *p)
+static bool is_blocked(const df_md_look *from, const df_md_look *to, int channel, df_pack *p)
 {
-    const dnnl_blocking_desc_t *b = &to->format_desc.blocking;
-    if (to->data_type != dnnl_f32 || from->ndims > DF_PACK_DIMS || to->format_kind != dnnl_blocked || b->inner_nblks != 1 ||
-        b->inner_blks[0] % 16 != 0 || to->extra.flags != 0)
+    if (to->type != dnnl_f32 || from->rank > DF_PACK_DIMS || to->blocks != 1 || to->block[0] % 16 != 0 || to->extra)
         return false;
-    *p = (df_pack){.rank = from->ndims, .blocked = (int)b->inner_idxs[0], .block = b->inner_blks[0]};
-    for (int i = 0; i < from->ndims; i++) {
+    *p = (df_pack){.rank = from->rank, .blocked = (int)to->blocked[0], .block = to->block[0]};
+    for (int i = 0; i < from->rank; i++) {
         p->dims[i] = from->dims[i];
-        p->from[i] = from->format_desc.blocking.strides[i];
-        p->to[i] = b->strides[i];
-        if (i != p->blocked && to->padded_dims[i] != from->dims[i])
+        p->from[i] = from->strides[i];
+        p->to[i] = to->strides[i];
+        if (i != p->blocked && to->padded[i] != from->dims[i])
             return false;
     }
     /* Scales go with the channels: those of a group each, or of groups of one channel. */
@@ -137,29 +88,55 @@ static bool is_blocked(const mem_desc *from, const mem_desc *to, int channel, df
  * compiled at once; that has not been reproduced at will. Running primitives side by side is fine. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
+typedef struct args { dnnl_exec_arg_t list[MAX_ARGS]; int n; bool failed; } args;
+
+static void add_arg(args *a, int id, df_md_view md, const void *data)
+{
+    void *at;
+    memcpy(&at, &data, sizeof at); /* oneDNN's memory has no const */
+    dnnl_memory_t memory = NULL;
+    if (a->failed || !md || dnnl_memory_create(&memory, md, engine, at) != dnnl_success)
+        a->failed = true;
+    else
+        a->list[a->n++] = (dnnl_exec_arg_t){id, memory};
+}
+
+/* Runs it, and frees the arguments. */
+static bool execute(dnnl_primitive_t prim, args *a)
+{
+    dnnl_stream_t stream = NULL;
+    bool ok = !a->failed && dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) == dnnl_success &&
+              dnnl_primitive_execute(prim, stream, a->n, a->list) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
+    dnnl_stream_destroy(stream);
+    for (int i = 0; i < a->n; i++)
+        dnnl_memory_destroy(a->list[i].memory);
+    return ok;
+}
+
 /* Copy `from` to the layout of `to`, each output channel times its scale. */
-static bool reorder(const mem_desc *from, const void *data, const mem_desc *to, void *out, const float *scale, int64_t n_scale, int mask)
+static bool reorder(df_md_view from, const void *data, df_md_view to, void *out, const float *scale, int64_t n_scale, int mask)
 {
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_t prim = NULL;
-    dnnl_memory_t src = NULL, dst = NULL;
-    dnnl_stream_t stream = NULL;
-    void *in;
-    memcpy(&in, &data, sizeof in); /* oneDNN's memory has no const */
+    df_md list = NULL;
+    args a = {.n = 0};
+    int scales = 0;
     pthread_mutex_lock(&making);
-    bool ok = dnnl_primitive_attr_create(&attr) == dnnl_success &&
-              (!scale || dnnl_primitive_attr_set_output_scales(attr, n_scale, mask, scale) == dnnl_success) &&
+    bool ok = dnnl_primitive_attr_create(&attr) == dnnl_success && (!scale || df__dnn_scale(attr, true, n_scale, mask, scale, &scales)) &&
               dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, attr) == dnnl_success &&
               dnnl_primitive_create(&prim, pd) == dnnl_success;
     pthread_mutex_unlock(&making);
-    ok = ok && dnnl_memory_create(&src, from, engine, in) == dnnl_success && dnnl_memory_create(&dst, to, engine, out) == dnnl_success &&
-         dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) == dnnl_success;
-    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, dst}};
-    ok = ok && dnnl_primitive_execute(prim, stream, 2, args) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
-    dnnl_stream_destroy(stream);
-    dnnl_memory_destroy(src);
-    dnnl_memory_destroy(dst);
+    if (ok) {
+        add_arg(&a, DNNL_ARG_FROM, from, data);
+        add_arg(&a, DNNL_ARG_TO, to, out);
+        if (scales) {
+            list = describe(1, &n_scale, (const int64_t[]){1}, dnnl_f32);
+            add_arg(&a, scales, list, scale);
+        }
+        ok = execute(prim, &a);
+    }
+    df__md_free(list);
     dnnl_primitive_destroy(prim);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
@@ -187,11 +164,14 @@ static void threads_back(int before)
 
 struct df_prim {
     dnnl_primitive_t prim;
-    mem_desc         src, weights, dst, bias, scratch;
+    df_md            src, weights, dst, bias, scratch;
+    df_md            add[DF_MAX_POSTS]; /* of posts with a tensor */
     bool             with_bias;
     int              channel;  /* dimension of the weights that scales go with: 3 stands for both of a grouped convolution */
     const df_fused  *fused;    /* NULL: no posts inside */
-    df_num           add[DF_MAX_POSTS];
+    df_md            scale_md;
+    const float     *scales;
+    int              scale_arg; /* 0: the primitive has them */
     const char      *name;
 };
 
@@ -200,22 +180,39 @@ void df__prim_free(df_prim *p)
     if (!p)
         return;
     dnnl_primitive_destroy(p->prim);
+    df_md made[] = {p->src, p->weights, p->dst, p->bias, p->scratch, p->scale_md};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        df__md_free(made[i]);
+    for (int i = 0; i < DF_MAX_POSTS; i++)
+        df__md_free(p->add[i]);
     free(p);
 }
 
-size_t df__prim_weight_bytes(const df_prim *p) { return dnnl_memory_desc_get_size(&p->weights); }
-size_t df__prim_scratch_bytes(const df_prim *p) { return (dnnl_memory_desc_get_size(&p->scratch) + 63) & ~(size_t)63; }
+size_t df__prim_weight_bytes(const df_prim *p) { return dnnl_memory_desc_get_size(p->weights); }
+size_t df__prim_scratch_bytes(const df_prim *p) { return (dnnl_memory_desc_get_size(p->scratch) + 63) & ~(size_t)63; }
 const char *df__prim_name(const df_prim *p) { return p->name; }
-void df__prim_layout(const df_prim *p, df_pack_key *key) { df__pack_key_add(key, &p->weights, sizeof p->weights); }
 
-static bool add_post(dnnl_post_ops_t ops, const df_post *post, const mem_desc *dst, df_num add)
+void df__prim_layout(const df_prim *p, df_pack_key *key)
+{
+    df_md_look look = df__md_look(p->weights);
+    const int64_t said[] = {look.type, look.rank, look.blocks, look.extra, (int64_t)dnnl_memory_desc_get_size(p->weights)};
+    df__pack_key_add(key, said, sizeof said);
+    df__pack_key_add(key, look.dims, (size_t)look.rank * sizeof *look.dims);
+    df__pack_key_add(key, look.padded, (size_t)look.rank * sizeof *look.padded);
+    if (look.blocks >= 0) {
+        df__pack_key_add(key, look.strides, (size_t)look.rank * sizeof *look.strides);
+        df__pack_key_add(key, look.block, (size_t)look.blocks * sizeof *look.block);
+        df__pack_key_add(key, look.blocked, (size_t)look.blocks * sizeof *look.blocked);
+    }
+}
+
+static bool add_post(dnnl_post_ops_t ops, const df_post *post, df_md_view add, int64_t channels)
 {
     dnnl_alg_kind_t kind = dnnl_alg_kind_undef;
     float a = post->a, b = post->b;
-    mem_desc other = of_type(*dst, add);
     switch (post->kind) {
     case DF_POST_ADD: /* below AVX2, the products of matrices of oneDNN 2.6 add wrong numbers where channels fill no vector */
-        return (dst->dims[1] % 8 == 0 || has_isa(dnnl_cpu_isa_avx2)) && dnnl_post_ops_append_binary(ops, dnnl_binary_add, &other) == dnnl_success;
+        return (channels % 8 == 0 || has_isa(dnnl_cpu_isa_avx2)) && dnnl_post_ops_append_binary(ops, dnnl_binary_add, add) == dnnl_success;
     case DF_POST_PRELU: return dnnl_post_ops_append_prelu(ops, post->n_slope > 1 ? 2 : 0) == dnnl_success;
     case DF_POST_RELU: kind = dnnl_eltwise_relu; break;
     case DF_POST_CLIP:
@@ -234,33 +231,33 @@ static bool add_post(dnnl_post_ops_t ops, const df_post *post, const mem_desc *d
     case DF_POST_MISH: kind = dnnl_eltwise_mish; break;
     case DF_POST_GELU: kind = dnnl_eltwise_gelu_erf; break;
     }
-    return dnnl_post_ops_append_eltwise(ops, 1.0f, kind, a, b) == dnnl_success;
+    return df__dnn_eltwise(ops, kind, a, b);
 }
 
-static bool attributes(const df_fused *fused, const op_desc *c, const float *scales, dnnl_primitive_attr_t *attr)
+static bool attributes(const df_fused *fused, const df_prim_job *c, const float *scales, int *scale_arg, dnnl_primitive_attr_t *attr)
 {
     dnnl_post_ops_t ops = NULL;
     *attr = NULL;
     bool ok = dnnl_primitive_attr_create(attr) == dnnl_success &&
               dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-              (!scales || dnnl_primitive_attr_set_output_scales(*attr, c->dst.dims[1], 2, scales) == dnnl_success) &&
+              (!scales || df__dnn_scale(*attr, false, c->channels, 1, scales, scale_arg)) &&
               dnnl_post_ops_create(&ops) == dnnl_success;
     for (int i = 0; ok && fused && i < fused->n_post; i++)
-        ok = add_post(ops, &fused->post[i], &c->dst, c->add[i]);
+        ok = add_post(ops, &fused->post[i], c->add[i], c->channels);
     ok = ok && dnnl_primitive_attr_set_post_ops(*attr, ops) == dnnl_success;
     dnnl_post_ops_destroy(ops);
     return ok;
 }
 
 /* With the posts inside, else without. oneDNN's own slow reference ("ref...") counts as none. */
-static dnnl_primitive_desc_t find(const op_desc *c, const df_fused *fused, const float *scales, bool *after, const char **name)
+static dnnl_primitive_desc_t find(const df_prim_job *c, const df_fused *fused, const float *scales, int *scale_arg, bool *after, const char **name)
 {
     dnnl_primitive_desc_t pd = NULL;
     int posts = fused ? fused->n_post : 0;
     for (int with = posts > 0; with >= 0 && !pd; with--) {
         dnnl_primitive_attr_t attr;
-        if (attributes(with ? fused : NULL, c, scales, &attr))
-            pd = primitive_desc(c, attr);
+        if (attributes(with ? fused : NULL, c, scales, scale_arg, &attr))
+            pd = df__dnn_describe(engine, c, attr);
         dnnl_primitive_attr_destroy(attr);
         if (pd && (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, name) != dnnl_success || strncmp(*name, "ref", 3) == 0)) {
             dnnl_primitive_desc_destroy(pd);
@@ -271,13 +268,17 @@ static dnnl_primitive_desc_t find(const op_desc *c, const df_fused *fused, const
     return pd;
 }
 
-static df_status prim_new(const op_desc *c, const df_fused *fused, const float *scales, int channel, df_prim **out, bool *after, df_error *err)
+static df_md query(const_dnnl_primitive_desc_t pd, dnnl_query_t what) { return df__md_copy(dnnl_primitive_desc_query_md(pd, what, 0)); }
+
+/* Takes the descriptors of `c`, also on failure. */
+static df_status prim_new(df_prim_job *c, const df_fused *fused, const float *scales, int channel, df_prim **out, bool *after, df_error *err)
 {
     df_status st = DF_OK;
+    int scale_arg = 0;
     const char *name = "";
     pthread_mutex_lock(&making);
     int before = one_thread();
-    dnnl_primitive_desc_t pd = find(c, fused, scales, after, &name);
+    dnnl_primitive_desc_t pd = find(c, fused, scales, &scale_arg, after, &name);
     df_prim *p = pd ? calloc(1, sizeof *p) : NULL;
     *out = NULL;
     if (!pd)
@@ -289,13 +290,19 @@ static df_status prim_new(const op_desc *c, const df_fused *fused, const float *
     p->dst = query(pd, dnnl_query_dst_md);
     p->weights = query(pd, dnnl_query_weights_md);
     p->scratch = query(pd, dnnl_query_scratchpad_md);
-    p->bias = c->bias_md;
     p->with_bias = c->bias;
     p->channel = channel;
-    memcpy(p->add, c->add, sizeof p->add);
+    p->scales = scales;
+    p->scale_arg = scale_arg;
+    if (scale_arg)
+        p->scale_md = describe(1, &c->channels, (const int64_t[]){1}, dnnl_f32);
     p->fused = *after || !fused || fused->n_post == 0 ? NULL : fused;
-    if (dnnl_primitive_create(&p->prim, pd) != dnnl_success)
+    if (!p->src || !p->dst || !p->weights || !p->scratch || (scale_arg && !p->scale_md) || dnnl_primitive_create(&p->prim, pd) != dnnl_success)
         DF_TRY(df__no_memory(err, "oneDNN's primitive", sizeof *p));
+    p->bias = c->bias_md;
+    c->bias_md = NULL;
+    memcpy(p->add, c->add, sizeof p->add);
+    memset(c->add, 0, sizeof c->add);
     *out = p;
     p = NULL;
 done:
@@ -306,9 +313,37 @@ done:
     return st;
 }
 
+static void job_free(df_prim_job *c, bool own_weights)
+{
+    df_md made[] = {c->src, c->dst, c->bias_md, own_weights ? c->weights : NULL};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        df__md_free(made[i]);
+    for (int i = 0; i < DF_MAX_POSTS; i++)
+        df__md_free(c->add[i]);
+}
+
+/* Of the tensors of posts: what is added has the shape of the result, slopes one number a channel. */
+static bool describe_posts(df_prim_job *c, const df_conv_job *job, int rank, const int64_t *dst)
+{
+    for (int i = 0; job->fused && i < job->fused->n_post; i++) {
+        const df_post *post = &job->fused->post[i];
+        const int64_t dims[2 + DF_DNN_SPACE] = {1, post->n_slope, 1, 1, 1}, steps[2 + DF_DNN_SPACE] = {post->n_slope, 1, 1, 1, 1};
+        if (post->kind == DF_POST_ADD)
+            c->add[i] = describe(rank, dst, job->dst_steps, type_of(job->add[i]));
+        else if (post->kind == DF_POST_PRELU)
+            c->add[i] = describe(rank, dims, steps, dnnl_f32);
+        else
+            continue;
+        if (!c->add[i])
+            return false;
+    }
+    return true;
+}
+
 df_status df__prim_conv(const df_conv_job *job, const df_prim *like, df_prim **out, bool *after, df_error *err)
 {
-    op_desc c = {.shape = job->transposed ? DECONV : CONV, .bias = job->bias};
+    df_status st = DF_OK;
+    df_prim_job c = {.shape = job->transposed ? DF_SHAPE_DECONV : DF_SHAPE_CONV, .bias = job->bias, .channels = job->c_out};
     int rank = job->space + 2, g = job->group > 1; /* one more dimension in front */
     int64_t src[2 + DF_DNN_SPACE] = {job->n, job->c_in}, dst[2 + DF_DNN_SPACE] = {job->n, job->c_out};
     int64_t dims[3 + DF_DNN_SPACE] = {job->group}, steps[3 + DF_DNN_SPACE], taps = 1, in_each = job->c_in / job->group,
@@ -334,113 +369,102 @@ df_status df__prim_conv(const df_conv_job *job, const df_prim *like, df_prim **o
     steps[g + 1] = job->transposed ? out_each * taps : taps;
     for (int64_t i = job->space - 1, s = 1; i >= 0; s *= job->kernel[i--])
         steps[g + 2 + i] = s;
-    if (!describe(&c.src, rank, src, job->src_steps, type_of(job->src)) || !describe(&c.dst, rank, dst, job->dst_steps, type_of(job->dst)) ||
-        !describe(&c.weights, rank + g, dims, job->plain_weights ? steps : NULL, weights_type(job->src)) ||
-        !describe(&c.bias_md, 1, &job->c_out, (const int64_t[]){1}, dnnl_f32))
-        return DF_OK;
-    memcpy(c.add, job->add, sizeof c.add);
-    if (like)
-        c.weights = like->weights;
-    return prim_new(&c, job->fused, job->scales, g ? 3 : 1, out, after, err);
+    c.src = describe(rank, src, job->src_steps, type_of(job->src));
+    c.dst = describe(rank, dst, job->dst_steps, type_of(job->dst));
+    c.weights = like ? like->weights : describe(rank + g, dims, job->plain_weights ? steps : NULL, weights_type(job->src));
+    c.bias_md = describe(1, &job->c_out, (const int64_t[]){1}, dnnl_f32);
+    if (c.src && c.dst && c.weights && c.bias_md && describe_posts(&c, job, rank, dst))
+        st = prim_new(&c, job->fused, job->scales, g ? 3 : 1, out, after, err);
+    job_free(&c, !like);
+    return st;
 }
 
 df_status df__prim_product(const df_product_job *job, const df_prim *like, df_prim **out, bool *after, df_error *err)
 {
-    op_desc c = {.shape = PRODUCT, .bias = job->bias};
+    df_status st = DF_OK;
+    df_prim_job c = {.shape = DF_SHAPE_PRODUCT, .bias = job->bias, .channels = job->n};
     const int64_t src[] = {job->m, job->k}, dst[] = {job->m, job->n}, weights[] = {job->n, job->k};
+    const df_conv_job posts = {.fused = job->fused, .dst_steps = {job->dst_step, 1}, .add = {DF_NUM_F32}};
     *out = NULL;
     *after = false;
-    if (!engine_ready() || !describe(&c.src, 2, src, (const int64_t[]){job->src_step, 1}, type_of(job->src)) ||
-        !describe(&c.dst, 2, dst, (const int64_t[]){job->dst_step, 1}, dnnl_f32) || !describe(&c.weights, 2, weights, NULL, weights_type(job->src)) ||
-        !describe(&c.bias_md, 1, &job->n, (const int64_t[]){1}, dnnl_f32))
+    if (!engine_ready())
         return DF_OK;
-    if (like)
-        c.weights = like->weights;
-    return prim_new(&c, job->fused, NULL, 1, out, after, err);
+    c.src = describe(2, src, (const int64_t[]){job->src_step, 1}, type_of(job->src));
+    c.dst = describe(2, dst, (const int64_t[]){job->dst_step, 1}, dnnl_f32);
+    c.weights = like ? like->weights : describe(2, weights, NULL, weights_type(job->src));
+    c.bias_md = describe(1, &job->n, (const int64_t[]){1}, dnnl_f32);
+    if (c.src && c.dst && c.weights && c.bias_md && describe_posts(&c, &posts, 2, dst))
+        st = prim_new(&c, job->fused, NULL, 1, out, after, err);
+    job_free(&c, !like);
+    return st;
 }
 
 df_status df__prim_batched(const df_batched_job *job, const df_prim *like, df_prim **out, df_error *err)
 {
-    op_desc c = {.shape = BATCHED};
+    df_status st = DF_OK;
+    df_prim_job c = {.shape = DF_SHAPE_BATCHED};
     const int64_t batch = job->batch, m = job->m, k = job->k, n = job->n, plain[] = {k * n, n, 1};
     const int64_t src[] = {batch, m, k}, dst[] = {batch, m, n}, weights[] = {batch, k, n};
     bool after;
     *out = NULL;
-    if (!engine_ready() || !describe(&c.src, 3, src, (const int64_t[]){m * k, k, 1}, type_of(job->src)) ||
-        !describe(&c.dst, 3, dst, (const int64_t[]){m * n, n, 1}, dnnl_f32) ||
-        !describe(&c.weights, 3, weights, job->plain_weights ? plain : NULL, type_of(job->src)))
+    if (!engine_ready())
         return DF_OK;
-    if (like)
-        c.weights = like->weights;
-    return prim_new(&c, NULL, NULL, 0, out, &after, err);
+    c.src = describe(3, src, (const int64_t[]){m * k, k, 1}, type_of(job->src));
+    c.dst = describe(3, dst, (const int64_t[]){m * n, n, 1}, dnnl_f32);
+    c.weights = like ? like->weights : describe(3, weights, job->plain_weights ? plain : NULL, type_of(job->src));
+    if (c.src && c.dst && c.weights)
+        st = prim_new(&c, NULL, NULL, 0, out, &after, err);
+    job_free(&c, !like);
+    return st;
 }
 
 bool df__prim_pack(const df_prim *p, const void *weights, const int64_t *steps, const float *scale, int64_t channels, void *out)
 {
-    mem_desc from;
+    df_md_look to = df__md_look(p->weights), plain;
+    df_md from = describe(to.rank, to.dims, steps, dnnl_f32);
     df_pack blocks;
-    if (!describe(&from, p->weights.ndims, p->weights.dims, steps, dnnl_f32))
+    bool done = false;
+    if (!from)
         return false;
-    if (!scale && dnnl_memory_desc_equal(&from, &p->weights)) {
-        memcpy(out, weights, dnnl_memory_desc_get_size(&from));
-        return true;
-    }
-    if (!is_blocked(&from, &p->weights, p->channel == 3, &blocks)) {
+    plain = df__md_look(from);
+    if (!scale && dnnl_memory_desc_equal(from, p->weights)) {
+        memcpy(out, weights, dnnl_memory_desc_get_size(from));
+        done = true;
+    } else if (is_blocked(&plain, &to, p->channel == 3, &blocks)) {
+        blocks.scale = scale;
+        df__pack_blocks(&blocks, weights, out);
+        done = true;
+    } else {
         int before = one_thread(); /* OpenMP's own threads would spin beside ours, and do not survive a fork */
-        bool done = reorder(&from, weights, &p->weights, out, scale, channels, p->channel);
+        done = reorder(from, weights, p->weights, out, scale, channels, p->channel);
         threads_back(before);
-        return done;
     }
-    blocks.scale = scale;
-    df__pack_blocks(&blocks, weights, out);
-    return true;
-}
-
-/* ---- runs ---- */
-
-typedef struct args { dnnl_exec_arg_t list[MAX_ARGS]; int n; bool failed; } args;
-
-static void add_arg(args *a, int id, const mem_desc *md, const void *data)
-{
-    void *at;
-    memcpy(&at, &data, sizeof at);
-    dnnl_memory_t memory = NULL;
-    if (a->failed || dnnl_memory_create(&memory, md, engine, at) != dnnl_success)
-        a->failed = true;
-    else
-        a->list[a->n++] = (dnnl_exec_arg_t){id, memory};
+    df__md_free(from);
+    return done;
 }
 
 df_status df__prim_run(const df_prim *p, const df_prim_args *with, df_error *err)
 {
     args a = {.n = 0};
-    add_arg(&a, DNNL_ARG_SRC, &p->src, with->src);
-    add_arg(&a, DNNL_ARG_WEIGHTS, &p->weights, with->weights);
+    add_arg(&a, DNNL_ARG_SRC, p->src, with->src);
+    add_arg(&a, DNNL_ARG_WEIGHTS, p->weights, with->weights);
     if (p->with_bias)
-        add_arg(&a, DNNL_ARG_BIAS, &p->bias, with->bias);
-    add_arg(&a, DNNL_ARG_DST, &p->dst, with->dst);
-    add_arg(&a, DNNL_ARG_SCRATCHPAD, &p->scratch, with->scratch);
+        add_arg(&a, DNNL_ARG_BIAS, p->bias, with->bias);
+    add_arg(&a, DNNL_ARG_DST, p->dst, with->dst);
+    add_arg(&a, DNNL_ARG_SCRATCHPAD, p->scratch, with->scratch);
+    if (p->scale_arg)
+        add_arg(&a, p->scale_arg, p->scale_md, p->scales);
     for (int i = 0; p->fused && i < p->fused->n_post; i++) {
         const df_post *post = &p->fused->post[i];
-        if (post->kind == DF_POST_ADD) {
-            mem_desc other = of_type(p->dst, p->add[i]);
-            add_arg(&a, DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_SRC_1, &other, with->add[i]);
-        } else if (post->kind == DF_POST_PRELU) {
-            mem_desc slope;
-            int64_t dims[DF_MAX_RANK] = {1, post->n_slope, 1, 1, 1, 1, 1, 1}, strides[DF_MAX_RANK] = {post->n_slope, 1, 1, 1, 1, 1, 1, 1};
-            a.failed = a.failed || !describe(&slope, p->dst.ndims, dims, strides, dnnl_f32);
-            add_arg(&a, DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_WEIGHTS, &slope, post->slope);
-        }
+        if (post->kind == DF_POST_ADD)
+            add_arg(&a, DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_SRC_1, p->add[i], with->add[i]);
+        else if (post->kind == DF_POST_PRELU)
+            add_arg(&a, DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_WEIGHTS, p->add[i], post->slope);
     }
-    dnnl_stream_t stream = NULL;
     int before = one_thread();
-    bool ok = !a.failed && dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) == dnnl_success &&
-              dnnl_primitive_execute(p->prim, stream, a.n, a.list) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
+    bool failed = a.failed, ok = execute(p->prim, &a);
     threads_back(before);
-    dnnl_stream_destroy(stream);
-    for (int i = 0; i < a.n; i++)
-        dnnl_memory_destroy(a.list[i].memory);
     if (!ok)
-        return a.failed ? df__no_memory(err, "oneDNN's arguments", sizeof a) : df__fail(err, DF_E_INTERNAL, "oneDNN's %s failed", p->name);
+        return failed ? df__no_memory(err, "oneDNN's arguments", sizeof a) : df__fail(err, DF_E_INTERNAL, "oneDNN's %s failed", p->name);
     return DF_OK;
 }

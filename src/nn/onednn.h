@@ -1,4 +1,4 @@
-/* onednn.h - what the engine asks of oneDNN: compiled primitives, weights in their layouts. onednn.c alone includes dnnl.h. */
+/* onednn.h - what the engine asks of oneDNN: compiled primitives, weights in their layouts. onednn*.c alone include dnnl.h. */
 #ifndef DF_NN_ONEDNN_H
 #define DF_NN_ONEDNN_H
 
@@ -29,7 +29,7 @@ typedef struct df_conv_job {
     df_num  dst, add[DF_MAX_POSTS]; /* F32 or BF16; of the tensor of the post of that number */
     bool    plain_weights;  /* they come with each call, as the file has them */
     const df_fused *fused;  /* its posts alone; scale and shift are the caller's */
-    const float *scales;        /* of 8-bit products: one for each output channel, applied before the posts; else NULL */
+    const float *scales;        /* of 8-bit products: one for each output channel, applied before the posts, as long-lived as the primitive; else NULL */
 } df_conv_job;
 
 /* Each gives *out NULL where oneDNN has no kernel of its own (its slow reference counts as none); *after: it has none with the posts, which
