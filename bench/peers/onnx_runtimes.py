@@ -28,15 +28,20 @@ OURS = ["strict", "fast", "int8"]
 KINDS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8,
          "tensor(int8)": np.int8, "tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
 LEAST_RUNS, MOST_RUNS = 5, 300
+# The numbers that a network's pixels become, by the start of its file's name; others read 0..1. What is accurate enough, and with it how fast a
+# precision may be, depends on them.
+PIXELS = {"retinaface": (-123, 151), "centerface": (0, 255), "yunet": (0, 255), "face_detection_yunet": (0, 255), "sface": (0, 255), "minifasnet": (0, 255),
+          "det_10g": (-1, 1), "scrfd": (-1, 1), "w600k": (-1, 1), "mtcnn": (-1, 1), "blazeface": (-1, 1), "faceres": (-124, 151), "mini_xception": (-1, 1)}
 
 
-def made_up(port, batch, size, rng):
+def made_up(port, batch, size, pixels, rng):
     """Uniform numbers; the first free dim is the batch, further ones height and width. None when the file fixes another batch."""
     free = iter(size)
     shape = [d if isinstance(d, int) else batch if i == 0 else next(free) for i, d in enumerate(port.shape)]
     if shape and shape[0] != batch:
         return None
-    return (rng.random(shape) * (255 if port.type == "tensor(uint8)" else 1)).astype(KINDS[port.type])
+    low, high = (0, 255) if port.type == "tensor(uint8)" else pixels
+    return (low + (high - low) * rng.random(shape)).astype(KINDS[port.type])
 
 
 def cosine(expected, got):
@@ -147,7 +152,8 @@ def compare(args, path, threads, batch, folder):
     if session is None:
         return
     rng = np.random.default_rng(1)
-    feed = {p.name: made_up(p, batch, args.size, rng) for p in session.get_inputs()}
+    pixels = next((v for k, v in PIXELS.items() if name.lower().startswith(k)), (0, 1))
+    feed = {p.name: made_up(p, batch, args.size, pixels, rng) for p in session.get_inputs()}
     if any(x is None for x in feed.values()):
         return
     outputs = len(session.get_outputs())
