@@ -763,7 +763,7 @@ DF_API void             df_tensors_free(df_tensors *tensors);
 
 typedef struct df_layer {
     const char *name, *op, *kernel; /* of the node in the file; its operator; what computes it */
-    double      seconds;            /* mean over the runs */
+    double      seconds;            /* the least of the runs: what else a machine does only adds to it */
     double      flops;              /* two for each multiply-add of a convolution or product of matrices, as written in the file; 0: neither */
 } df_layer;
 typedef struct df_layers df_layers; /* one a step that is left after folding and fusing, in the order of a run */

@@ -454,7 +454,7 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
     cached *c = NULL;
     size_t n_out = net->graph->n_outputs;
     df_tensor *out = df__arena_calloc(scratch, n_out, sizeof *out), *wide = df__arena_calloc(scratch, n_in, sizeof *wide);
-    double *seconds = NULL;
+    double *seconds = NULL, *least = NULL; /* of a run; of all */
     bool made;
     *layers = NULL;
     *n = 0;
@@ -467,17 +467,20 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
     if (!c->plan)
         goto done;
     seconds = df__arena_calloc(scratch, c->plan->n_steps, sizeof *seconds);
+    least = df__arena_calloc(scratch, c->plan->n_steps, sizeof *least);
     *layers = df__arena_calloc(scratch, c->plan->n_steps, sizeof **layers);
-    if (!seconds || !*layers)
+    if (!seconds || !least || !*layers)
         DF_TRY(df__no_memory(err, net->graph->label, c->plan->n_steps * sizeof **layers));
     for (int i = 0; i < runs; i++) {
         df_arena_mark mark = df__arena_mark(scratch);
         DF_TRY(df__plan_run(c->plan, wide, out, scratch, seconds, err));
         df__arena_release(scratch, mark);
+        for (size_t k = 0; k < c->plan->n_steps; k++)
+            least[k] = i == 0 || seconds[k] < least[k] ? seconds[k] : least[k];
     }
     *n = c->plan->n_steps;
     for (size_t i = 0; i < *n; i++)
-        DF_TRY(df__step_layer(c->plan, &c->plan->steps[i], runs > 0 ? seconds[i] / runs : 0, scratch, &(*layers)[i], err));
+        DF_TRY(df__step_layer(c->plan, &c->plan->steps[i], least[i], scratch, &(*layers)[i], err));
 done:
     if (c)
         leave(net, c);

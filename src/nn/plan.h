@@ -75,7 +75,7 @@ df_status df__plan_compile(df_plan *plan, df_packer *packer, df_error *err);
 df_status df__plan_halves(df_plan *plan, df_error *err);
 /* plan_memory.c: places for all roots. */
 df_status df__plan_memory(df_plan *plan, df_error *err);
-/* `out`: type and dims are set, data in `results`; `seconds`: what each step took is added to its entry, or NULL */
+/* `out`: type and dims are set, data in `results`; `seconds`: what each step took, or NULL */
 df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err);
 
 /* profile.c: a step as people see it; names in `scratch`. */

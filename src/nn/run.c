@@ -140,7 +140,7 @@ df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_ar
         double begin = seconds ? now() : 0;
         st = run_step(plan, w, &plan->steps[i], err);
         if (seconds)
-            seconds[i] += now() - begin;
+            seconds[i] = now() - begin;
     }
     for (size_t i = 0; i < n && st == DF_OK; i++) {
         const df_slot *s = &plan->slots[plan->outputs[i]], *root = &plan->slots[s->root];
