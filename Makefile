@@ -16,7 +16,7 @@ tree  = @mkdir -p build && cmake --preset $(1) >build/$(1).log 2>&1 || { cat bui
         cmake --build build/$(1) $(if $(2),--target $(2))
 ctest = @ctest --test-dir build/$(1) -j $(JOBS) --no-label-summary
 
-.PHONY: build demo test bench models asan tsan clang fuzz deps deps-ci deps-index deps-npm weights-demo weights-test install clean distclean help
+.PHONY: build demo test bench models asan tsan onednn3 clang fuzz deps deps-ci deps-index deps-npm weights-demo weights-test install clean distclean help
 
 build: ## the library and the command line, optimised (build/release)
 	$(call tree,release)
@@ -43,6 +43,13 @@ asan: deps weights-test ## tests under the address and undefined-behaviour sanit
 tsan: deps weights-test ## tests of threads under the thread sanitizer
 	$(call tree,tsan)
 	$(call ctest,tsan) -L threads
+
+onednn3: deps weights-test ## the engine's tests with oneDNN 3.x in place of Debian's 2.6 (x86-64)
+	@$(PYTHON) tools/setup/onednn.py
+	@cmake --preset release -B build/onednn3 -DDF_BENCH=OFF -DDNNL_INCLUDE_DIR=$(CURDIR)/build/onednn/include \
+	  -DDNNL_LIBRARY=$(CURDIR)/build/onednn/lib/libdnnl.so >build/onednn3.log 2>&1 || { cat build/onednn3.log; exit 1; }
+	@cmake --build build/onednn3
+	$(call ctest,onednn3) -R 'kernel|net|op_|operator|pass|pattern|golden|loop|verdict|pack|weight|winograd'
 
 clang: deps-ci ## the same sources with clang, warnings are errors
 	$(call tree,clang)
@@ -73,7 +80,7 @@ install: build ## into PREFIX=/usr/local
 	@cmake --install build/release --prefix $(PREFIX)
 
 clean: ## drop what was built; fetched packages, photos and weights stay
-	@for tree in release dev asan tsan clang fuzz demo ci; do rm -rf build/$$tree build/$$tree.log; done
+	@for tree in release dev asan tsan clang fuzz demo ci onednn3; do rm -rf build/$$tree build/$$tree.log; done
 
 distclean: ## drop build/ whole (weights stay in DEEPFACE_HOME/.deepface/weights)
 	@rm -rf build
