@@ -27,9 +27,10 @@ df_pack_key df__weights_key(const df_call *call, const char *kind, const float *
 }
 
 df_status df__weights_place(const df_call *call, df_packer *packer, bool trial, const df_pack_key *key, size_t bytes,
-                            bool (*fill)(void *arg, void *out), void *arg, df_weights_at *at)
+                            df_fill_fn *fill, void *arg, df_weights_at *at)
 {
     bool shared = call->weights_id >= 0 && !trial;
+    df_error why;
     *at = (df_weights_at){NULL, NULL};
     at->data = shared ? df__packer_find(packer, key, bytes) : NULL;
     if (at->data)
@@ -39,8 +40,8 @@ df_status df__weights_place(const df_call *call, df_packer *packer, bool trial, 
         return df__no_memory(call->err, "packed weights", bytes);
     if (trial)
         memset(room, 0, bytes);
-    else if (!fill(arg, room))
-        return df__call_fail(call, DF_E_INTERNAL, "oneDNN cannot pack the weights");
+    else if (fill(arg, room, &why) != DF_OK)
+        return df__call_fail(call, why.status, "%s", why.message);
     if (shared && !df__packer_keep(packer, key, room, bytes))
         return df__no_memory(call->err, "packed weights", sizeof *key);
     at->data = room;
@@ -297,15 +298,21 @@ done:
     return st;
 }
 
-/* The fastest, where what is not exact counts as `advantage` times slower than it is. */
-static way fastest(const double took[WAYS], df_precision precision, double advantage)
+/* What it takes that a way may round. */
+static double handicap(way w, const df_call *call)
+{
+    double once = call->advantage < 1 ? 1 : call->advantage, more = call->tiles < 1 ? 1 : call->tiles;
+    return exact(w) ? 1 : w == WINO_2_BF16 || w == WINO_4_BF16 ? once * more : once;
+}
+
+static way fastest(const double took[WAYS], const df_call *call)
 {
     way chosen = DIRECT;
     double least = 1e9;
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         way w = order[i];
-        double cost = took[w] * (exact(w) || advantage < 1 ? 1 : advantage);
-        if (took[w] > 0 && cost < least && allowed(w, precision)) {
+        double cost = took[w] * handicap(w, call);
+        if (took[w] > 0 && cost < least && allowed(w, call->precision)) {
             least = cost;
             chosen = w;
         }
@@ -366,7 +373,7 @@ static df_status choose(const df_conv *conv, way *out)
                 memcpy(took, found, sizeof took);
         }
     }
-    *out = fastest(took, conv->call->precision, conv->call->advantage);
+    *out = fastest(took, conv->call);
 done:
     return st;
 }

@@ -59,9 +59,10 @@ bool df__half_products(const df_call *call);
 
 /* Weights in a kernel's layout: the packer's, or the kernel's own. */
 typedef struct df_weights_at { const void *data; void *own; } df_weights_at;
+typedef df_status df_fill_fn(void *arg, void *out, df_error *err);
 /* Finds them under the key, or has fill() write them. For a trial: memory that was touched. */
 df_status df__weights_place(const df_call *call, df_packer *packer, bool trial, const df_pack_key *key, size_t bytes,
-                            bool (*fill)(void *arg, void *out), void *arg, df_weights_at *at);
+                            df_fill_fn *fill, void *arg, df_weights_at *at);
 /* A key that says: these weights, these scales. */
 df_pack_key df__weights_key(const df_call *call, const char *kind, const float *scale, int64_t channels);
 /* bias * scale + shift, one for each channel; *out stays NULL where there is neither bias nor shift. */

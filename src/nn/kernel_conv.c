@@ -354,7 +354,7 @@ static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, d
 
 typedef struct filling { const df_conv *conv; const direct *d; const float *scale; int64_t channels; } filling;
 
-static bool fill(void *arg, void *out)
+static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
     const df_tensor *k = &f->conv->call->in[1];
@@ -368,7 +368,7 @@ static bool fill(void *arg, void *out)
     steps[g + 1] = f->conv->transposed ? out_each * taps : taps;
     for (int64_t i = space - 1, s = 1; i >= 0; s *= f->conv->w->kernel[i--])
         steps[g + 2 + i] = s;
-    return df__prim_pack(f->d->parts[0].prim, k->data, steps, f->scale, f->channels, out);
+    return df__prim_pack(f->d->parts[0].prim, k->data, steps, f->scale, f->channels, out, err);
 }
 
 static size_t lines(size_t bytes) { return (bytes + LINE - 1) & ~(size_t)(LINE - 1); }
@@ -460,9 +460,10 @@ done:
 typedef struct stepping { const df_conv *conv; int64_t channels; } stepping;
 
 /* For each output channel what one step of its weights is worth - the largest weight is 127 steps - then the inverses, for packing. */
-static bool weight_steps(void *arg, void *out)
+static df_status weight_steps(void *arg, void *out, df_error *err)
 {
     const stepping *s = arg;
+    (void)err;
     const df_tensor *k = &s->conv->call->in[1];
     int64_t each = df__tensor_count(k) / s->channels;
     const float *scale = s->conv->fused ? s->conv->fused->scale : NULL;
@@ -478,7 +479,7 @@ static bool weight_steps(void *arg, void *out)
         steps[s->channels + c] = most > 0 ? 127 / most : 1;
         steps[c] = most > 0 ? most / 127 * (scale ? scale[c] : 1) : 1;
     }
-    return true;
+    return DF_OK;
 }
 
 df_status df__conv_int8(const df_conv *conv, df_kernel **out)

@@ -67,9 +67,10 @@ static df_status depthwise_run(const df_kernel *base, const df_call *call, const
 typedef struct filling { const df_conv *conv; const depthwise *d; } filling;
 
 /* [c][1][taps] to [taps][c], each channel times its scale. */
-static bool fill(void *arg, void *out)
+static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
+    (void)err;
     const float *scale = f->conv->fused ? f->conv->fused->scale : NULL;
     const char *from = f->conv->call->in[1].data;
     int64_t taps = f->d->g.rows * f->d->g.columns, c = f->d->g.c;
@@ -79,7 +80,7 @@ static bool fill(void *arg, void *out)
             memcpy(&v, from + (size_t)(i * taps + t) * sizeof v, sizeof v);
             ((float *)out)[t * c + i] = scale ? v * scale[i] : v;
         }
-    return true;
+    return DF_OK;
 }
 
 static bool applies(const df_conv *conv)

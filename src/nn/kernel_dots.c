@@ -141,9 +141,10 @@ static void put_s8(const filling *f, int64_t c, char *out)
 }
 
 /* Each column in the order of the input. Tiles of columns: they may be neighbours in the file. */
-static bool fill(void *arg, void *out)
+static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
+    (void)err;
     const dots *d = f->d;
     size_t size = df__num_size(d->num);
     memset(out, 0, (size_t)(d->n * d->padded) * size);
@@ -159,7 +160,7 @@ static bool fill(void *arg, void *out)
                 else
                     memcpy(to, &v, sizeof v);
             }
-    return true;
+    return DF_OK;
 }
 
 static df_num num_of(const df_call *call, const df_dots_job *job)

@@ -74,13 +74,13 @@ static df_status gemm_run(const df_kernel *base, const df_call *call, const df_e
 
 typedef struct filling { const df_gemm *shape; const df_prim *prim; const float *scale; int64_t first, count; } filling;
 
-static bool fill(void *arg, void *out)
+static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
     const df_gemm *s = f->shape;
     int64_t step_n = s->trans_b ? s->k : 1, step_k = s->trans_b ? 1 : s->n;
     const char *from = (const char *)s->weights->data + (size_t)(f->first * step_n) * sizeof(float);
-    return df__prim_pack(f->prim, from, (const int64_t[]){step_n, step_k}, f->scale ? f->scale + f->first : NULL, f->count, out);
+    return df__prim_pack(f->prim, from, (const int64_t[]){step_n, step_k}, f->scale ? f->scale + f->first : NULL, f->count, out, err);
 }
 
 static df_status place(const df_call *call, const df_gemm *s, gemm *g, part *p, int64_t first, int64_t count, df_packer *packer)

@@ -119,7 +119,7 @@ static df_status up_run(const df_kernel *base, const df_call *call, const df_exe
 typedef struct filling { const df_conv *conv; const up *u; } filling;
 
 /* [c][out][row][column] to [c][row][column][out], each output channel times its scale, then into oneDNN's layout. */
-static bool fill(void *arg, void *out)
+static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
     const up *u = f->u;
@@ -132,11 +132,11 @@ static bool fill(void *arg, void *out)
             memcpy(&v, from + (size_t)(i % u->outs * u->taps + i / u->outs) * sizeof v, sizeof v);
             ((float *)out)[i] = scale ? v * scale[i % u->outs] : v;
         }
-        return true;
+        return DF_OK;
     }
     float *plain = malloc((size_t)(u->w.c * width) * sizeof *plain);
     if (!plain)
-        return false;
+        return df__no_memory(err, "weights", (size_t)(u->w.c * width) * sizeof *plain);
     for (int64_t c = 0; c < u->w.c; c++)
         for (int64_t o = 0; o < u->outs; o++)
             for (int64_t t = 0; t < u->taps; t++) {
@@ -144,9 +144,9 @@ static bool fill(void *arg, void *out)
                 memcpy(&v, from + (size_t)((c * u->outs + o) * u->taps + t) * sizeof v, sizeof v);
                 plain[c * width + t * u->outs + o] = scale ? v * scale[o] : v;
             }
-    bool ok = df__prim_pack(u->full, plain, (const int64_t[]){u->w.c * width, width, 1}, NULL, 0, out);
+    df_status st = df__prim_pack(u->full, plain, (const int64_t[]){u->w.c * width, width, 1}, NULL, 0, out, err);
     free(plain);
-    return ok;
+    return st;
 }
 
 static bool applies(const df_conv *conv)

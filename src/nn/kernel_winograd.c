@@ -91,23 +91,21 @@ static void cut(wino *w, int threads)
     w->n_blocks = (w->tiles + w->block - 1) / w->block;
 }
 
-typedef struct filling { const df_conv *conv; const wino *w; size_t lacked; } filling;
+typedef struct filling { const df_conv *conv; const wino *w; } filling;
 
-static bool fill(void *arg, void *out)
+static df_status fill(void *arg, void *out, df_error *err)
 {
-    filling *f = arg;
+    const filling *f = arg;
     const wino *w = f->w;
     int64_t places = (w->m + 2) * (w->m + 2), c = w->g.c, k = w->g.k;
     size_t bytes = (size_t)(places * c * k) * sizeof(float);
     float *plain = df__pages_alloc(bytes);
-    if (!plain) {
-        f->lacked = bytes;
-        return false;
-    }
+    if (!plain)
+        return df__no_memory(err, "tiles of weights", bytes);
     df__wino_weights(w->m, f->conv->call->in[1].data, k, c, f->conv->fused ? f->conv->fused->scale : NULL, plain);
-    bool ok = df__prim_pack(w->full, plain, (const int64_t[]){c * k, k, 1}, NULL, 0, out);
+    df_status st = df__prim_pack(w->full, plain, (const int64_t[]){c * k, k, 1}, NULL, 0, out, err);
     free(plain);
-    return ok;
+    return st;
 }
 
 static bool applies(const df_conv *conv, df_num num)
@@ -156,11 +154,8 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);
     df__prim_layout(w->full, &key);
-    filling f = {conv, w, 0};
-    st = df__weights_place(call, conv->packer, conv->trial, &key, df__prim_weight_bytes(w->full), fill, &f, &w->weights);
-    if (f.lacked)
-        st = df__no_memory(call->err, "transformed weights", f.lacked);
-    DF_TRY(st);
+    filling f = {conv, w};
+    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, df__prim_weight_bytes(w->full), fill, &f, &w->weights));
     DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, w->g.k, &w->bias));
     *out = &w->base;
     w = NULL;

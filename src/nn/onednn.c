@@ -418,29 +418,28 @@ df_status df__prim_batched(const df_batched_job *job, const df_prim *like, df_pr
     return st;
 }
 
-bool df__prim_pack(const df_prim *p, const void *weights, const int64_t *steps, const float *scale, int64_t channels, void *out)
+df_status df__prim_pack(const df_prim *p, const void *weights, const int64_t *steps, const float *scale, int64_t channels, void *out, df_error *err)
 {
+    df_status st = DF_OK;
     df_md_look to = df__md_look(p->weights), plain;
     df_md from = describe(to.rank, to.dims, steps, dnnl_f32);
     df_pack blocks;
-    bool done = false;
     if (!from)
-        return false;
+        return df__no_memory(err, "layout of weights", sizeof blocks);
     plain = df__md_look(from);
     if (!scale && dnnl_memory_desc_equal(from, p->weights)) {
         memcpy(out, weights, dnnl_memory_desc_get_size(from));
-        done = true;
     } else if (is_blocked(&plain, &to, p->channel == 3, &blocks)) {
         blocks.scale = scale;
         df__pack_blocks(&blocks, weights, out);
-        done = true;
     } else {
         int before = one_thread(); /* OpenMP's own threads would spin beside ours, and do not survive a fork */
-        done = reorder(from, weights, p->weights, out, scale, channels, p->channel);
+        if (!reorder(from, weights, p->weights, out, scale, channels, p->channel))
+            st = df__fail(err, DF_E_INTERNAL, "oneDNN's %s: its weights cannot be packed", p->name);
         threads_back(before);
     }
     df__md_free(from);
-    return done;
+    return st;
 }
 
 df_status df__prim_run(const df_prim *p, const df_prim_args *with, df_error *err)

@@ -49,8 +49,8 @@ const char *df__prim_name(const df_prim *prim); /* as long as the program lives 
 void        df__prim_layout(const df_prim *prim, df_pack_key *key); /* adds the layout of the weights to the key */
 
 /* float32 weights, output channels first (`steps` of the dims of the primitive's weights, in elements), each output channel times its scale
- * (NULL: 1), to the primitive's own numbers and layout. False: oneDNN cannot. */
-bool df__prim_pack(const df_prim *prim, const void *weights, const int64_t *steps, const float *scale, int64_t channels, void *out);
+ * (NULL: 1), to the primitive's own numbers and layout. */
+df_status df__prim_pack(const df_prim *prim, const void *weights, const int64_t *steps, const float *scale, int64_t channels, void *out, df_error *err);
 
 typedef struct df_prim_args {
     const void  *src, *weights;

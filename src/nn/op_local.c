@@ -158,9 +158,10 @@ static df_status kernel_run(const df_kernel *base, const df_call *call, const df
 
 typedef struct filling { const kernel *k; const char *from; } filling;
 
-static bool fill(void *arg, void *out)
+static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
+    (void)err;
     const kernel *k = f->k;
     const local *l = &k->l;
     size_t size = df__num_size(k->num);
@@ -178,7 +179,7 @@ static bool fill(void *arg, void *out)
                     memcpy(to, &v, sizeof v);
             }
     }
-    return true;
+    return DF_OK;
 }
 
 static df_status local_compile(const df_call *call, const df_fused *fused, df_packer *packer, df_kernel **out)

@@ -394,6 +394,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     plan->threads = opts->threads;
     plan->precision = opts->precision;
     plan->advantage = opts->advantage;
+    plan->tiles = opts->tiles;
     plan->halves = opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) ? opts->halves : DF_HALVES_NONE;
     if (pthread_mutex_init(&plan->lock, NULL) != 0)
         DF_TRY(no_memory(&l, sizeof plan->lock));

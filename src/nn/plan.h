@@ -54,7 +54,7 @@ typedef struct df_plan {
     size_t        bytes, kernel_bytes; /* of a workspace; of its part for kernels */
     int           threads; /* that one run may use; 0: the plan is not whole */
     df_precision  precision;
-    double        advantage; /* see df_call */
+    double        advantage, tiles; /* see df_call */
     df_halves     halves;
     pthread_mutex_t lock;
     df_workspace *idle;
@@ -62,7 +62,7 @@ typedef struct df_plan {
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). */
-typedef struct df_plan_opts { df_precision precision; double advantage; df_halves halves; int threads; } df_plan_opts; /* see df_plan */
+typedef struct df_plan_opts { df_precision precision; double advantage, tiles; df_halves halves; int threads; } df_plan_opts; /* see df_plan */
 df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */

@@ -56,7 +56,7 @@ static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
             tensors[i] = (df_tensor){0};
     }
     df_call call = {.node = s->node, .opset = l->plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
-                    .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = l->plan->precision, .advantage = l->plan->advantage,
+                    .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = l->plan->precision, .advantage = l->plan->advantage, .tiles = l->plan->tiles,
                     .threads = l->plan->threads, .scratch = &scratch, .limits = &l->plan->program.limits, .err = err};
     if (s->op->compile)
         DF_TRY(s->op->compile(&call, s->fused, l->packer, &s->kernel));
