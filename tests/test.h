@@ -57,6 +57,8 @@ void test_register(const char *name, void (*fn)(void **state));
  * link with -Wl,--wrap (CMake: df_test(... ALLOC)). test_alloc_count tells how many there were since. */
 void   test_alloc_fail_at(size_t n);
 size_t test_alloc_count(void);
+/* walk(arg) with each allocation failing in turn, until it needs no more: how often it reported that. It answers well, or for want of memory. */
+size_t test_alloc_each(df_status (*walk)(void *arg, df_error *err), void *arg);
 
 /* Folder of the research data (DF_TEST_DATA, default ../shared/data beside the source tree); NULL when absent: call skip(). */
 const char *test_data_dir(void);

@@ -14,6 +14,24 @@ void test_alloc_fail_at(size_t n)
 
 size_t test_alloc_count(void) { return count; }
 
+size_t test_alloc_each(df_status (*walk)(void *arg, df_error *err), void *arg)
+{
+    df_error err;
+    size_t failed = 0;
+    bool all = false;
+    CHECK_OK(walk(arg, &err)); /* libraries make state of their own once */
+    for (size_t n = 1; !all; n++) {
+        test_alloc_fail_at(n);
+        df_status st = walk(arg, &err);
+        all = test_alloc_count() < n;
+        test_alloc_fail_at(0);
+        if (st != DF_OK && st != DF_E_NO_MEMORY)
+            fail_msg("allocation %zu: %s: %s", n, df_status_text(st), err.message);
+        failed += st == DF_E_NO_MEMORY;
+    }
+    return failed;
+}
+
 static int refuse(void) { return atomic_fetch_add(&count, 1) + 1 == fail_at; }
 
 void *__real_malloc(size_t n);

@@ -142,6 +142,11 @@ static inline bool df__next_index(int64_t *at, const int64_t *dims, int rank)
 
 /* ---- op_matmul.c ---- */
 
+/* NumPy's product of in[0] and in[b]: batches broadcast, a vector is a row or a column. `a` and `b` are the tensors as matrices. */
+typedef struct df_product { int64_t m, k, n, batches; int rank; int64_t dims[DF_MAX_RANK]; df_tensor a, b; } df_product;
+df_status df__product_of(const df_call *call, size_t b, df_product *out);
+/* Its result's type and dims. */
+df_status df__product_infer(df_call *call, size_t b, const df_product *p, df_dtype type);
 /* First element of matrix i of a batch of `dims`, in a tensor of matrices that may be spread over it. */
 int64_t df__batch_offset(const int64_t *dims, int rank, const df_tensor *t, int64_t i);
 

@@ -81,52 +81,15 @@ static void store_byte(df_tensor *y, int64_t i, int32_t sum, float scale, int32_
 
 /* ---- MatMulInteger, QLinearMatMul: NumPy's product, batches broadcast ---- */
 
-typedef struct product { int64_t m, k, n, batches; int rank; int64_t dims[DF_MAX_RANK]; df_tensor a, b; } product;
-
-static df_status product_of(const df_call *call, const places *where, product *p)
-{
-    df_tensor ab, bb, batch = {0};
-    df_status st = DF_OK;
-    *p = (product){.a = call->in[0], .b = call->in[where->b], .batches = 1};
-    if (p->a.rank < 1 || p->b.rank < 1)
-        DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "a product with a scalar"));
-    if (p->a.rank == 1) /* a row */
-        p->a.rank = 2, p->a.dims[1] = p->a.dims[0], p->a.dims[0] = 1;
-    if (p->b.rank == 1) /* a column */
-        p->b.rank = 2, p->b.dims[1] = 1;
-    p->m = p->a.dims[p->a.rank - 2];
-    p->k = p->a.dims[p->a.rank - 1];
-    p->n = p->b.dims[p->b.rank - 1];
-    if (p->b.dims[p->b.rank - 2] != p->k)
-        DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "%lld columns times %lld rows", (long long)p->k, (long long)p->b.dims[p->b.rank - 2]));
-    ab = p->a, bb = p->b;
-    ab.rank -= 2, bb.rank -= 2;
-    DF_TRY(df__broadcast(call, &ab, &bb, &batch));
-    p->rank = batch.rank;
-    memcpy(p->dims, batch.dims, sizeof p->dims);
-    for (int i = 0; i < batch.rank; i++)
-        p->batches *= batch.dims[i];
-done:
-    return st;
-}
-
 static df_status matmul_infer(df_call *call)
 {
     places where = places_of(call);
-    product p;
+    df_product p;
     df_status st = DF_OK;
     DF_TRY(df__call_arity(call, where.linear ? 8 : 2, where.linear ? 8 : 4));
-    DF_TRY(product_of(call, &where, &p));
+    DF_TRY(df__product_of(call, where.b, &p));
     DF_TRY(check_common(call, &where, p.m, p.n));
-    df_tensor *y = &call->out[0];
-    *y = (df_tensor){.type = where.linear ? call->in[7].type : DF_I32, .rank = p.rank};
-    memcpy(y->dims, p.dims, sizeof y->dims);
-    if (call->in[0].rank > 1)
-        y->dims[y->rank++] = p.m;
-    if (call->in[where.b].rank > 1)
-        y->dims[y->rank++] = p.n;
-    DF_TRY(df__call_check(call, y));
-    DF_TRY(df__call_work(call, df__tensor_count(y), p.k));
+    DF_TRY(df__product_infer(call, where.b, &p, where.linear ? call->in[7].type : DF_I32));
 done:
     return st;
 }
@@ -134,8 +97,8 @@ done:
 static df_status matmul_run(const df_call *call)
 {
     places where = places_of(call);
-    product p;
-    df_status st = product_of(call, &where, &p);
+    df_product p;
+    df_status st = df__product_of(call, where.b, &p);
     if (st != DF_OK)
         return st;
     int16_t *b = df__arena_calloc(call->scratch, (size_t)(p.k * p.n) + 1, sizeof *b);

@@ -25,15 +25,11 @@ DF_CLONES static void multiply(const float *a, int64_t sam, int64_t sak, const f
 
 /* ---- MatMul: NumPy's, batches broadcast ---- */
 
-typedef struct product { int64_t m, k, n, batches; int rank; int64_t dims[DF_MAX_RANK]; df_tensor a, b; } product;
-
-static df_status product_of(const df_call *call, product *p)
+df_status df__product_of(const df_call *call, size_t b, df_product *p)
 {
+    df_tensor ab, bb, batch = {0};
     df_status st = DF_OK;
-    df_tensor ab = {0}, bb = {0}, batch = {0};
-    DF_TRY(df__call_arity(call, 2, 2));
-    p->a = call->in[0];
-    p->b = call->in[1];
+    *p = (df_product){.a = call->in[0], .b = call->in[b], .batches = 1};
     if (p->a.rank < 1 || p->b.rank < 1)
         DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "a product with a scalar"));
     if (p->a.rank == 1) /* a row */
@@ -48,34 +44,38 @@ static df_status product_of(const df_call *call, product *p)
     ab = p->a, bb = p->b;
     ab.rank -= 2, bb.rank -= 2;
     DF_TRY(df__broadcast(call, &ab, &bb, &batch));
-    p->batches = 1;
     p->rank = batch.rank;
-    for (int i = 0; i < batch.rank; i++) {
-        p->dims[i] = batch.dims[i];
+    memcpy(p->dims, batch.dims, sizeof p->dims);
+    for (int i = 0; i < batch.rank; i++)
         p->batches *= batch.dims[i];
-    }
 done:
     return st;
 }
 
+df_status df__product_infer(df_call *call, size_t b, const df_product *p, df_dtype type)
+{
+    df_tensor *y = &call->out[0];
+    *y = (df_tensor){.type = type, .rank = p->rank};
+    memcpy(y->dims, p->dims, sizeof y->dims);
+    if (call->in[0].rank > 1)
+        y->dims[y->rank++] = p->m;
+    if (call->in[b].rank > 1)
+        y->dims[y->rank++] = p->n;
+    df_status st = df__call_check(call, y);
+    return st == DF_OK ? df__call_work(call, df__tensor_count(y), p->k) : st;
+}
+
 static df_status matmul_infer(df_call *call)
 {
-    product p;
+    df_product p;
     df_status st = DF_OK;
+    DF_TRY(df__call_arity(call, 2, 2));
     for (size_t i = 0; i < 2; i++)
         DF_TRY(df__call_types(call, i, df__numbers));
-    DF_TRY(product_of(call, &p));
+    DF_TRY(df__product_of(call, 1, &p));
     if (call->in[0].type != call->in[1].type)
         DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "types %s and %s", df__dtype_name(call->in[0].type), df__dtype_name(call->in[1].type)));
-    df_tensor *y = &call->out[0];
-    *y = (df_tensor){.type = call->in[0].type, .rank = p.rank};
-    memcpy(y->dims, p.dims, sizeof y->dims);
-    if (call->in[0].rank > 1)
-        y->dims[y->rank++] = p.m;
-    if (call->in[1].rank > 1)
-        y->dims[y->rank++] = p.n;
-    DF_TRY(df__call_check(call, y));
-    DF_TRY(df__call_work(call, df__tensor_count(y), p.k));
+    DF_TRY(df__product_infer(call, 1, &p, call->in[0].type));
 done:
     return st;
 }
@@ -93,7 +93,7 @@ int64_t df__batch_offset(const int64_t *dims, int rank, const df_tensor *t, int6
     return offset;
 }
 
-static void multiply_any(const df_tensor *a, int64_t ia, const df_tensor *b, int64_t ib, df_tensor *y, int64_t to, const product *p)
+static void multiply_any(const df_tensor *a, int64_t ia, const df_tensor *b, int64_t ib, df_tensor *y, int64_t to, const df_product *p)
 {
     for (int64_t i = 0; i < p->m; i++)
         for (int64_t j = 0; j < p->n; j++) {
@@ -114,8 +114,8 @@ static void multiply_any(const df_tensor *a, int64_t ia, const df_tensor *b, int
 
 static df_status matmul_run(const df_call *call)
 {
-    product p;
-    df_status st = product_of(call, &p);
+    df_product p;
+    df_status st = df__product_of(call, 1, &p);
     if (st != DF_OK)
         return st;
     df_tensor *y = &call->out[0];
@@ -131,7 +131,7 @@ static df_status matmul_run(const df_call *call)
 }
 
 /* Each matrix of one side meets one of the other: nothing is spread. */
-static bool one_to_one(const product *p)
+static bool one_to_one(const df_product *p)
 {
     int64_t a = 1, b = 1;
     for (int i = 0; i < p->a.rank - 2; i++)
@@ -144,8 +144,8 @@ static bool one_to_one(const product *p)
 /* A constant matrix on the right: all batches of the left are rows of one matrix. */
 static df_status matmul_compile(const df_call *call, const df_fused *fused, df_packer *packer, df_kernel **out)
 {
-    product p;
-    df_status st = product_of(call, &p);
+    df_product p;
+    df_status st = df__product_of(call, 1, &p);
     if (st == DF_OK && call->in[0].type == DF_F32 && !call->in[1].data && one_to_one(&p) && df__tensor_count(&call->out[0]) > 0 && p.k > 0)
         return df__pairs_compile(call, p.batches, p.m, p.k, p.n, out);
     if (st != DF_OK || call->in[0].type != DF_F32 || !call->in[1].data || p.b.rank != 2 || p.k == 0 || df__tensor_count(&call->out[0]) == 0)

@@ -141,7 +141,7 @@ TEST(types_that_a_row_does_not_claim_are_refused)
     refused(DF_E_UNSUPPORTED, "ints n 1,2\nQuantizeLinear n,z > y", "(QuantizeLinear): input 0 of type int64");
 }
 
-static df_status walk(const char *text)
+static df_status walk(void *arg, df_error *why)
 {
     df_graph *g = NULL;
     df_net *net = NULL;
@@ -149,11 +149,11 @@ static df_status walk(const char *text)
     float zero = 0;
     df_arena scratch = {0};
     in.data = &zero;
-    df_status st = graph_of("z 1", text, "y", 18, &g, &err);
+    df_status st = graph_of("z 1", *(const char **)arg, "y", 18, &g, why);
     if (st == DF_OK)
-        st = df__net_new(g, NULL, &net, &err);
+        st = df__net_new(g, NULL, &net, why);
     if (st == DF_OK)
-        st = df__net_run(net, &in, 1, &out, 1, 1, &scratch, &err);
+        st = df__net_run(net, &in, 1, &out, 1, 1, &scratch, why);
     df__arena_free(&scratch);
     df__net_free(net);
     return st;
@@ -173,18 +173,8 @@ TEST(each_failing_allocation_is_reported_and_leaks_nothing)
     };
     size_t failed = 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        CHECK_OK(walk(texts[i]));
-        for (size_t n = 1;; n++) {
-            test_alloc_fail_at(n);
-            df_status st = walk(texts[i]);
-            bool all = test_alloc_count() < n;
-            test_alloc_fail_at(0);
-            if (st != DF_OK && st != DF_E_NO_MEMORY)
-                fail_msg("text %zu, allocation %zu: %s: %s", i, n, df_status_text(st), err.message);
-            failed += st == DF_E_NO_MEMORY;
-            if (all)
-                break;
-        }
+        const char *text = texts[i];
+        failed += test_alloc_each(walk, &text);
     }
     assert_true(failed > 50);
 }
