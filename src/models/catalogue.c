@@ -72,11 +72,12 @@ static const df_weights weights[] = {
               .sha256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", .bytes = 7304518,
               .licence = "MIT", .commercial = true, .get = "make weights-test"},
      .urls = {GITHUB "Star-Clouds/CenterFace/raw/master/models/onnx/centerface.onnx"}, .any_size = true},
-    /* In no package registry: bytes and sha256 could not be read here. SCRFD, Guo et al. 2021. */
+    /* SCRFD, Guo et al. 2021. In no package registry: bytes and sha256 as projects that use the file have pinned them. */
     {.info = {.name = "scrfd", .task = "detector", .file = "det_10g.onnx", .sha256 = "",
               .licence = "InsightFace, research only", .commercial = false,
               .get = "deepface models pull scrfd"},
-     .about = 16923827, .urls = {GITHUB "deepinsight/insightface/releases/download/v0.7/buffalo_l.zip"}},
+     .official = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91", .about = 16923827,
+     .urls = {GITHUB "deepinsight/insightface/releases/download/v0.7/buffalo_l.zip"}},
     /* RetinaFace on ResNet-50, the ONNX file of the package retina-face 0.0.19. */
     {.info = {.name = "retinaface-resnet50", .task = "detector", .file = "retinaface.onnx", .sha256 = "",
               .licence = "MIT, trained by InsightFace", .commercial = false,

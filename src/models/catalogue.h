@@ -16,6 +16,7 @@ enum { DF_MIRRORS = 3 };
 typedef struct df_weights {
     df_model_info info;
     const char   *urls[DF_MIRRORS + 1]; /* where its project publishes it, the first first, NULL past the last; what ends in .bz2 holds it compressed */
+    const char   *official; /* sha256 of what lies there, where info.sha256 is "" since other files may have the name too; or NULL */
     size_t        about;    /* bytes, roughly, where info.bytes is 0; 0: unknown */
     bool          any_size; /* the ONNX file declares one batch, height and width, but every layer of it takes any */
 } df_weights;

@@ -101,6 +101,7 @@ static df_status look_at(pull *p, const char *at, char hex[65], df_error *err)
     df_status st = DF_OK;
     df_bytes file = {0};
     const df_model_info *info = p->info;
+    const char *official = at != p->path && !p->job->opts->from ? p->job->row->official : NULL;
     if (!tell(p, DF_PULL_CHECKING, 0, 0, NULL))
         return stopped(p, err);
     DF_TRY(df__map_file(at, most, &file, err));
@@ -111,6 +112,8 @@ static df_status look_at(pull *p, const char *at, char hex[65], df_error *err)
     df__sha256_hex(file.data, file.len, hex);
     if (p->expected[0] && strcmp(hex, p->expected) != 0)
         DF_TRY(wrong_hash(p, hex, err));
+    if (!p->expected[0] && official && strcmp(hex, official) != 0)
+        DF_TRY(df__fail(err, DF_E_BAD_MODEL, "another file than its project published: its sha256 is %s, not %s", hex, official));
     if (!p->expected[0])
         DF_TRY(p->job->fits(p->job->user, at, err));
 done:

@@ -391,6 +391,15 @@ class Pull(unittest.TestCase):
         self.assertEqual(self.ranges(), [None, None])
         self.holds(ONE)
 
+    def test_another_file_at_the_official_address(self):
+        pack = io.BytesIO()
+        with zipfile.ZipFile(pack, "w") as z:
+            z.writestr("det_10g.onnx", ONE)
+        self.server.on("https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip", Good(pack.getvalue()))
+        _, err = self.pull("scrfd", expect=3)
+        self.assertIn(f"another file than its project published: its sha256 is {sha(ONE)}, not 5838f7fe", err)
+        self.assertFalse((self.weights / "det_10g.onnx").exists())
+
     def test_a_hash_that_changed_later(self):
         self.server.on(GITHUB, Good(ONE))
         self.pull("ArcFace")
