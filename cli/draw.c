@@ -56,12 +56,10 @@ static int run(const cli_args *args)
     df_faces *faces = NULL;
     df_error err;
     const char *path = args->paths[0];
-    if (!args->out)
-        return cli_fail(CLI_BAD_INPUT, "draw needs a name for the picture: -o OUT.png");
-    bool to_stdout = strcmp(args->out, "-") == 0;
-    if (to_stdout && args->json)
-        return cli_fail(CLI_BAD_INPUT, "--json and -o - would both write to standard output");
-    int code = cli_engine(args, &engine);
+    bool to_stdout;
+    int code = cli_picture_out(args, "draw", &to_stdout);
+    if (code == CLI_OK)
+        code = cli_engine(args, &engine);
     if (code != CLI_OK)
         return code;
     df_status st = df_image_load(engine, path, &img, &err);

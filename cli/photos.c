@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "text.h"
 
@@ -60,4 +61,14 @@ void cli_face_json(const df_face *f)
         printf(", \"is_real\": %s, \"antispoof_score\": %.9g", f->is_real ? "true" : "false", (double)f->antispoof_score);
     if (f->has & DF_HAS_QUALITY)
         printf(", \"quality\": %.2f", (double)f->quality);
+}
+
+int cli_picture_out(const cli_args *args, const char *verb, bool *to_stdout)
+{
+    if (!args->out)
+        return cli_fail(CLI_BAD_INPUT, "%s needs a name for the picture: -o OUT.png", verb);
+    *to_stdout = strcmp(args->out, "-") == 0;
+    if (*to_stdout && args->json)
+        return cli_fail(CLI_BAD_INPUT, "--json and -o - would both write to standard output");
+    return CLI_OK;
 }

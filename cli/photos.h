@@ -13,4 +13,7 @@ void cli_photo_faces(const cli_args *args, const char *path, char *json);
 /* The object of a face, keys as deepface for Python has them, without the braces. */
 void cli_face_json(const df_face *face);
 
+/* -o of a command that makes a picture, whose name `verb` is: an exit code; CLI_OK when it may be written. */
+int cli_picture_out(const cli_args *args, const char *verb, bool *to_stdout);
+
 #endif

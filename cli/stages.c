@@ -1,8 +1,8 @@
 /* stages.c - `deepface stages`: what the pipeline makes of a photo, stage by stage, in one picture. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
+#include "photos.h"
 #include "print.h"
 #include "text.h"
 
@@ -12,12 +12,10 @@ static int run(const cli_args *args)
     df_image *img = NULL;
     df_error err;
     const char *path = args->paths[0];
-    if (!args->out)
-        return cli_fail(CLI_BAD_INPUT, "stages needs a name for the picture: -o OUT.png");
-    bool to_stdout = strcmp(args->out, "-") == 0;
-    if (to_stdout && args->json)
-        return cli_fail(CLI_BAD_INPUT, "--json and -o - would both write to standard output");
-    int code = cli_engine(args, &engine);
+    bool to_stdout;
+    int code = cli_picture_out(args, "stages", &to_stdout);
+    if (code == CLI_OK)
+        code = cli_engine(args, &engine);
     if (code != CLI_OK)
         return code;
     df_status st = df_stages(engine, path, &args->opts, &img, &err);
