@@ -3,9 +3,11 @@
 
 #include <faiss/AutoTune.h>
 #include <faiss/Index.h>
+#include <faiss/IndexFlat.h>
 #include <faiss/IndexHNSW.h>
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
@@ -122,6 +124,16 @@ void set_effort(faiss::Index *index, double effort)
         graph->hnsw.efSearch = static_cast<int>(effort > 0 ? effort : 128);
 }
 
+// Whole vectors, in lists or a graph. (One of compressed vectors that ranks anew does so with the k alone.)
+bool is_exact(const faiss::Index *index)
+{
+    if (auto *map = dynamic_cast<const faiss::IndexIDMap *>(index))
+        return is_exact(map->index);
+    return dynamic_cast<const faiss::IndexFlat *>(index) || dynamic_cast<const faiss::IndexIVFFlat *>(index) || dynamic_cast<const faiss::IndexHNSWFlat *>(index);
+}
+
+int exact(void *self) { return is_exact(static_cast<Held *>(self)->index); }
+
 // One list of an inverted file, some candidates of a graph.
 double least_of(faiss::Index *index)
 {
@@ -162,7 +174,7 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 
 void free_held(void *self) { delete static_cast<Held *>(self); }
 
-const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, 0, make, train, add, nullptr, save, load, least, search, free_held};
+const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, make, train, add, nullptr, save, load, exact, least, search, free_held};
 
 } // namespace
 
