@@ -168,7 +168,10 @@ static df_status compare(folder_sync *s, df_error *err)
     s->gone = malloc((s->n + 1) * sizeof *s->gone);
     if (!s->fresh || !s->gone)
         return df__no_memory(err, "photos of a folder", s->n * sizeof *s->gone);
-    if (s->n)
+    bool in_order = true; /* as they are where one call brought them */
+    for (size_t m = 1; in_order && m < s->n; m++)
+        in_order = strcmp(s->photos[m - 1].path, s->photos[m].path) < 0;
+    if (!in_order)
         qsort(s->photos, s->n, sizeof *s->photos, by_path);
     while (i < s->walk.n || k < s->n) {
         int order = i == s->walk.n ? 1 : k == s->n ? -1 : strcmp(s->walk.files[i].path, s->photos[k].path);
