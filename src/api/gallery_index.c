@@ -42,14 +42,14 @@ static df_status change(const char *verb, const df_gallery *g, const char *index
 
 df_status df_gallery_index_build(df_gallery *g, const char *index, const df_opts *opts, df_progress_fn step, void *user, df_error *err)
 {
-    df_metric metric;
+    df_metric metric = DF_COSINE;
     df_status st = change("df_gallery_index_build", g, index, opts, &metric, err);
     return st == DF_OK ? df__indexes_build(g->indexes, index, metric, step, user, err) : st;
 }
 
 df_status df_gallery_index_drop(df_gallery *g, const char *index, const df_opts *opts, df_error *err)
 {
-    df_metric metric;
+    df_metric metric = DF_COSINE;
     df_status st = change("df_gallery_index_drop", g, index, opts, &metric, err);
     return st == DF_OK ? df__indexes_drop(g->indexes, index, metric, err) : st;
 }
