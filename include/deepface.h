@@ -391,7 +391,7 @@ typedef struct df_matches df_matches;
 /* The faces of the gallery that are nearest to each face of a photo; as of one moment, and exact unless df_search_opts.index says otherwise. Reads
  * every field of opts.
  *   search  NULL for the defaults
- *   out     nearest first, equal ones by id
+ *   out     nearest first, equal ones in the order of their paths, which also tells who of them is among k
  * Errors: those of df_represent, DF_E_STORE; DF_E_ARGUMENT where `where` is wrong, or where auto_filter is wanted and no face has such an attribute;
  * DF_E_UNSUPPORTED: the index's library is not built in, the message names its package. */
 DF_API df_status df_gallery_search(df_gallery *gallery, const char *path, const df_opts *opts, const df_search_opts *search, df_matches **out,
@@ -441,7 +441,7 @@ typedef bool (*df_progress_fn)(void *user, size_t done, size_t total);
  * is known of them is kept in FOLDER/.deepface, or in the cache folder where nothing can be written there (docs/gallery.md), and each call brings
  * it up to date: photos that are new, changed, moved or gone. Photos without a face and broken ones are passed over.
  *   step  told after each photo that was read; may be NULL
- *   out   paths begin with `folder`
+ *   out   as of df_gallery_search; paths begin with `folder`
  * Errors: those of df_gallery_search, DF_E_IO (the folder), DF_E_ARGUMENT (it holds no photos), DF_E_STOPPED.
  * Source: deepface 0.0.103 modules/recognition.py find. */
 DF_API df_status df_find(df_engine *engine, const char *path, const char *folder, const df_opts *opts, const df_search_opts *search,

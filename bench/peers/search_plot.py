@@ -15,6 +15,10 @@ if not rows:
 series = {}
 for r in rows:
     series.setdefault(r["index"], []).append((float(r["recall_10"]), float(r["queries_s"])))
+exact = sorted(float(r["exact_queries_s"]) for r in rows if r.get("exact_queries_s"))
+if exact:  # at any recall
+    rate = exact[len(exact) // 2]
+    series["ours exact"] = [(min(r for s in series.values() for r, _ in s), rate), (1.0, rate)]
 least = math.floor(math.log10(min(q for s in series.values() for _, q in s)))
 most = math.ceil(math.log10(max(q for s in series.values() for _, q in s)))
 low = max(0.0, math.floor(min(r for s in series.values() for r, _ in s) * 10) / 10)
@@ -36,8 +40,11 @@ for tenth in range(round(low * 10), 11):
     out.append(f'<path d="M{x(tenth / 10):.1f} {TOP}V{H - BOTTOM}" stroke="#ddd"/><text x="{x(tenth / 10):.1f}" y="{H - BOTTOM + 18}" text-anchor="middle">{tenth / 10:.1f}</text>')
 out.append(f'<text x="{(LEFT + W - RIGHT) / 2}" y="{H - 10}" text-anchor="middle">recall of the exact ten, {rows[0]["rows"]} faces of {rows[0]["dims"]}</text>')
 out.append(f'<text x="16" y="{(H - BOTTOM + TOP) / 2}" text-anchor="middle" transform="rotate(-90 16 {(H - BOTTOM + TOP) / 2})">queries a second, one thread</text>')
+kinds = []
 for i, (name, points) in enumerate(series.items()):
-    colour, dash = COLOURS[i // 2 % len(COLOURS)], "" if name.startswith("ours") else ' stroke-dasharray="5 4"'
+    kind = name.removeprefix("ours ").removesuffix(" directly")
+    kinds += [kind] if kind not in kinds else []
+    colour, dash = COLOURS[kinds.index(kind) % len(COLOURS)], "" if name.startswith("ours") else ' stroke-dasharray="5 4"'
     path = "L".join(f"{x(r):.1f} {y(q):.1f}" for r, q in sorted(points))
     out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
     out += [f'<circle cx="{x(r):.1f}" cy="{y(q):.1f}" r="3" fill="{colour}"/>' for r, q in points]

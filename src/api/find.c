@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "api/gallery.h"
+#include "core/options.h"
 #include "core/sha256.h"
 #include "core/threads.h"
 #include "gallery/walk.h"
@@ -81,15 +82,15 @@ static df_status path_of(df_engine *e, const char *folder, const df_store_key *k
 }
 
 /* The gallery is made of the photos: one that is damaged is begun again. */
-static df_status open_gallery(df_engine *e, const df_pipeline *p, unsigned with, const char *folder, df_gallery **out, df_error *err)
+static df_status open_gallery(df_engine *e, const df_opts *o, unsigned with, const char *folder, df_gallery **out, df_error *err)
 {
     df_status st = DF_OK;
     df_store_key key;
     char *path = NULL;
     static const char *const ends[] = {"", "-wal", "-shm", "-vectors"};
-    DF_TRY(df__gallery_key(e, &p->opts, &key, err));
-    DF_TRY(path_of(e, folder, &key, &p->opts, with, &path, err));
-    st = df_gallery_open(e, path, &p->opts, NULL, out, err);
+    DF_TRY(df__gallery_key(e, o, &key, err));
+    DF_TRY(path_of(e, folder, &key, o, with, &path, err));
+    st = df_gallery_open(e, path, o, NULL, out, err);
     if (st == DF_E_STORE) {
         size_t size = strlen(path) + sizeof "-vectors";
         char *other = malloc(size);
@@ -99,7 +100,7 @@ static df_status open_gallery(df_engine *e, const df_pipeline *p, unsigned with,
             unlink(other);
         }
         free(other);
-        st = df_gallery_open(e, path, &p->opts, NULL, out, err);
+        st = df_gallery_open(e, path, o, NULL, out, err);
     }
 done:
     free(path);
@@ -112,7 +113,8 @@ typedef struct stored { const char *path; uint64_t id, size; int64_t modified; }
 
 typedef struct folder_sync {
     df_engine         *engine;
-    const df_pipeline *p;
+    df_opts            opts;
+    df_pipeline        p;
     unsigned           with;   /* DF_WITH_*: what the folder's gallery knows of each face */
     const char        *folder, *img_path;
     const df_image    *img;
@@ -129,8 +131,8 @@ typedef struct folder_sync {
     const df_search_opts *search;
     df_embeddings     *e;          /* of the photo that is asked about */
     df_attributes     *attributes; /* with auto_filter, as df__gallery_probe has it */
-    df_status          st[2];
-    df_error           err[2];
+    df_status          st[3];  /* of the pipeline, the folder, the photo: the first that failed is told */
+    df_error           err[3];
     df_progress_fn     step;
     void              *user;
     size_t             done;
@@ -168,7 +170,10 @@ static df_status compare(folder_sync *s, df_error *err)
     s->gone = malloc((s->n + 1) * sizeof *s->gone);
     if (!s->fresh || !s->gone)
         return df__no_memory(err, "photos of a folder", s->n * sizeof *s->gone);
-    if (s->n)
+    bool in_order = true; /* as they are where one call brought them */
+    for (size_t m = 1; in_order && m < s->n; m++)
+        in_order = strcmp(s->photos[m - 1].path, s->photos[m].path) < 0;
+    if (!in_order)
         qsort(s->photos, s->n, sizeof *s->photos, by_path);
     while (i < s->walk.n || k < s->n) {
         int order = i == s->walk.n ? 1 : k == s->n ? -1 : strcmp(s->walk.files[i].path, s->photos[k].path);
@@ -191,7 +196,7 @@ static df_status look_at_folder(folder_sync *s, df_error *err)
     DF_TRY(df__walk(s->folder, &s->walk, err));
     if (s->walk.n == 0)
         DF_TRY(df__fail(err, DF_E_ARGUMENT, "%s holds no photos (.jpg, .jpeg, .png, .webp, .gif, .bmp, .tif, .tiff)", s->folder));
-    DF_TRY(open_gallery(s->engine, s->p, s->with, s->folder, &s->g, err));
+    DF_TRY(open_gallery(s->engine, &s->opts, s->with, s->folder, &s->g, err));
     DF_TRY(s->g->ops->photos(s->g->store, note, s, err));
     if (s->out_of_memory)
         DF_TRY(df__no_memory(err, "photos of a folder", s->cap * sizeof *s->photos));
@@ -200,15 +205,18 @@ done:
     return st;
 }
 
-/* The folder and the photo are looked at side by side. */
+/* The folder is looked at while models load and the photo is. */
 static void look(void *arg, size_t i, int worker)
 {
     folder_sync *s = arg;
     (void)worker;
-    if (i == 1)
-        s->st[i] = look_at_folder(s, &s->err[i]);
-    else
-        s->st[i] = df__gallery_probe(s->p, s->img_path, s->img, s->search, &s->e, &s->attributes, &s->err[i]);
+    if (i == 1) {
+        s->st[1] = look_at_folder(s, &s->err[1]);
+        return;
+    }
+    s->st[0] = df__pipeline_open(s->engine, &s->opts, true, &s->p, &s->err[0]);
+    if (s->st[0] == DF_OK)
+        s->st[2] = df__gallery_probe(&s->p, s->img_path, s->img, s->search, &s->e, &s->attributes, &s->err[2]);
 }
 
 /* ---- doing it ---- */
@@ -232,7 +240,7 @@ static df_status bring_up_to_date(folder_sync *s, df_error *err)
     if (!items)
         return df__no_memory(err, "photos of a folder", s->n_fresh * sizeof *items);
     if (s->n_fresh) /* networks of attributes load where there is something to tell */
-        DF_TRY(df__process_open(s->engine, DF_WITH_EMBEDDING | s->with, &s->p->opts, &w, err));
+        DF_TRY(df__process_open(s->engine, DF_WITH_EMBEDDING | s->with, &s->opts, &w, err));
     for (size_t i = 0; i < s->n_fresh; i++) {
         const char *name = s->walk.files[s->fresh[i]].path;
         size_t size = strlen(s->folder) + strlen(name) + 2;
@@ -276,7 +284,6 @@ static df_status name_matches(df_matches *m, const char *folder, df_error *err)
 static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, const df_search_opts *search, df_matches **out, df_error *err)
 {
     df_status st = DF_OK;
-    df_pipeline p;
     df_search_opts o;
     if (!engine || !s->folder || !out)
         return df__fail(err, DF_E_ARGUMENT, "df_find: a NULL argument");
@@ -284,10 +291,10 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
     DF_TRY(df__search_opts_read(search, &o, err));
     if (strcmp(o.index, "flat") != 0)
         DF_TRY(df__fail(err, DF_E_UNSUPPORTED, "find compares with all faces of a folder; an index is for a gallery: register the folder"));
-    DF_TRY(df__pipeline_open(engine, opts, true, &p, err));
-    s->engine = engine, s->p = &p, s->search = &o, s->with = o.with | (o.auto_filter ? o.auto_by : 0);
+    DF_TRY(df__opts_read(opts, &s->opts, err));
+    s->engine = engine, s->search = &o, s->with = o.with | (o.auto_filter ? o.auto_by : 0);
     df__parallel_for(2, engine->threads, look, s);
-    for (int i = 1; i >= 0; i--)
+    for (int i = 0; i < 3; i++)
         if (s->st[i] != DF_OK) {
             if (err)
                 *err = s->err[i];
@@ -296,7 +303,7 @@ static df_status find(df_engine *engine, folder_sync *s, const df_opts *opts, co
         }
     if (s->n_fresh || s->n_gone)
         DF_TRY(bring_up_to_date(s, err));
-    DF_TRY(df__gallery_ask(s->g, &p, s->e, s->attributes, &o, out, err));
+    DF_TRY(df__gallery_ask(s->g, &s->p, s->e, s->attributes, &o, out, err));
     (*out)->of_folder = true;
     st = name_matches(*out, s->folder, err);
     if (st != DF_OK) {

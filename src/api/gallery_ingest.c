@@ -1,4 +1,5 @@
-/* gallery_ingest.c - photos into a gallery: one photo a thread, read, hashed, looked up, its faces found and told about; then groups of them to disk.
+/* gallery_ingest.c - photos into a gallery, some at a time: each read, hashed and looked up, one photo a thread; then the faces of those that are
+ * new found and told about, all together (process.h); then, in the order they were given in, groups of them to disk.
  *
  * What a photo's file says about itself (size, time) is noted before its bytes are read: a file that changes meanwhile is taken for changed
  * the next time. */
@@ -16,9 +17,15 @@
 enum { GROUP = 64 };                 /* photos that go to disk at once */
 static const double group_seconds = 1; /* or what came in this time */
 
-/* A photo that waits to be written. */
+/* What there is to do for a photo: nothing (it has been told), write what is known by now, find its faces, find what they lack. */
+typedef enum todo { SETTLED, TO_WRITE, TO_READ, TO_COMPLETE } todo;
+
+/* A photo under way, then one that waits to be written. */
 typedef struct waiting {
     const df_ingest_item *item;
+    todo                  todo;
+    unsigned              want; /* DF_WITH_*: of faces that are yet to be found */
+    df_status             st;
     df_embeddings        *e; /* NULL: it failed, or its faces are known */
     df_store_face        *faces;
     df_store_photo        photo;
@@ -31,8 +38,11 @@ typedef struct work {
     df_gallery       *g;
     const df_processor *process;
     df_ingest       *job;
-    pthread_mutex_t  lock; /* of all that follows, and of the store */
-    waiting          group[GROUP];
+    waiting         *batch;  /* [most] under way */
+    df_processed    *together; /* [most] of them whose faces are to be found */
+    size_t           n_batch, most, looked; /* looked: of the batch, at which was looked before */
+    pthread_mutex_t  lock; /* of all that follows, and of the store, while photos are looked at */
+    waiting          group[GROUP]; /* to be written */
     size_t           n;
     double           begun; /* of the group */
     bool             stop;
@@ -58,6 +68,12 @@ static void give_up(work *w, df_status st, const df_error *err)
     w->stop = true;
     if (w->st == DF_OK)
         w->st = st, w->err = *err;
+}
+
+static void let_go(waiting *x)
+{
+    df_embeddings_free(x->e);
+    free(x->faces), free(x->lacking.faces);
 }
 
 /* ---- to disk ---- */
@@ -110,8 +126,7 @@ static void write_group(work *w)
         df_register_state state = state_of(x, left_out);
         if (st == DF_OK)
             tell(w, x->item, state, x->photo.n, state == DF_REFUSED ? &x->failed : NULL);
-        df_embeddings_free(x->e);
-        free(x->faces), free(x->lacking.faces);
+        let_go(x);
     }
     w->n = 0;
 }
@@ -167,15 +182,13 @@ static bool look(void *user, const df_store_photo *photo)
     return true;
 }
 
-typedef enum answer { TO_READ, SETTLED, TO_COMPLETE } answer;
-
-/* What there is to do for it: nothing, which is told; find what faces lack, which is noted in x->lacking; read it. By its path, size and time, or,
- * with `hashed`, by its content. */
-static answer ask(work *w, waiting *x, const df_file_state *state, bool hashed)
+/* Nothing, which is told; find what faces lack, which is noted in x->lacking; or read it. By its path, size and time, or, with `hashed`, by its
+ * content. */
+static todo ask(work *w, waiting *x, const df_file_state *state, bool hashed)
 {
     const df_ingest_item *item = x->item;
     known k = {.state = state, .path = item->stored};
-    answer a = TO_READ;
+    todo a = TO_READ;
     bool found = false;
     df_error err;
     pthread_mutex_lock(&w->lock);
@@ -198,6 +211,141 @@ static answer ask(work *w, waiting *x, const df_file_state *state, bool hashed)
     return a;
 }
 
+/* Of a content that the store knows. */
+typedef struct same_content { uint64_t id; bool here; char *failed; const char *path; } same_content;
+
+static bool look_at_same(void *user, const df_store_photo *photo)
+{
+    same_content *s = user;
+    s->id = photo->id;
+    s->here = strcmp(photo->path, s->path) == 0;
+    s->failed = photo->failed ? strdup(photo->failed) : NULL;
+    return true;
+}
+
+/* Is the photo's content known: under its own path (it was only touched) or another one (it was moved or copied), whose faces it gets? */
+static todo reuse(work *w, waiting *x)
+{
+    same_content same = {.path = x->photo.path};
+    df_error err;
+    bool found = false, touched = false;
+    pthread_mutex_lock(&w->lock);
+    known k = {.path = x->photo.path};
+    df_status st = w->g->ops->photo(w->g->store, x->photo.path, NULL, look, &k, &touched, &err);
+    touched = touched && memcmp(k.sha256, x->photo.sha256, sizeof k.sha256) == 0;
+    if (st == DF_OK)
+        st = w->g->ops->photo(w->g->store, touched ? x->photo.path : NULL, x->photo.sha256, look_at_same, &same, &found, &err);
+    if (st == DF_OK && touched) {
+        x->photo.id = same.id, x->touched = true;
+    } else if (st == DF_OK && found && same.failed) {
+        snprintf(x->failed.message, sizeof x->failed.message, "%s", same.failed);
+        x->failed.status = x->st = DF_E_NO_FACE;
+    } else if (st == DF_OK && found) {
+        df_gathered all = {.e = df__gallery_no_embeddings(&w->process->p)};
+        st = all.e ? w->g->ops->of_photo(w->g->store, same.id, df__gallery_gather, &all, &err) : DF_E_NO_MEMORY;
+        x->e = all.e;
+        if (st == DF_E_NO_MEMORY || all.out_of_memory)
+            st = df__no_memory(&err, x->photo.path, 0);
+        if (st == DF_OK)
+            st = faces_of(x, NULL, &err);
+        df_retold retold = {.faces = x->faces, .n = x->photo.n};
+        if (st == DF_OK)
+            st = w->g->ops->of_photo(w->g->store, same.id, df__gallery_retell, &retold, &err);
+        if (st != DF_OK)
+            let_go(x);
+    }
+    if (st != DF_OK)
+        give_up(w, st, &err);
+    free(same.failed);
+    pthread_mutex_unlock(&w->lock);
+    return st != DF_OK ? SETTLED : found ? TO_WRITE : TO_READ;
+}
+
+/* Read and hash; what the file is called in the store, its size and time. */
+static df_status identify(work *w, waiting *x, const df_file_state *state, df_error *err)
+{
+    df_bytes file = {0};
+    x->photo = (df_store_photo){.path = x->item->stored, .size = state->size, .modified = state->modified, .meta = x->item->meta, .once = w->job->once};
+    df_status st = df__read_file(x->item->path, w->g->engine->limits.bytes, &file, err);
+    if (st == DF_OK)
+        df__sha256(file.data, file.len, x->photo.sha256);
+    df__bytes_free(&file);
+    return st;
+}
+
+/* By its path, then by its content. */
+static todo look_into(work *w, waiting *x)
+{
+    df_file_state state = {0};
+    (void)df__file_state(x->item->path, &state); /* an absent file fails below, with its name */
+    todo t = ask(w, x, &state, false);
+    if (t != TO_READ)
+        return t;
+    x->st = identify(w, x, &state, &x->failed);
+    return x->st != DF_OK ? TO_WRITE : w->job->once ? ask(w, x, NULL, true) : w->job->reuse ? reuse(w, x) : TO_READ;
+}
+
+static void look_at(void *arg, size_t i, int worker)
+{
+    work *w = arg;
+    waiting *x = &w->batch[w->looked + i];
+    (void)worker;
+    pthread_mutex_lock(&w->lock);
+    bool stop = w->stop;
+    pthread_mutex_unlock(&w->lock);
+    if (stop)
+        return;
+    x->todo = look_into(w, x);
+    x->want = x->todo == TO_READ ? w->process->want : x->todo == TO_COMPLETE ? x->lacking.lacks : 0;
+}
+
+/* ---- some photos ---- */
+
+/* Look at photos from *next on, until there are as many to do something for as are held at once: those that are known cost little. */
+static void gather(work *w, size_t *next)
+{
+    w->n_batch = 0;
+    while (!w->stop && *next < w->job->n && w->n_batch < w->most) {
+        size_t room = w->most - w->n_batch, n = w->job->n - *next < room ? w->job->n - *next : room;
+        w->looked = w->n_batch;
+        for (size_t i = 0; i < n; i++)
+            w->batch[w->looked + i] = (waiting){.item = &w->job->items[(*next)++]};
+        df__parallel_for(n, w->g->engine->threads, look_at, w);
+        for (size_t i = 0; i < n; i++)
+            if (w->batch[w->looked + i].todo != SETTLED)
+                w->batch[w->n_batch++] = w->batch[w->looked + i];
+    }
+}
+
+/* What was found on a photo. */
+static void take(waiting *x, df_processed *found)
+{
+    x->st = found->st, x->failed = found->err;
+    if (x->st == DF_OK && x->todo == TO_COMPLETE) {
+        df__gallery_describe(&x->lacking, found->out);
+    } else if (x->st == DF_OK) {
+        x->e = found->out->e, found->out->e = NULL;
+        x->st = faces_of(x, found->out->attributes, &x->failed);
+    }
+    x->want = 0;
+    df_results_free(found->out);
+}
+
+/* Find the faces of those photos of which the same is wanted: all of it, or what the faces of a photo that is known lack. */
+static void process(work *w, unsigned want)
+{
+    const df_processor part = df__process_less(w->process, want);
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_batch; i++)
+        if (w->batch[i].want == want)
+            w->together[n++].path = w->batch[i].item->path;
+    df__process_group(&part, w->together, n, w->g->engine->threads);
+    n = 0;
+    for (size_t i = 0; i < w->n_batch; i++)
+        if (w->batch[i].want == want)
+            take(&w->batch[i], &w->together[n++]);
+}
+
 /* Is this what the photo is, and not what happened while it was read? */
 static bool of_the_photo(df_status st)
 {
@@ -216,145 +364,49 @@ static void refuse(work *w, waiting *x, df_status st)
     }
 }
 
-/* The photo's faces are found once more, for what they lack alone. */
-static void complete(work *w, waiting *x)
+/* To the group that goes to disk, or told. */
+static void settle(work *w, waiting *x)
 {
-    const df_processor less = df__process_less(w->process, x->lacking.lacks);
-    df_results *r = NULL;
-    df_status st = df__process_one(&less, x->item->path, NULL, w->job->n == 1 ? w->g->engine->threads : 1, &r, &x->failed);
-    if (st == DF_OK)
-        df__gallery_describe(&x->lacking, r);
-    df_results_free(r);
-    pthread_mutex_lock(&w->lock);
-    if (st == DF_OK && x->lacking.n) {
+    if (x->want) { /* stopped before its faces were found */
+        let_go(x);
+    } else if (x->todo == TO_COMPLETE && (x->st != DF_OK || !x->lacking.n)) {
+        tell(w, x->item, x->st == DF_OK ? DF_KNOWN : DF_REFUSED, 0, x->st == DF_OK ? NULL : &x->failed);
+        let_go(x);
+    } else if (x->st == DF_OK) {
         add(w, x);
     } else {
-        tell(w, x->item, st == DF_OK ? DF_KNOWN : DF_REFUSED, 0, st == DF_OK ? NULL : &x->failed);
-        free(x->lacking.faces);
+        let_go(x);
+        x->e = NULL, x->faces = NULL, x->photo.n = 0;
+        refuse(w, x, x->st);
     }
-    pthread_mutex_unlock(&w->lock);
 }
 
-/* Of a content that the store knows. */
-typedef struct same_content { uint64_t id; bool here; char *failed; const char *path; } same_content;
-
-static bool look_at_same(void *user, const df_store_photo *photo)
+df_status df__gallery_ingest(df_gallery *g, const df_processor *processor, df_ingest *job, df_error *err)
 {
-    same_content *s = user;
-    s->id = photo->id;
-    s->here = strcmp(photo->path, s->path) == 0;
-    s->failed = photo->failed ? strdup(photo->failed) : NULL;
-    return true;
-}
-
-/* The photo has a content that is known: under its own path (it was only touched) or another one (it was moved or copied), whose faces it gets.
- * False: it has to be looked at. */
-static bool reused(work *w, waiting *x)
-{
-    same_content same = {.path = x->photo.path};
-    df_error err;
-    bool found = false, touched = false;
-    pthread_mutex_lock(&w->lock);
-    known k = {.path = x->photo.path};
-    df_status st = w->g->ops->photo(w->g->store, x->photo.path, NULL, look, &k, &touched, &err);
-    touched = touched && memcmp(k.sha256, x->photo.sha256, sizeof k.sha256) == 0;
-    if (st == DF_OK)
-        st = w->g->ops->photo(w->g->store, touched ? x->photo.path : NULL, x->photo.sha256, look_at_same, &same, &found, &err);
-    if (st == DF_OK && touched) {
-        x->photo.id = same.id, x->touched = true;
-        add(w, x);
-    } else if (st == DF_OK && found && same.failed) {
-        snprintf(x->failed.message, sizeof x->failed.message, "%s", same.failed);
-        x->failed.status = DF_E_NO_FACE;
-        refuse(w, x, DF_E_NO_FACE);
-    } else if (st == DF_OK && found) {
-        df_gathered all = {.e = df__gallery_no_embeddings(&w->process->p)};
-        st = all.e ? w->g->ops->of_photo(w->g->store, same.id, df__gallery_gather, &all, &err) : DF_E_NO_MEMORY;
-        x->e = all.e;
-        if (st == DF_E_NO_MEMORY || all.out_of_memory)
-            st = df__no_memory(&err, x->photo.path, 0);
-        if (st == DF_OK)
-            st = faces_of(x, NULL, &err);
-        df_retold retold = {.faces = x->faces, .n = x->photo.n};
-        if (st == DF_OK)
-            st = w->g->ops->of_photo(w->g->store, same.id, df__gallery_retell, &retold, &err);
-        if (st == DF_OK)
-            add(w, x);
-        else
-            df_embeddings_free(x->e), free(x->faces);
-    }
-    if (st != DF_OK)
-        give_up(w, st, &err);
-    free(same.failed);
-    pthread_mutex_unlock(&w->lock);
-    return found || st != DF_OK;
-}
-
-/* Read and hash; what the file is called in the store, its size and time. */
-static df_status identify(work *w, waiting *x, const df_file_state *state, df_error *err)
-{
-    df_bytes file = {0};
-    df_status st = df__read_file(x->item->path, w->g->engine->limits.bytes, &file, err);
-    if (st != DF_OK)
-        return st;
-    x->photo = (df_store_photo){.path = x->item->stored, .size = state->size, .modified = state->modified, .meta = x->item->meta, .once = w->job->once};
-    df__sha256(file.data, file.len, x->photo.sha256);
-    df__bytes_free(&file);
-    return DF_OK;
-}
-
-static void ingest_one(void *arg, size_t i, int worker)
-{
-    work *w = arg;
-    waiting x = {.item = &w->job->items[i]};
-    df_file_state state = {0};
-    df_results *r = NULL;
-    (void)worker;
-    pthread_mutex_lock(&w->lock);
-    bool stop = w->stop;
-    pthread_mutex_unlock(&w->lock);
-    if (stop)
-        return;
-    (void)df__file_state(x.item->path, &state); /* an absent file fails below, with its name */
-    answer a = ask(w, &x, &state, false);
-    df_status st = a == TO_READ ? identify(w, &x, &state, &x.failed) : DF_OK;
-    if (a == TO_READ && st == DF_OK && w->job->once)
-        a = ask(w, &x, NULL, true);
-    if (a == TO_COMPLETE)
-        complete(w, &x);
-    if (a != TO_READ || (st == DF_OK && w->job->reuse && reused(w, &x)))
-        return;
-    if (st == DF_OK)
-        st = df__process_one(w->process, x.item->path, NULL, w->job->n == 1 ? w->g->engine->threads : 1, &r, &x.failed);
-    if (st == DF_OK) {
-        x.e = r->e, r->e = NULL;
-        st = faces_of(&x, r->attributes, &x.failed);
-    }
-    df_results_free(r);
-    pthread_mutex_lock(&w->lock);
-    if (st == DF_OK) {
-        add(w, &x);
-    } else {
-        df_embeddings_free(x.e);
-        x.e = NULL;
-        refuse(w, &x, st);
-    }
-    pthread_mutex_unlock(&w->lock);
-}
-
-df_status df__gallery_ingest(df_gallery *g, const df_processor *process, df_ingest *job, df_error *err)
-{
+    df_status st = DF_OK;
     work *w = calloc(1, sizeof *w);
     if (!w)
         return df__no_memory(err, "a group of photos", sizeof *w);
-    w->g = g, w->process = process, w->job = job;
+    w->g = g, w->process = processor, w->job = job, w->most = df__process_most(g->engine);
     pthread_mutex_init(&w->lock, NULL);
-    df__parallel_for(job->n, g->engine->threads, ingest_one, w);
+    w->batch = calloc(w->most, sizeof *w->batch), w->together = calloc(w->most, sizeof *w->together);
+    if (!w->batch || !w->together)
+        DF_TRY(df__no_memory(err, "photos", w->most * (sizeof *w->batch + sizeof *w->together)));
+    for (size_t next = 0; !w->stop && next < job->n;) {
+        gather(w, &next);
+        for (size_t i = 0; !w->stop && i < w->n_batch; i++)
+            if (w->batch[i].want)
+                process(w, w->batch[i].want);
+        for (size_t i = 0; i < w->n_batch; i++)
+            settle(w, &w->batch[i]);
+    }
     write_group(w);
-    pthread_mutex_destroy(&w->lock);
-    df_status st = w->st;
+    st = w->st;
     if (st != DF_OK && err)
         *err = w->err;
+done:
+    pthread_mutex_destroy(&w->lock);
+    free(w->batch), free(w->together);
     free(w);
     return st;
 }

@@ -68,6 +68,16 @@ static bool fill(void *user, const df_store_record *r)
     return !f->out_of_memory;
 }
 
+/* Equally far: by their paths, for ids tell which thread was quicker when the photos were read. */
+static int nearer(const void *a, const void *b)
+{
+    const df_match *p = a, *q = b;
+    if (p->distance != q->distance)
+        return p->distance < q->distance ? -1 : 1;
+    int order = strcmp(p->path, q->path);
+    return order ? order : (p->face > q->face) - (p->face < q->face);
+}
+
 static df_status look_up(df_gallery *g, const df_pipeline *p, const df_hit *hits, size_t n, df_matches *m, df_probe_matches *out, df_error *err)
 {
     df_status st = DF_OK;
@@ -82,44 +92,66 @@ static df_status look_up(df_gallery *g, const df_pipeline *p, const df_hit *hits
     out->n = f.n;
     if (st == DF_OK && f.out_of_memory)
         st = df__no_memory(err, "matches", n * sizeof *out->items);
+    if (st == DF_OK && out->n)
+        qsort(out->items, out->n, sizeof *out->items, nearer);
 done:
     free(ids);
     return st;
 }
 
+static void cut(df_probe_matches *matches, size_t k)
+{
+    for (; matches->n > k; matches->n--) {
+        free((char *)matches->items[matches->n - 1].name);
+        free((char *)matches->items[matches->n - 1].path);
+    }
+}
+
 /* ---- search ---- */
 
-/* All within the threshold, where the first of them, `hits`, did not reach beyond it. */
-static df_status ask_further(df_gallery *g, const df_pipeline *p, const float *query, const df_filter *filter, df_matches *m, df_probe_matches *out,
-                             df_error *err)
+/* All within a distance, where the first of them, `hits`, did not reach beyond it. */
+static df_status ask_further(df_gallery *g, const df_pipeline *p, const float *query, double distance, const df_filter *filter, df_matches *m,
+                             df_probe_matches *out, df_error *err)
 {
     df_hit *hits;
     size_t n;
-    df_status st = df__vectors_within(g->vectors, p->metric, query, m->threshold, filter, g->engine->threads, &hits, &n, err);
+    df_status st = df__vectors_within(g->vectors, p->metric, query, distance, filter, g->engine->threads, &hits, &n, err);
     if (st == DF_OK)
         st = look_up(g, p, hits, n, m, out, err);
     free(hits);
     return st;
 }
 
-/* Probes from `from` on, `n` of them in one search: the vectors are read once for all. */
+/* Probes from `from` on, `n` of them in one search: the vectors are read once for all. One more than k is asked for: as many as are
+ * equally far as the k-th are looked up, for their paths decide. */
 static df_status ask_probes(df_gallery *g, const df_pipeline *p, const df_embeddings *e, size_t from, size_t n, size_t k, const df_search_opts *search,
                             const df_filter *filter, df_matches *m, df_error *err)
 {
     df_status st = DF_OK;
-    bool all = k == df__vectors_count(g->vectors), most = search->nearest || search->k > 0;
-    df_hit *hits = malloc((n * k + 1) * sizeof *hits);
+    bool most = search->nearest || search->k > 0;
+    size_t all = df__vectors_count(g->vectors), room = k < all ? k + 1 : all;
+    df_hit *hits = malloc((n * room + 1) * sizeof *hits);
     size_t *found = calloc(n + 1, sizeof *found);
     if (!hits || !found)
-        DF_TRY(df__no_memory(err, "hits", n * k * sizeof *hits));
-    DF_TRY(df__vectors_search(g->vectors, p->metric, e->rows + from * e->dims, n, k, filter, g->engine->threads, hits, found, err));
+        DF_TRY(df__no_memory(err, "hits", n * room * sizeof *hits));
+    DF_TRY(df__vectors_search(g->vectors, p->metric, e->rows + from * e->dims, n, room, filter, g->engine->threads, hits, found, err));
     for (size_t i = 0; i < n; i++) {
-        df_hit *mine = hits + i * k;
+        const float *query = e->rows + (from + i) * e->dims;
+        df_probe_matches *out = &m->probes[from + i];
+        df_hit *mine = hits + i * room;
         size_t there = found[i];
         while (!search->nearest && there > 0 && mine[there - 1].distance > m->threshold)
             there--;
-        DF_TRY(!most && there == k && !all ? ask_further(g, p, e->rows + (from + i) * e->dims, filter, m, &m->probes[from + i], err)
-                                           : look_up(g, p, mine, there, m, &m->probes[from + i], err));
+        if (there <= k)
+            DF_TRY(look_up(g, p, mine, there, m, out, err));
+        else if (!most)
+            DF_TRY(ask_further(g, p, query, m->threshold, filter, m, out, err));
+        else if (mine[k].distance > mine[k - 1].distance)
+            DF_TRY(look_up(g, p, mine, k, m, out, err));
+        else {
+            DF_TRY(ask_further(g, p, query, mine[k].distance, filter, m, out, err));
+            cut(out, k);
+        }
     }
 done:
     free(hits), free(found);

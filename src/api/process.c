@@ -354,20 +354,51 @@ df_status df_analyze_image(df_engine *engine, const df_image *img, unsigned acti
 
 /* ---- many photos ---- */
 
-typedef struct group { const df_processor *w; one *photos; } group;
+typedef struct group { const df_processor *w; one *photos; int threads; } group;
 
 static void open_one(void *arg, size_t i, int worker)
 {
     const group *g = arg;
     one *o = &g->photos[i];
     (void)worker;
-    o->st = open_photo(g->w, o, 1, &o->err);
+    o->st = open_photo(g->w, o, g->threads, &o->err);
     if (o->st == DF_OK && (size_t)o->photo.px.width * (size_t)o->photo.px.height > LARGE_PHOTO)
-        run_faces(g->w, o, 1, 1);
+        run_faces(g->w, o, 1, g->threads);
     else if (o->st == DF_OK)
         return; /* with its group */
     finish_photo(g->w, o);
     o->faces.n = 0;
+}
+
+size_t df__process_most(const df_engine *engine)
+{
+    size_t most = (size_t)engine->threads * PER_THREAD;
+    return most < LEAST_GROUP ? LEAST_GROUP : most;
+}
+
+void df__process_group(const df_processor *w, df_processed *photos, size_t n, int threads)
+{
+    one *all = calloc(n + 1, sizeof *all);
+    group g = {.w = w, .photos = all, .threads = n == 1 ? threads : 1};
+    for (size_t i = 0; i < n; i++) {
+        photos[i].out = NULL;
+        if (all)
+            one_init(&all[i], photos[i].path, NULL);
+        else
+            photos[i].st = df__no_memory(&photos[i].err, photos[i].path, sizeof *all);
+    }
+    if (!all)
+        return;
+    df__parallel_for(n, threads, open_one, &g);
+    run_faces(w, all, n, threads);
+    for (size_t i = 0; i < n; i++) {
+        one *o = &all[i];
+        if (o->photo.name) /* not finished by itself */
+            finish_photo(w, o);
+        photos[i].out = o->out, photos[i].st = o->st, photos[i].err = o->err;
+        pthread_mutex_destroy(&o->lock);
+    }
+    free(all);
 }
 
 df_status df_process_many(df_engine *engine, const char *const *paths, size_t n, unsigned want, const df_opts *opts, df_process_fn each,
@@ -375,30 +406,24 @@ df_status df_process_many(df_engine *engine, const char *const *paths, size_t n,
 {
     df_status st = DF_OK;
     df_processor w;
-    one *photos = NULL;
+    df_processed *photos = NULL;
     bool stop = false;
     if (!each || (!paths && n))
         return df__fail(err, DF_E_ARGUMENT, "df_process_many: paths or each is NULL");
     DF_TRY(df__process_open(engine, want, opts, &w, err));
-    size_t most = (size_t)engine->threads * PER_THREAD < LEAST_GROUP ? LEAST_GROUP : (size_t)engine->threads * PER_THREAD;
+    size_t most = df__process_most(engine);
     photos = calloc(most, sizeof *photos);
     if (!photos)
         DF_TRY(df__no_memory(err, "photos", most * sizeof *photos));
     for (size_t at = 0; at < n && !stop; at += most) {
         size_t here = n - at < most ? n - at : most;
         for (size_t i = 0; i < here; i++)
-            one_init(&photos[i], paths[at + i], NULL);
-        group g = {.w = &w, .photos = photos};
-        df__parallel_for(here, engine->threads, open_one, &g);
-        run_faces(&w, photos, here, engine->threads);
+            photos[i].path = paths[at + i];
+        df__process_group(&w, photos, here, engine->threads);
         for (size_t i = 0; i < here; i++) {
-            one *o = &photos[i];
-            if (o->photo.name) /* not finished by itself */
-                finish_photo(&w, o);
             if (!stop)
-                stop = !each(user, at + i, o->st == DF_OK ? o->out : NULL, o->st == DF_OK ? NULL : &o->err);
-            df_results_free(o->out);
-            pthread_mutex_destroy(&o->lock);
+                stop = !each(user, at + i, photos[i].out, photos[i].st == DF_OK ? NULL : &photos[i].err);
+            df_results_free(photos[i].out);
         }
     }
 done:

@@ -21,6 +21,11 @@ df_status df__process_open(df_engine *engine, unsigned want, const df_opts *opts
 df_processor df__process_less(const df_processor *w, unsigned want);
 /* One photo, of a path or of a picture. With DF_WITH_EMBEDDING the vectors are those of df__pipeline_represent. */
 df_status df__process_one(const df_processor *w, const char *path, const df_image *img, int threads, df_results **out, df_error *err);
+/* Photos of paths together: each is opened by a thread, then the faces of all go through the networks in batches. One that fails fails alone:
+ * `st` and `err`, `out` NULL. So many at most are worth holding in memory at once: df__process_most. */
+typedef struct df_processed { const char *path; df_results *out; df_status st; df_error err; } df_processed;
+void   df__process_group(const df_processor *w, df_processed *photos, size_t n, int threads);
+size_t df__process_most(const df_engine *engine);
 
 struct df_results {
     size_t         n;

@@ -184,7 +184,7 @@ static df_status ask_library(const ask *s, const float *query, const float *unit
     double share = (double)s->allowed / (double)(s->v->rows ? s->v->rows : 1);
     double fetch = share < 1 ? (double)s->k / (share > 0 ? share : 1) * 1.3 + SPARE : (double)s->k;
     size_t least = s->k < s->allowed ? s->k : s->allowed;
-    fetch *= s->a->module->exact ? 1 : INEXACT;
+    fetch *= s->a->module->exact(s->a->self) ? 1 : INEXACT;
     for (*enough = false; !*enough; fetch *= 4) {
         size_t want = fetch < (double)rows ? (size_t)fetch : rows, got = 0;
         if (room > 0 && (double)want > fmax(ASKED_MOST * (double)rows, 4.0 * (double)s->k))

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-enum { DF_ANN_MODULE_VERSION = 2, DF_ANN_MESSAGE = 256 };
+enum { DF_ANN_MODULE_VERSION = 3, DF_ANN_MESSAGE = 256 };
 
 typedef float (*df_ann_l2)(const float *a, const float *b, size_t dims); /* squared distance, the fastest of this processor */
 
@@ -18,13 +18,13 @@ typedef struct df_ann_module {
     int         version;
     const char *name;
     int         one_by_one; /* add() may be called by several threads at once, a row each; otherwise by one, and train() comes first */
-    int         exact;      /* its own ranking of what it found is by float32 vectors: asking for k is enough */
     void *(*make)(uint32_t dims, size_t rows, const char *parameters, df_ann_l2 l2, char *message);
     int   (*train)(void *self, const float *rows, size_t n, char *message);  /* (optional) */
     int   (*add)(void *self, const float *rows, const uint64_t *labels, size_t n, char *message);
     int   (*finish)(void *self, int threads, char *message);                 /* (optional) */
     int   (*save)(void *self, const char *path, char *message);
     void *(*load)(const char *path, uint32_t dims, df_ann_l2 l2, char *message);
+    int   (*exact)(void *self);                                              /* it ranks what it found by whole float32 vectors: asking for k is enough */
     double (*least)(void *self);                                             /* the least effort that makes sense; twice of it is twice the work */
     int   (*search)(void *self, const float *query, size_t k, double effort, uint64_t *labels, size_t *found, char *message);
     void  (*free)(void *self);

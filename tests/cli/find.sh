@@ -46,6 +46,12 @@ json "$out" '[m["identity"][-7:] for m in d[0]] == ["a/1.jpg"]'
 run find "$photos/obama2.jpg" "$f" --json -v; expect 0; claim "what failed is not tried again" sh -c "! grep -q broken '$err'"
 mv "$f/a/1.jpg" "$f/b/moved.jpg"; cp "$f/b/moved.jpg" "$f/b/copy.jpg"
 run find "$photos/obama2.jpg" "$f/" --json -k 9; json "$out" "[m['identity'] for m in d[0]] == ['$f/b/copy.jpg', '$f/b/moved.jpg']"
+# equally far: by path, whichever was read first
+cp "$f/b/moved.jpg" "$f/b/again.jpg"
+run find "$photos/obama2.jpg" "$f" --json -k 9; json "$out" "[m['identity'][-9:] for m in d[0]] == ['again.jpg', '/copy.jpg', 'moved.jpg']"
+run find "$photos/obama2.jpg" "$f" --json -k 2; json "$out" "[m['identity'][-9:] for m in d[0]] == ['again.jpg', '/copy.jpg']"
+run find "$photos/obama2.jpg" "$f" --json -k 1 --nearest; json "$out" "[m['identity'][-9:] for m in d[0]] == ['again.jpg']"
+rm "$f/b/again.jpg"
 rm "$f/b/copy.jpg"; cp "$photos/biden.jpg" "$f/b/moved.jpg"
 run find "$photos/obama2.jpg" "$f" --json; json "$out" 'd == [[]]'
 cp "$photos/obama3.jpg" "$f/new.jpg"; touch "$f/b/2.jpg"

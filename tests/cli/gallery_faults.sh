@@ -2,6 +2,7 @@
 # What can happen to a gallery under the commands: full disk, read-only file, another writer, a damaged page, a matrix that is cut short. Each is told
 # or repaired, and nothing that was there is lost.
 . "$(dirname "$0")/lib.sh"
+export DEEPFACE_CACHE=off # no trials of kernels: the same answers from command to command
 needs_photos
 g=$tmp/g.db
 cp "$photos/obama.jpg" "$tmp/1.jpg"; cp "$photos/biden.jpg" "$tmp/2.jpg"; cp "$photos/obama3.jpg" "$tmp/3.jpg"

@@ -1,22 +1,35 @@
-// faiss.cpp - whatever Faiss's index_factory makes of a description (Johnson, Douze and Jegou, "Billion-scale similarity search with GPUs", 2017).
+// faiss.cpp - whatever Faiss's index_factory makes of a description (Johnson, Douze and Jegou, "Billion-scale similarity search with GPUs", 2017). Debian's
+// library is compiled for any processor: its distance of two vectors, which lists and graphs spend their time in, is replaced by that of the
+// library that asks, for the processor at hand (CMakeLists.txt: --wrap).
 #include "shim.h"
 
 #include <faiss/AutoTune.h>
 #include <faiss/Index.h>
+#include <faiss/IndexFlat.h>
 #include <faiss/IndexHNSW.h>
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
 #include <omp.h>
 
+#include <atomic>
 #include <mutex>
 #include <shared_mutex>
 #include <vector>
 
 // Where the linear algebra is OpenBLAS's, whose threads wait for one another in a loop that eats a core each.
 extern "C" void openblas_set_num_threads(int) __attribute__((weak));
+
+static std::atomic<df_ann_l2> distance{nullptr};
+
+extern "C" float __wrap__ZN5faiss10fvec_L2sqrEPKfS1_m(const float *a, const float *b, size_t dims);
+extern "C" float __wrap__ZN5faiss10fvec_L2sqrEPKfS1_m(const float *a, const float *b, size_t dims)
+{
+    return distance.load(std::memory_order_relaxed)(a, b, dims); // set by whoever has an index: make, load
+}
 
 namespace {
 
@@ -57,9 +70,10 @@ void keep_quiet(faiss::Index *index)
         ivf->cp.min_points_per_centroid = 1;
 }
 
-void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2, char *message)
+void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2 l2, char *message)
 {
     Held *h = nullptr;
+    distance.store(l2, std::memory_order_relaxed);
     if (guarded(message, [&] {
             h = new Held;
             h->dims = dims;
@@ -94,9 +108,10 @@ int save(void *self, const char *path, char *message)
     return guarded(message, [&] { faiss::write_index(static_cast<Held *>(self)->index, path); });
 }
 
-void *load(const char *path, uint32_t dims, df_ann_l2, char *message)
+void *load(const char *path, uint32_t dims, df_ann_l2 l2, char *message)
 {
     Held *h = nullptr;
+    distance.store(l2, std::memory_order_relaxed);
     if (guarded(message, [&] {
             h = new Held;
             h->dims = dims;
@@ -121,6 +136,16 @@ void set_effort(faiss::Index *index, double effort)
     else if (auto *graph = dynamic_cast<faiss::IndexHNSW *>(index))
         graph->hnsw.efSearch = static_cast<int>(effort > 0 ? effort : 128);
 }
+
+// Whole vectors, in lists or a graph. (One of compressed vectors that ranks anew does so with the k alone.)
+bool is_exact(const faiss::Index *index)
+{
+    if (auto *map = dynamic_cast<const faiss::IndexIDMap *>(index))
+        return is_exact(map->index);
+    return dynamic_cast<const faiss::IndexFlat *>(index) || dynamic_cast<const faiss::IndexIVFFlat *>(index) || dynamic_cast<const faiss::IndexHNSWFlat *>(index);
+}
+
+int exact(void *self) { return is_exact(static_cast<Held *>(self)->index); }
 
 // One list of an inverted file, some candidates of a graph.
 double least_of(faiss::Index *index)
@@ -162,7 +187,7 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 
 void free_held(void *self) { delete static_cast<Held *>(self); }
 
-const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, 0, make, train, add, nullptr, save, load, least, search, free_held};
+const df_ann_module module = {DF_ANN_MODULE_VERSION, "faiss", 0, make, train, add, nullptr, save, load, exact, least, search, free_held};
 
 } // namespace
 

@@ -70,6 +70,8 @@ void *load(const char *path, uint32_t dims, df_ann_l2 l2, char *message)
     return nullptr;
 }
 
+int exact(void *) { return 1; }
+
 double least(void *) { return 16; }
 
 // Algorithm 5 of the paper: down the layers to the nearest, then `ef` candidates in the lowest one.
@@ -105,7 +107,7 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 
 void free_graph(void *self) { delete static_cast<Graph *>(self); }
 
-const df_ann_module module = {DF_ANN_MODULE_VERSION, "hnsw", 1, 1, make, nullptr, add, nullptr, save, load, least, search, free_graph};
+const df_ann_module module = {DF_ANN_MODULE_VERSION, "hnsw", 1, make, nullptr, add, nullptr, save, load, exact, least, search, free_graph};
 
 } // namespace
 

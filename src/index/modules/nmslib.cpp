@@ -104,6 +104,8 @@ void *load(const char *path, uint32_t dims, df_ann_l2, char *message)
     return nullptr;
 }
 
+int exact(void *) { return 1; }
+
 double least(void *) { return 16; }
 
 int search(void *self, const float *query, size_t k, double effort, uint64_t *labels, size_t *found, char *message)
@@ -136,7 +138,7 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 
 void free_held(void *self) { delete static_cast<Held *>(self); }
 
-const df_ann_module module = {DF_ANN_MODULE_VERSION, "nmslib", 0, 1, make, nullptr, add, finish, save, load, least, search, free_held};
+const df_ann_module module = {DF_ANN_MODULE_VERSION, "nmslib", 0, make, nullptr, add, finish, save, load, exact, least, search, free_held};
 
 } // namespace
 

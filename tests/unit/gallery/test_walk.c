@@ -34,7 +34,7 @@ TEST(photos_are_found_by_name_and_in_order)
     CHECK(system(command) == 0 && mkdir(root, 0777) == 0);
     folder("b"), folder("a"), folder("a/deep"), folder(".hidden"), folder("looks-like.jpg");
     make("z.jpg", "12345"), make("a/2.PNG", "1"), make("a/10.jpeg", "12"), make("a/deep/x.webp", ""), make("b/y.TIFF", "123");
-    make("notes.txt", "no"), make(".dot.jpg", "no"), make(".hidden/h.jpg", "no"), make("jpg", "no"), make("looks-like.jpg/in.gif", "1");
+    make("notes.txt", "no"), make(".dot.jpg", "no"), make(".hidden/h.jpg", "no"), make("jpg", "no"), make("a.jpg", ""), make("a0.jpg", ""), make("a-1.jpg", ""), make("looks-like.jpg/in.gif", "1");
     char from[512], to[512];
     snprintf(from, sizeof from, "%s/z.jpg", root), snprintf(to, sizeof to, "%s/b/link.jpg", root);
     CHECK(symlink(from, to) == 0);
@@ -43,9 +43,9 @@ TEST(photos_are_found_by_name_and_in_order)
     snprintf(to, sizeof to, "%s/b/broken.jpg", root);
     CHECK(symlink("/no/such/file", to) == 0);
     CHECK_OK(df__walk(root, &w, &err));
-    static const char *const want[] = {"a/10.jpeg", "a/2.PNG", "a/deep/x.webp", "b/link.jpg", "b/y.TIFF", "looks-like.jpg/in.gif", "z.jpg"};
-    static const uint64_t sizes[] = {2, 1, 0, 5, 3, 1, 5};
-    assert_int_equal(7, w.n);
+    static const char *const want[] = {"a-1.jpg", "a.jpg", "a/10.jpeg", "a/2.PNG", "a/deep/x.webp", "a0.jpg", "b/link.jpg", "b/y.TIFF", "looks-like.jpg/in.gif", "z.jpg"};
+    static const uint64_t sizes[] = {0, 0, 2, 1, 0, 0, 5, 3, 1, 5};
+    assert_int_equal(10, w.n);
     for (size_t i = 0; i < w.n; i++) {
         assert_string_equal(want[i], w.files[i].path);
         assert_int_equal(sizes[i], w.files[i].size);

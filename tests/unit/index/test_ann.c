@@ -7,7 +7,7 @@
 static df_error err;
 enum { DIMS = 16, N = 4000, K = 10 };
 
-static const char *const kinds[] = {"hnsw:M=12,ef=80", "faiss:IVF16,Flat", "faiss:HNSW12", "faiss:IVF16,PQ8x4", "annoy:trees=20", "nmslib:M=12,ef=80"};
+static const char *const kinds[] = {"hnsw:M=12,ef=80", "faiss:IVF16,Flat", "faiss:HNSW12", "faiss:Flat", "faiss:IVF16,PQ8x4", "annoy:trees=20", "nmslib:M=12,ef=80"};
 
 typedef struct gallery { temp_dir dir; df_matrix *m; float rows[N * DIMS]; uint64_t ids[N]; bool alive[N]; } gallery;
 
