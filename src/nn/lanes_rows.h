@@ -137,7 +137,8 @@ INLINE vec larger(vec a, vec b)
 
 INLINE void pool_of(const void *x, int64_t step, int n, int64_t count, float divisor, void *y, bool half_x, bool half_y)
 {
-    for (int64_t i = 0; i < count; i += LANES) {
+    for (int64_t next = 0; next < count; next += LANES) {
+        int64_t i = next > count - LANES && count > LANES ? count - LANES : next; /* the last vector reaches back into the one before it */
         vec v = get_some(x, i, count - i, half_x);
         for (int k = 1; k < n; k++) {
             vec other = get_some(x, k * step + i, count - i, half_x);
