@@ -37,26 +37,27 @@ static void span_of(int place, float step, int limit, int *first, int *end, floa
 df_status df__area_plan(int from_width, int from_height, int width, int height, df_area_rule rule, float scale, float offset, df_arena *arena,
                         df_area_plan *out, df_error *err)
 {
-    float step = (float)from_width / (float)width, from, to;
-    size_t most = (size_t)from_width + 2 * (size_t)width, room = (2 * (size_t)width + 1) * sizeof(int) + most * sizeof(float);
+    float step = (float)from_width / (float)width, from = 0, to = 0;
+    int most = from_width / width + 3; /* one is cut at either end; one more for rounding */
+    size_t room = (size_t)width * sizeof(int) + (size_t)width * (size_t)most * sizeof(float);
     *out = (df_area_plan){.rule = rule, .from_width = from_width, .from_height = from_height, .width = width, .height = height, .scale = scale, .offset = offset};
-    out->left = df__arena_alloc(arena, room);
+    out->left = df__arena_calloc(arena, 1, room);
     if (!out->left)
         return df__no_memory(err, "reduced picture", room);
-    out->first = out->left + width;
-    out->share = (float *)(out->first + width + 1);
-    int n = 0;
-    for (int x = 0; x < width; x++) {
-        int end;
-        if (rule == DF_AREA_WHOLE)
-            whole_span(x, from_width, width, &out->left[x], &end);
-        else
-            span_of(x, step, from_width, &out->left[x], &end, &from, &to);
-        out->first[x] = n;
-        for (int i = out->left[x]; i < end; i++)
-            out->share[n++] = rule == DF_AREA_WHOLE ? 1 / (float)(end - out->left[x]) : share_of(i, from, to, step);
-    }
-    out->first[width] = n;
+    out->share = (float *)(out->left + width);
+    for (int pass = 0; pass < 2; pass++) /* how many there are at most, then their shares */
+        for (int x = 0; x < width; x++) {
+            int end;
+            if (rule == DF_AREA_WHOLE)
+                whole_span(x, from_width, width, &out->left[x], &end);
+            else
+                span_of(x, step, from_width, &out->left[x], &end, &from, &to);
+            int n = end - out->left[x] < most ? end - out->left[x] : most;
+            if (pass == 0)
+                out->most = n > out->most ? n : out->most;
+            for (int i = 0; i < n && pass == 1; i++)
+                out->share[x * out->most + i] = rule == DF_AREA_WHOLE ? 1 / (float)n : share_of(out->left[x] + i, from, to, step);
+        }
     return DF_OK;
 }
 
@@ -108,15 +109,29 @@ static void add_up(const df_area_plan *plan, df_pixels px, int first, int end, c
     }
 }
 
-DF_CLONES static void gather(const df_area_plan *plan, const float *columns, float *out)
+/* All columns by as many pixels, which is quicker than to guess how many there are under each. */
+static inline __attribute__((always_inline)) void gather_by(const df_area_plan *plan, const float *columns, float *out, int most)
 {
-    for (int x = 0; x < plan->width; x++) {
+    const float *share = plan->share;
+    for (int x = 0; x < plan->width; x++, share += most, out += 4) {
         const float *at = columns + 3 * (size_t)plan->left[x];
         four sum = {0};
-        for (int i = plan->first[x]; i < plan->first[x + 1]; i++, at += 3)
-            sum += plan->share[i] * *(const four *)at;
-        *(four *)(out + 4 * (size_t)x) = sum + plan->offset;
+        for (int i = 0; i < most; i++)
+            sum += share[i] * *(const four *)(at + 3 * i);
+        *(four *)out = sum + plan->offset;
     }
+}
+
+DF_CLONES static void gather(const df_area_plan *plan, const float *columns, float *out)
+{
+    if (plan->most == 2)
+        gather_by(plan, columns, out, 2);
+    else if (plan->most == 3)
+        gather_by(plan, columns, out, 3);
+    else if (plan->most == 4)
+        gather_by(plan, columns, out, 4);
+    else
+        gather_by(plan, columns, out, plan->most);
 }
 
 void df__area_row(const df_area_plan *plan, df_pixels px, int y, float *work, float *out)
