@@ -16,8 +16,8 @@ typedef struct df_area_plan {
     int    from_width, from_height, width, height;
     float  scale, offset; /* values are mean * scale + offset */
     int   *left;          /* [width]: first pixel of the photo under a column */
-    int   *first;         /* [width + 1]: its shares are share[first[x]] to share[first[x + 1]] */
-    float *share;
+    int    most;          /* pixels under a column, at most */
+    float *share;         /* [width][most], 0 for those that are not under it */
 } df_area_plan;
 
 /* In `arena`. The smaller picture has sides from 1, none longer than the photo's. */

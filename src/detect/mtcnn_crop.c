@@ -5,46 +5,80 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct sample { int before, behind; float share; bool inside; } sample;
+#include "core/simd.h"
+
+enum { MOST = DF_MTCNN_MOST_SIDE };
+
+/* Where samples lie along one side of the photo: those first .. end are inside of it. */
+typedef struct places { int first, end, before[MOST], behind[MOST]; float share[MOST]; } places;
 
 /* Places of the samples along one side of the photo, in the order of TensorFlow's floats. The package divides edges by the photo's side,
  * TensorFlow multiplies them by the side less one. */
-static void place(double from, double to, int photo, int side, sample *out)
+static void place(double from, double to, int photo, int side, places *out)
 {
     float begin = (float)(from / photo), end = (float)(to / photo), last = (float)(photo - 1);
     float step = (end - begin) * last / (float)(side - 1);
+    out->first = out->end = 0;
     for (int i = 0; i < side; i++) {
         float at = begin * last + (float)i * step;
-        out[i].inside = at >= 0 && at <= last;
-        if (!out[i].inside)
+        if (!(at >= 0 && at <= last))
             continue;
-        out[i].before = (int)floorf(at), out[i].behind = (int)ceilf(at);
-        out[i].share = at - (float)out[i].before;
+        out->first = out->end == 0 ? i : out->first;
+        out->end = i + 1;
+        out->before[i] = (int)floorf(at), out->behind[i] = (int)ceilf(at);
+        out->share[i] = at - (float)out->before[i];
+    }
+}
+
+/* Pixels beside the samples of two rows, as R | G << 8 | B << 16 | any byte << 24. */
+typedef struct taps { uint32_t left[2][MOST], right[2][MOST]; } taps;
+
+static uint32_t pixel(const uint8_t *row, int x, int width)
+{
+    uint32_t v;
+    int behind = x + 1 == width; /* no byte is read behind the row */
+    memcpy(&v, row + 3 * (ptrdiff_t)x - behind, sizeof v);
+    return v >> 8 * behind;
+}
+
+static void fetch(df_pixels px, int y, const places *across, uint32_t *left, uint32_t *right)
+{
+    const uint8_t *row = px.data + (size_t)y * px.stride;
+    for (int x = across->first; x < across->end; x++) {
+        left[x] = pixel(row, across->before[x], px.width);
+        right[x] = pixel(row, across->behind[x], px.width);
+    }
+}
+
+static inline float channel(uint32_t v, int shift) { return (float)(int32_t)(v >> shift & 255); }
+
+/* One channel of a row of samples. */
+DF_CLONES static void blend(const taps *t, const places *across, float share_y, int shift, float *restrict out)
+{
+    for (int x = across->first; x < across->end; x++) {
+        float above = channel(t->left[0][x], shift), below = channel(t->left[1][x], shift);
+        above += (channel(t->right[0][x], shift) - above) * across->share[x];
+        below += (channel(t->right[1][x], shift) - below) * across->share[x];
+        out[x] = (above + (below - above) * share_y - 127.5f) / 128;
     }
 }
 
 void df__mtcnn_crop(df_pixels px, const df_mtcnn_box *box, int side, float *out)
 {
-    sample across[DF_MTCNN_MOST_SIDE], down[DF_MTCNN_MOST_SIDE];
+    places across, down;
+    taps t;
     size_t plane = (size_t)side * (size_t)side;
-    place(box->left, box->right, px.width, side, across);
-    place(box->top, box->bottom, px.height, side, down);
+    place(box->left, box->right, px.width, side, &across);
+    place(box->top, box->bottom, px.height, side, &down);
     memset(out, 0, 3 * plane * sizeof *out);
-    for (int y = 0; y < side; y++) {
-        if (!down[y].inside)
-            continue;
-        const uint8_t *upper = px.data + (size_t)down[y].before * px.stride, *lower = px.data + (size_t)down[y].behind * px.stride;
-        float *row = out + (size_t)y * (size_t)side, share_y = down[y].share;
-        for (int x = 0; x < side; x++) {
-            if (!across[x].inside)
-                continue;
-            int l = 3 * across[x].before, r = 3 * across[x].behind;
-            for (int c = 0; c < 3; c++) {
-                float above = (float)upper[l + c] + ((float)upper[r + c] - (float)upper[l + c]) * across[x].share;
-                float below = (float)lower[l + c] + ((float)lower[r + c] - (float)lower[l + c]) * across[x].share;
-                row[(size_t)c * plane + (size_t)x] = (above + (below - above) * share_y - 127.5f) / 128;
-            }
+    for (int y = down.first, before = -1, behind = -1; y < down.end; y++) {
+        if (down.before[y] != before || down.behind[y] != behind) { /* samples of a small box lie between the same rows */
+            before = down.before[y], behind = down.behind[y];
+            fetch(px, before, &across, t.left[0], t.right[0]);
+            fetch(px, behind, &across, t.left[1], t.right[1]);
         }
+        for (int c = 0; c < 3; c++)
+            blend(&t, &across, down.share[y], 8 * c, out + (size_t)c * plane + (size_t)y * (size_t)side);
     }
 }
 

@@ -22,6 +22,17 @@ typedef struct df_depthwise {
     const float *weights; /* [rows][columns][c] */
 } df_depthwise;
 
+/* A convolution over all channels, along a row of `ow` outputs of co channels, at least DF_LANES_MOST of them. Number i of pixel x lies at
+ * x * pixel + i * channel. Rows begin where the first window does and hold all that windows reach, padding too; a row that is NULL is all 0. */
+typedef struct df_dense {
+    int64_t      ow, ci, co, pixel, channel;
+    int          rows, columns, stride;
+    const float *weights; /* [rows][columns][ci][co] */
+} df_dense;
+
+/* Maxima of windows along a row of w pixels of c channels, at least DF_LANES_MOST of them. All rows are there. */
+typedef struct df_most { int64_t w, ow, c; int rows, columns, stride, pad; } df_most;
+
 /* Photos, and the tiled side on the way in, are of float32 or bfloat16: [0] and [1]. */
 typedef struct df_lanes {
     /* Tiles first .. first + count of photos in channels last; tiled side: [place][count][channels]. */
@@ -45,8 +56,14 @@ typedef struct df_lanes {
     void (*scaled_tail[2])(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y);
     /* The largest of each of `count` numbers in n runs, `step` numbers apart (divisor 0), or their sum over the divisor. [x][y] */
     void (*pool[2][2])(const void *x, int64_t step, int n, int64_t count, float divisor, void *y);
+    /* Convolutions: a product and the sum it goes into are one instruction where there is one, so that the last digit depends on the level. */
     /* A row of outputs of a convolution of each channel by itself. [x][y] */
     void (*depthwise[2][2])(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y);
+    /* Rows of float32. */
+    void (*dense)(const df_dense *g, const float *const *rows, const df_tail *tail, float *y);
+    void (*most)(const df_most *g, const float *const *rows, float *y);
+    /* Pixels of `from` channels, at least DF_LANES_MOST, become such of `to`: zeros stand behind. */
+    void (*more_channels)(const float *x, int64_t pixels, int64_t from, int64_t to, float *y);
 } df_lanes;
 
 extern const df_lanes df__lanes_base;

@@ -1,87 +1,106 @@
 /* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
 
-enum { NEIGHBOURS = 4 /* outputs taken at once, which share what they read */, CHUNK = 16 /* outputs whose inputs stay in the first cache */ };
+enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */ };
 
-/* NEIGHBOURS outputs from ox on. `height`, `width`, `stride` are constants. `careful`: windows may reach out of the row, where all is 0. */
-INLINE void depthwise_shared(const df_depthwise *g, const void *const *rows, int64_t ox, int64_t c, bool half, int height, int width, int stride,
-                             bool careful, vec *sums)
+/* Three rows of inputs, LANES channels of each pixel; a row that is not there is one pixel of zeros again and again. */
+typedef struct three { const char *row[3]; int64_t step[3], w; vec weights[9]; } three;
+
+INLINE three three_of(const df_depthwise *g, const void *const *rows, int64_t c, bool half)
 {
-    int64_t left = ox * stride - g->pad;
-    for (int i = 0; i < NEIGHBOURS; i++)
-        sums[i] = (vec){0};
-    for (int r = 0; r < height; r++) {
-        if (!rows[r])
-            continue;
-        vec x[2 * (NEIGHBOURS - 1) + 3];
-        for (int i = 0; i < stride * (NEIGHBOURS - 1) + width; i++)
-            x[i] = careful && (left + i < 0 || left + i >= g->w) ? (vec){0} : get(rows[r], (left + i) * g->c + c, half);
-        for (int k = 0; k < width; k++) {
-            vec w = load(g->weights + (r * width + k) * g->c + c);
-            for (int i = 0; i < NEIGHBOURS; i++)
-                sums[i] += x[i * stride + k] * w;
+    static const vec none = {0};
+    three t = {.w = g->w};
+    for (int r = 0; r < 3; r++) {
+        t.row[r] = rows[r] ? (const char *)rows[r] + c * (half ? 2 : 4) : (const char *)&none;
+        t.step[r] = rows[r] ? g->c * (half ? 2 : 4) : 0;
+        for (int k = 0; k < 3; k++)
+            t.weights[3 * r + k] = load(g->weights + (3 * r + k) * g->c + c);
+    }
+    return t;
+}
+
+/* sum + column x of the inputs times column k of the weights */
+INLINE vec plus_column(const three *t, const vec *column, int k, vec sum)
+{
+    for (int r = 0; r < 3; r++)
+        sum = plus_product(sum, column[r], t->weights[3 * r + k]);
+    return sum;
+}
+
+INLINE void get_column(const three *t, int64_t x, bool half, vec *column)
+{
+    bool inside = x >= 0 && x < t->w;
+    for (int r = 0; r < 3; r++)
+        column[r] = inside ? get(t->row[r] + x * t->step[r], 0, half) : (vec){0};
+}
+
+/* Outputs first .. end of 3 x 3 windows from left to right: each column of inputs is read once and goes to all outputs that see it. */
+INLINE void depthwise_three(const df_depthwise *g, const three *t, int64_t first, int64_t end, const bend *b, bool half, int stride, vec *sums)
+{
+    int64_t x = first * stride - g->pad;
+    vec column[3], now, next;
+    get_column(t, x, half, column);
+    now = plus_column(t, column, 0, b->bias);
+    if (stride == 1) {
+        get_column(t, ++x, half, column);
+        now = plus_column(t, column, 1, now);
+        next = plus_column(t, column, 0, b->bias);
+    }
+    for (int64_t i = 0; i < end - first; i++) {
+        get_column(t, ++x, half, column);
+        if (stride == 2) {
+            now = plus_column(t, column, 1, now);
+            get_column(t, ++x, half, column);
         }
+        sums[i] = bent(b, plus_column(t, column, 2, now));
+        now = stride == 1 ? plus_column(t, column, 1, next) : plus_column(t, column, 0, b->bias);
+        if (stride == 1)
+            next = plus_column(t, column, 0, b->bias);
     }
 }
 
-/* The same for any window. */
-INLINE void depthwise_any(const df_depthwise *g, const void *const *rows, int64_t ox, int64_t c, bool half, bool careful, vec *sums)
+/* Any window. */
+INLINE void depthwise_any(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half, vec *sums)
 {
-    int64_t left = ox * g->stride - g->pad;
-    for (int i = 0; i < NEIGHBOURS; i++)
-        sums[i] = (vec){0};
+    for (int64_t i = 0; i < end - first; i++)
+        sums[i] = b->bias;
     for (int r = 0; r < g->rows; r++)
         for (int k = 0; rows[r] && k < g->columns; k++) {
             vec w = load(g->weights + (r * g->columns + k) * g->c + c);
-            for (int i = 0; i < NEIGHBOURS; i++) {
-                int64_t x = left + i * g->stride + k * g->dilation;
-                if (!careful || (x >= 0 && x < g->w))
-                    sums[i] += get(rows[r], x * g->c + c, half) * w;
-            }
+            int64_t x = first * g->stride - g->pad + k * g->dilation;
+            for (int64_t i = 0; i < end - first; i++, x += g->stride)
+                if (x >= 0 && x < g->w)
+                    sums[i] = plus_product(sums[i], get(rows[r], x * g->c + c, half), w);
         }
+    for (int64_t i = 0; i < end - first; i++)
+        sums[i] = bent(b, sums[i]);
 }
 
-/* Outputs first .. end of the row, all channels. The last vector of channels may reach back into the one before it. */
-INLINE void depthwise_chunk(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t at, const df_tail *tail, void *y,
-                            bool half_x, bool half_y, int stride)
-{
-    int64_t inside = (g->pad + g->stride - 1) / g->stride, beyond = g->w - (g->columns - 1) * g->dilation + g->pad;
-    beyond = beyond > 0 ? (beyond + g->stride - 1) / g->stride : 0; /* the first whose window reaches over the end */
-    for (int64_t next = 0; next < g->c; next += LANES) {
-        int64_t c = next > g->c - LANES ? g->c - LANES : next;
-        for (int64_t ox = first; ox < end; ox += NEIGHBOURS) {
-            vec sums[NEIGHBOURS];
-            int64_t to = ox * g->c + c;
-            bool careful = ox < inside || ox + NEIGHBOURS > beyond;
-            if (stride && careful)
-                depthwise_shared(g, rows, ox, c, half_x, 3, 3, stride, true, sums);
-            else if (stride)
-                depthwise_shared(g, rows, ox, c, half_x, 3, 3, stride, false, sums);
-            else
-                depthwise_any(g, rows, ox, c, half_x, careful, sums);
-            if (ox + NEIGHBOURS <= end) {
-                finish_all(tail, sums, NEIGHBOURS, c, at + to, g->c);
-                for (int i = 0; i < NEIGHBOURS; i++)
-                    put(y, to + i * g->c, half_y, sums[i]);
-            } else {
-                for (int i = 0; ox + i < end; i++)
-                    put(y, to + i * g->c, half_y, finish(tail, sums[i], c, at + to - c + i * g->c));
-            }
-        }
-    }
-}
-
+/* All channels of a row. The last vector of channels may reach back into the one before it. */
 INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y)
 {
     bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1;
-    for (int64_t first = 0; first < g->ow; first += CHUNK) {
-        int64_t end = first + CHUNK < g->ow ? first + CHUNK : g->ow;
-        if (usual && g->stride == 1)
-            depthwise_chunk(g, rows, first, end, at, tail, y, half_x, half_y, 1);
-        else if (usual && g->stride == 2)
-            depthwise_chunk(g, rows, first, end, at, tail, y, half_x, half_y, 2);
-        else
-            depthwise_chunk(g, rows, first, end, at, tail, y, half_x, half_y, 0);
-    }
+    int64_t channels = g->c;
+    df_tail posts = *tail;
+    posts.bias = NULL;
+    for (int64_t first = 0; first < g->ow; first += CHUNK)
+        for (int64_t next = 0; next < channels; next += LANES) {
+            int64_t c = next > channels - LANES ? channels - LANES : next, end = first + CHUNK < g->ow ? first + CHUNK : g->ow, to = first * channels + c;
+            vec sums[CHUNK];
+            bend b = bend_of(tail, c);
+            if (usual && g->stride <= 2) {
+                three t = three_of(g, rows, c, half_x);
+                if (g->stride == 1)
+                    depthwise_three(g, &t, first, end, &b, half_x, 1, sums);
+                else
+                    depthwise_three(g, &t, first, end, &b, half_x, 2, sums);
+            } else {
+                depthwise_any(g, rows, first, end, c, &b, half_x, sums);
+            }
+            if (!b.whole)
+                finish_sums(&posts, sums, (int)(end - first), c, at + to, channels);
+            for (int64_t i = 0; i < end - first; i++, to += channels)
+                put(y, to, half_y, sums[i]);
+        }
 }
 
 #define DEPTHWISE(name, half_x, half_y)                                                                                         \
@@ -137,7 +156,8 @@ INLINE vec larger(vec a, vec b)
 
 INLINE void pool_of(const void *x, int64_t step, int n, int64_t count, float divisor, void *y, bool half_x, bool half_y)
 {
-    for (int64_t i = 0; i < count; i += LANES) {
+    for (int64_t next = 0; next < count; next += LANES) {
+        int64_t i = next > count - LANES && count > LANES ? count - LANES : next; /* the last vector reaches back into the one before it */
         vec v = get_some(x, i, count - i, half_x);
         for (int k = 1; k < n; k++) {
             vec other = get_some(x, k * step + i, count - i, half_x);

@@ -4,6 +4,7 @@
 
 #include "nn/lanes_numbers.h"
 #include "nn/lanes_rows.h"
+#include "nn/lanes_stack.h"
 #include "nn/lanes_table.h"
 #include "nn/lanes_tiles.h"
 

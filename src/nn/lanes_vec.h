@@ -3,13 +3,16 @@
 #include <string.h>
 
 #include "nn/lanes.h"
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(__FMA__)
 #include <immintrin.h>
 #endif
 
 typedef float    vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t  ivec __attribute__((vector_size(4 * LANES)));
 #define INLINE static inline __attribute__((always_inline))
+
+/* The compiler would make an address of its own for each multiple of a step from here, and run out of registers. */
+#define OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 INLINE vec load(const float *p)
 {
@@ -66,6 +69,18 @@ INLINE void put(void *y, int64_t at, bool half, vec v)
 INLINE vec spread(float a) { return a - (vec){0}; }
 INLINE vec choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 
+/* a + b * c, rounded once where the processor can. */
+INLINE vec plus_product(vec a, vec b, vec c)
+{
+#if defined(__AVX512F__) && LANES == 16
+    return (vec)_mm512_fmadd_ps((__m512)b, (__m512)c, (__m512)a);
+#elif defined(__FMA__) && LANES == 8
+    return (vec)_mm256_fmadd_ps((__m256)b, (__m256)c, (__m256)a);
+#else
+    return a + b * c;
+#endif
+}
+
 /* x where a < b, else y; written out where the compiler would take three instructions for one. */
 INLINE vec where_less(vec a, vec b, vec x, vec y)
 {
@@ -103,6 +118,29 @@ INLINE void finish_all(const df_tail *tail, vec *v, int n, int64_t channel, int6
         }
     }
 }
+
+/* The same where it is seldom: once in the program. */
+static __attribute__((noinline)) void finish_sums(const df_tail *tail, vec *v, int n, int64_t channel, int64_t at, int64_t step)
+{
+    finish_all(tail, v, n, channel, at, step);
+}
+
+/* Most tails are a bias and what numbers below 0 are multiplied by: those go along with the sums, whose first number is the bias. */
+typedef struct bend { bool whole; vec bias, slope; } bend; /* whole: it is all there is */
+
+INLINE bend bend_of(const df_tail *tail, int64_t channel)
+{
+    int n = tail->fused ? tail->fused->n_post : 0;
+    const df_post *post = n == 1 ? &tail->fused->post[0] : NULL;
+    bend b = {.whole = n == 0, .bias = tail->bias ? load(tail->bias + channel) : (vec){0}, .slope = spread(1)};
+    if (post && (post->kind == DF_POST_RELU || post->kind == DF_POST_PRELU)) {
+        b.whole = true;
+        b.slope = post->kind == DF_POST_RELU ? spread(post->a) : post->n_slope > 1 ? load(post->slope + channel) : spread(post->slope[0]);
+    }
+    return b;
+}
+
+INLINE vec bent(const bend *b, vec v) { return where_less(v, (vec){0}, v * b->slope, v); }
 
 INLINE vec finish(const df_tail *tail, vec v, int64_t channel, int64_t pixel)
 {

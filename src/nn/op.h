@@ -150,6 +150,10 @@ df_status df__product_infer(df_call *call, size_t b, const df_product *p, df_dty
 /* First element of matrix i of a batch of `dims`, in a tensor of matrices that may be spread over it. */
 int64_t df__batch_offset(const int64_t *dims, int rank, const df_tensor *t, int64_t i);
 
+/* ---- op_pad.c ---- */
+
+bool df__pad_behind(const df_call *call, int axis); /* zeros behind dimension `axis` of the tensors as they lie are all that Pad adds */
+
 /* ---- op_sort.c ---- */
 
 int64_t df__sort_key(const df_tensor *t, int64_t i); /* grows with element i; NaN above all, -0 equal to 0 */

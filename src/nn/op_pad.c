@@ -100,6 +100,32 @@ static bool put_zeros(const df_tensor *x, const df_tensor *y, const pads *p)
     return true;
 }
 
+/* The value to pad with, in the bits of the tensor's numbers. */
+static uint64_t value_of(const df_call *call)
+{
+    uint64_t bits = 0;
+    df_tensor value = {.type = call->in[0].type, .data = &bits};
+    if (df__given(call, 2))
+        memcpy(&bits, call->in[2].data, df__dtype_size(value.type));
+    else
+        df__store_f64(&value, 0, (double)df__node_float(call->node, "value", 0));
+    return bits;
+}
+
+bool df__pad_behind(const df_call *call, int axis)
+{
+    pads p;
+    for (size_t i = 1; i < 4; i++)
+        if (df__given(call, i) && !call->in[i].data)
+            return false;
+    if (pads_of(call, &p) != DF_OK || df__call_string(call, "mode", "constant")[0] != 'c' || value_of(call) != 0)
+        return false;
+    for (int i = 0; i < call->in[0].rank; i++)
+        if (p.before[i] != 0 || (i == axis ? p.after[i] < 0 : p.after[i] != 0))
+            return false;
+    return true;
+}
+
 static df_status pad_run(const df_call *call)
 {
     pads p;
@@ -111,12 +137,7 @@ static df_status pad_run(const df_call *call)
     char mode = df__call_string(call, "mode", "constant")[0];
     int64_t own[DF_MAX_RANK], at[DF_MAX_RANK] = {0};
     size_t size = df__dtype_size(x->type);
-    uint64_t bits = 0;
-    df_tensor value = {.type = x->type, .data = &bits};
-    if (df__given(call, 2))
-        memcpy(&bits, call->in[2].data, size);
-    else
-        df__store_f64(&value, 0, (double)df__node_float(call->node, "value", 0));
+    uint64_t bits = value_of(call);
     if (mode == 'c' && bits == 0 && put_zeros(x, y, &p))
         return DF_OK;
     df__strides(x, own);

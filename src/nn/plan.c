@@ -415,6 +415,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     DF_TRY(finish_outputs(&l));
     if (plan->halves)
         DF_TRY(df__plan_halves(plan, err));
+    DF_TRY(df__plan_stacks(plan, err));
     DF_TRY(df__plan_memory(plan, err));
     DF_TRY(df__plan_compile(plan, packer, err));
     plan->kernel_bytes = (plan->kernel_bytes + 63) & ~(size_t)63;

@@ -7,7 +7,7 @@
 
 #include "nn/onednn.h"
 
-typedef enum df_place { DF_PLACE_WORK, DF_PLACE_INPUT, DF_PLACE_OUTPUT, DF_PLACE_CONST } df_place;
+typedef enum df_place { DF_PLACE_WORK, DF_PLACE_INPUT, DF_PLACE_OUTPUT, DF_PLACE_CONST, DF_PLACE_NONE /* inside of a kernel */ } df_place;
 
 /* A tensor as it lies in memory. Several may share bytes: `root` owns them, the others begin `offset` behind. */
 typedef struct df_slot {
@@ -28,7 +28,12 @@ typedef struct df_plan_step {
     bool            nhwc;
     int             weights_id; /* see df_call */
     bool            not_negative;
+    const struct df_plan_member *members; /* layers that one kernel computes together, the last one's node is the step's; NULL: none */
+    int             n_members;
 } df_plan_step;
+
+/* `from`: the member that makes input 0 or an input that a post adds, or ~i: input i of the whole. */
+typedef struct df_plan_member { df_plan_step step; int from, add[DF_MAX_POSTS]; } df_plan_member;
 
 typedef struct df_workspace {
     struct df_workspace *next;
@@ -69,6 +74,10 @@ void      df__plan_free(df_plan *plan);
 bool df__leading_part(const df_program *p, const df_step *s, size_t output, size_t *offset);
 /* plan_sign.c: whether the step's outputs have no number below 0, given what is known of its inputs (by value). */
 bool df__step_not_negative(const df_program *p, const df_step *s, const bool *not_negative);
+/* plan_stack.c: steps that are better computed together, row by row, become one (kernel_stack.h). */
+df_status df__plan_stacks(df_plan *plan, df_error *err);
+/* plan_compile.c: a step as its operator's compile() sees it; tensors in `scratch`. */
+df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *scratch, df_call *out, df_error *err);
 /* plan_compile.c: kernels for the steps; places are known. */
 df_status df__plan_compile(df_plan *plan, df_packer *packer, df_error *err);
 /* plan_half.c: gives tensors between steps that take it the type bfloat16. */

@@ -3,6 +3,7 @@
 
 #include "core/threads.h"
 #include "nn/kernel.h"
+#include "nn/kernel_stack.h"
 #include "nn/plan.h"
 
 enum { MAX_CREW = 8 }; /* threads that make kernels together */
@@ -41,24 +42,49 @@ static df_status align_constant(making *l, int slot)
     return DF_OK;
 }
 
+df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *scratch, df_call *out, df_error *err)
+{
+    size_t n = s->n_in + s->n_out;
+    df_tensor *tensors = df__arena_alloc(scratch, n * sizeof *tensors);
+    if (!tensors)
+        return df__no_memory(err, plan->program.label, n * sizeof *tensors);
+    for (size_t i = 0; i < n; i++) {
+        tensors[i] = tensor_of(plan, plan->refs[s->in + i]);
+        if (i < s->n_in && tensors[i].rank < 0)
+            tensors[i] = (df_tensor){0};
+    }
+    *out = (df_call){.node = s->node, .opset = plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
+                     .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = plan->precision, .advantage = plan->advantage, .tiles = plan->tiles,
+                     .threads = plan->threads, .scratch = scratch, .limits = &plan->program.limits, .err = err};
+    return DF_OK;
+}
+
+static df_status compile_stack(const making *l, df_plan_step *s, const df_call *call, df_arena *scratch, df_error *err)
+{
+    df_status st = DF_OK;
+    df_stack_layer layers[DF_STACK_MOST];
+    for (int i = 0; i < s->n_members; i++) {
+        const df_plan_member *m = &s->members[i];
+        layers[i] = (df_stack_layer){.op = m->step.op, .fused = m->step.fused, .from = m->from};
+        memcpy(layers[i].add, m->add, sizeof m->add);
+        DF_TRY(df__step_call(l->plan, &m->step, scratch, &layers[i].call, err));
+    }
+    DF_TRY(df__stack_compile(call, layers, s->n_members, l->packer, &s->kernel));
+done:
+    return st;
+}
+
 static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
 {
     df_status st = DF_OK;
     df_arena scratch = {0};
-    if (!s->op->compile && !l->plan->halves && l->plan->threads < 2)
+    df_call call;
+    if (!s->op->compile && !s->n_members && !l->plan->halves && l->plan->threads < 2)
         return DF_OK;
-    df_tensor *tensors = df__arena_alloc(&scratch, (s->n_in + s->n_out) * sizeof *tensors);
-    if (!tensors)
-        DF_TRY(df__no_memory(err, l->plan->program.label, (s->n_in + s->n_out) * sizeof *tensors));
-    for (size_t i = 0; i < s->n_in + s->n_out; i++) {
-        tensors[i] = tensor_of(l->plan, l->plan->refs[s->in + i]);
-        if (i < s->n_in && tensors[i].rank < 0)
-            tensors[i] = (df_tensor){0};
-    }
-    df_call call = {.node = s->node, .opset = l->plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
-                    .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = l->plan->precision, .advantage = l->plan->advantage, .tiles = l->plan->tiles,
-                    .threads = l->plan->threads, .scratch = &scratch, .limits = &l->plan->program.limits, .err = err};
-    if (s->op->compile)
+    DF_TRY(df__step_call(l->plan, s, &scratch, &call, err));
+    if (s->n_members)
+        DF_TRY(compile_stack(l, s, &call, &scratch, err));
+    else if (s->op->compile)
         DF_TRY(s->op->compile(&call, s->fused, l->packer, &s->kernel));
     bool shared = call.threads > 1 && (s->op->flags & DF_OP_ROWS) && s->n_out == 1; /* rows that threads can share out */
     if (!s->kernel && !(s->op->flags & DF_OP_BITS) && (shared || df__any_half(&call)))

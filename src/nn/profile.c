@@ -43,7 +43,10 @@ df_status df__step_layer(const df_plan *plan, const df_plan_step *step, double s
     const df_node *node = step->node;
     const char *made = node->n_out > 0 && node->out[0] && *node->out[0] ? node->out[0] : step->op->name; /* steps of our own have no node in the file */
     const char *name = node->name && *node->name ? node->name : made;
-    *out = (df_layer){.seconds = seconds, .flops = 2 * multiply_adds(plan, step)};
+    double adds = step->n_members ? 0 : multiply_adds(plan, step);
+    for (int i = 0; i < step->n_members; i++)
+        adds += multiply_adds(plan, &step->members[i].step);
+    *out = (df_layer){.seconds = seconds, .flops = 2 * adds};
     out->name = copy(scratch, name);
     out->op = copy(scratch, step->op->name);
     out->kernel = copy(scratch, step->kernel ? step->kernel->name : "plain");

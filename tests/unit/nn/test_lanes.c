@@ -1,4 +1,4 @@
-/* test_lanes.c - the hot loops of every level that the processor has give the same bits, and what lanes.h says. */
+/* test_lanes.c - the hot loops of every level that the processor has give the same bits, convolutions but for rounding, and what lanes.h says. */
 #include "nn/half.h"
 #include "nn/lanes.h"
 #include "nn/onednn.h"
@@ -311,12 +311,19 @@ TEST(photos_of_bfloat16)
     }
 }
 
-TEST(rows_of_each_channel_by_itself_have_the_same_bits)
+/* A product and its sum are rounded once or twice. */
+static void check_near(const float *a, const float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        CHECK_NEAR((double)a[i], (double)b[i], 1e-5);
+}
+
+TEST(rows_of_each_channel_by_itself_are_the_same_but_for_rounding)
 {
     find_levels();
     enum { W = 21, C = 37, TAPS = 25, SIZE = 5 * W * C };
     static float x[SIZE], weights[TAPS * C], bias[C], slope[C], y[2][SIZE];
-    static uint16_t half[SIZE], z[2][SIZE];
+    static uint16_t half[SIZE], z[SIZE], rounded[SIZE];
     df_fused fused = {.n_post = 1, .post = {{.kind = DF_POST_PRELU, .slope = slope, .n_slope = C}}};
     df_tail tail = {.bias = bias, .fused = &fused};
     dice_fill(x, SIZE);
@@ -337,9 +344,44 @@ TEST(rows_of_each_channel_by_itself_have_the_same_bits)
                             for (int r = 0; r < size; r++)
                                 rows[r] = r == 1 ? NULL : of_half ? (const void *)(half + r * w * c) : (const void *)(x + r * w * c);
                             levels[level]->depthwise[of_half][0](&g, rows, 0, &tail, y[at]);
-                            levels[level]->depthwise[of_half][1](&g, rows, 0, &tail, z[at]);
-                            CHECK(memcmp(y[0], y[at], (size_t)(g.ow * c) * 4) == 0 && memcmp(z[0], z[at], (size_t)(g.ow * c) * 2) == 0);
+                            levels[level]->depthwise[of_half][1](&g, rows, 0, &tail, z);
+                            levels[0]->to_bf16(y[at], rounded, g.ow * c);
+                            check_near(y[0], y[at], g.ow * c);
+                            CHECK(memcmp(rounded, z, (size_t)(g.ow * c) * 2) == 0);
                         }
+                }
+}
+
+TEST(rows_over_all_channels_are_the_same_but_for_rounding)
+{
+    find_levels();
+    enum { W = 27, CI = 19, CO = 53, SIZE = 3 * (2 * W + 2) * CI };
+    static float x[SIZE], weights[9 * CI * CO], bias[CO], more[W * CO], y[2][W * CO];
+    dice_fill(x, SIZE), dice_fill(weights, 9 * CI * CO), dice_fill(bias, CO), dice_fill(more, W * CO);
+    df_fused kinds[] = {{.n_post = 0}, {.n_post = 1, .post = {{.kind = DF_POST_RELU}}},
+                        {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_CLIP, .a = -0.5f, .b = 0.5f}}}};
+    for (size_t kind = 0; kind < 3; kind++)
+        for (int side = 1; side <= 3; side += 2)
+            for (int co = 16; co <= CO; co += 5)
+                for (int w = 1; w <= W; w += 3) {
+                    df_tail tail = {.bias = bias, .fused = &kinds[kind], .add = {more}};
+                    df_dense g = {.ow = w, .ci = CI, .co = co, .pixel = CI, .channel = 1, .rows = side, .columns = side, .stride = side == 3 ? 2 : 1, .weights = weights};
+                    const float *rows[3] = {x, side == 3 ? NULL : x, x + SIZE / 3};
+                    for (int level = 0; level < n_levels; level++) {
+                        levels[level]->dense(&g, rows, &tail, y[level > 0]);
+                        check_near(y[0], y[level > 0], w * co);
+                    }
+                    df_dense planes = g;
+                    planes.pixel = 1, planes.channel = SIZE / 3 / CI;
+                    static float turned[SIZE];
+                    for (int r = 0; r < 3; r++)
+                        for (int64_t i = 0; i < SIZE / 3; i++)
+                            turned[r * (SIZE / 3) + i % CI * planes.channel + i / CI] = x[r * (SIZE / 3) + i];
+                    const float *turned_rows[3] = {turned, rows[1] ? turned : NULL, turned + 2 * (SIZE / 3)};
+                    rows[2] = x + 2 * (SIZE / 3);
+                    levels[0]->dense(&g, rows, &tail, y[0]);
+                    levels[0]->dense(&planes, turned_rows, &tail, y[1]);
+                    CHECK(memcmp(y[0], y[1], (size_t)(w * co) * 4) == 0);
                 }
 }
 

@@ -1,0 +1,334 @@
+/* kernel_stack.c - several layers as one kernel. A layer makes its rows one after the other, when the layer behind it asks for them, into a ring
+ * that holds as many as the other's window sees. Threads take ranges of rows of the last layer; where two ranges meet, rows are made twice. */
+#include "nn/kernel_stack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/kernel.h"
+#include "nn/plan.h"
+
+enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 16 /* of a part */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
+static const int64_t least_work = 1000000; /* multiply-adds of a part */
+
+typedef enum kind { DENSE, DEPTHWISE, MOST, SPREAD /* more channels, of 0 */, PLANES /* an input in channels first */ } kind;
+
+typedef struct layer {
+    kind            kind;
+    df_window       w;
+    int64_t         c; /* channels of the output */
+    int             from, add[DF_MAX_POSTS];
+    df_dense        dense;
+    df_depthwise    depthwise;
+    df_most         most;
+    df_weights_at   weights;
+    float          *bias;
+    const df_fused *fused;
+    /* Its ring, of floats: `rows` of `row` each, the first pixel `margin` behind their beginning; planes are `plane` apart. */
+    int64_t         rows, row, margin, plane;
+    size_t          ring; /* where it lies in a worker's memory */
+} layer;
+
+typedef struct stack {
+    df_kernel base;
+    int       n;
+    int64_t   parts;
+    size_t    each; /* floats of a worker */
+    layer     layers[DF_STACK_MOST];
+    char      name[24];
+} stack;
+
+static void stack_free(df_kernel *base)
+{
+    stack *s = (stack *)base;
+    for (int i = 0; i < s->n; i++) {
+        free(s->layers[i].weights.own);
+        free(s->layers[i].bias);
+    }
+    free(s);
+}
+
+/* ---- runs ---- */
+
+typedef struct band {
+    const stack   *s;
+    const df_call *call;
+    float         *memory;
+    int64_t        photo, made[DF_STACK_MOST]; /* rows of each layer so far */
+} band;
+
+static float *ring_row(const band *b, int l, int64_t row)
+{
+    const layer *k = &b->s->layers[l];
+    return b->memory + k->ring + row % k->rows * k->row + k->margin;
+}
+
+static void make_row(band *b, int l, int64_t row, float *y);
+
+/* Row `row` of a layer or an input: made, if need be, and all before it that are still wanted. */
+static const float *row_of(band *b, int from, int64_t row, int64_t row_numbers, int64_t height)
+{
+    if (from < 0)
+        return (const float *)b->call->in[~from].data + (b->photo * height + row) * row_numbers;
+    for (; b->made[from] <= row; b->made[from]++)
+        make_row(b, from, b->made[from], ring_row(b, from, b->made[from]));
+    return ring_row(b, from, row);
+}
+
+/* A row of an input in channels first: planes side by side. */
+static void planes_row(const band *b, const layer *k, int64_t row, float *y)
+{
+    const float *x = (const float *)b->call->in[~k->from].data + (b->photo * k->w.c * k->w.in[0] + row) * k->w.in[1];
+    for (int64_t c = 0; c < k->w.c; c++)
+        memcpy(y + c * k->plane, x + c * k->w.in[0] * k->w.in[1], (size_t)k->w.in[1] * sizeof *y);
+}
+
+static void make_row(band *b, int l, int64_t row, float *y)
+{
+    const layer *k = &b->s->layers[l];
+    const df_window *w = &k->w;
+    const float *rows[MAX_TAPS], *seen[MAX_TAPS];
+    int64_t top = row * w->stride[0] - w->pad[0], before = k->kind == DENSE ? w->pad[1] * k->dense.pixel : 0;
+    df_tail tail = {.bias = k->bias, .fused = k->fused};
+    int n = 0;
+    if (k->kind == PLANES) {
+        planes_row(b, k, row, y);
+        return;
+    }
+    if (k->from >= 0 && b->made[k->from] < top) /* rows above the first one that a band looks at */
+        b->made[k->from] = top;
+    for (int r = 0; r < w->kernel[0]; r++) {
+        int64_t at = top + r * w->dilation[0];
+        rows[r] = at >= 0 && at < w->in[0] ? row_of(b, k->from, at, w->in[1] * w->c, w->in[0]) - before : NULL;
+        if (rows[r])
+            seen[n++] = rows[r];
+    }
+    for (int p = 0; k->fused && p < k->fused->n_post; p++)
+        if (k->fused->post[p].kind == DF_POST_ADD) {
+            if (k->add[p] >= 0 && b->made[k->add[p]] < row)
+                b->made[k->add[p]] = row;
+            tail.add[p] = row_of(b, k->add[p], row, w->out[1] * k->c, w->out[0]);
+        }
+    if (k->kind == DENSE) {
+        df__lanes()->dense(&k->dense, rows, &tail, y);
+    } else if (k->kind == DEPTHWISE) {
+        df__lanes()->depthwise[0][0](&k->depthwise, (const void *const *)rows, 0, &tail, y);
+    } else if (k->kind == MOST) {
+        df_most most = k->most;
+        most.rows = n;
+        df__lanes()->most(&most, seen, y);
+    } else {
+        df__lanes()->more_channels(rows[0], w->in[1], w->c, k->c, y);
+    }
+}
+
+typedef struct work { const stack *s; const df_call *call; float *memory; df_mishaps met; } work;
+
+static void run_part(void *arg, size_t part, int worker)
+{
+    const work *job = arg;
+    const stack *s = job->s;
+    const layer *last = &s->layers[s->n - 1];
+    int64_t height = last->w.out[0], all = last->w.n * height, first = all * (int64_t)part / s->parts, end = all * ((int64_t)part + 1) / s->parts;
+    band b = {.s = s, .call = job->call, .memory = job->memory + (size_t)worker * s->each, .photo = -1};
+    for (int l = 0; l < s->n; l++)
+        if (s->layers[l].kind == PLANES) /* the margins */
+            memset(b.memory + s->layers[l].ring, 0, (size_t)(s->layers[l].rows * s->layers[l].row) * sizeof *b.memory);
+    for (int64_t i = first; i < end; i++) {
+        if (i / height != b.photo) {
+            b.photo = i / height;
+            memset(b.made, 0, sizeof b.made);
+        }
+        make_row(&b, s->n - 1, i % height, (float *)job->call->out[0].data + i * last->w.out[1] * last->c);
+    }
+}
+
+static df_status stack_run(const df_kernel *base, const df_call *call, const df_exec *exec)
+{
+    const stack *s = (const stack *)base;
+    df_arena_mark mark = df__arena_mark(call->scratch);
+    work *job = df__arena_calloc(call->scratch, 1, sizeof *job);
+    if (!job)
+        return df__no_memory(call->err, "kernel", sizeof *job);
+    job->s = s;
+    job->call = call;
+    job->memory = exec->scratch;
+    df_status st = df__run_parts(call, exec->threads, (size_t)s->parts, run_part, job, &job->met);
+    df__arena_release(call->scratch, mark);
+    return st;
+}
+
+/* ---- what may be a layer ---- */
+
+static bool wide_window(const df_window *w)
+{
+    bool fits = w->space == 2 && w->kernel[0] <= MAX_TAPS;
+    for (int i = 0; i < 2; i++)
+        fits = fits && w->kernel[i] <= INT16_MAX && w->stride[i] <= INT16_MAX && w->dilation[i] <= INT16_MAX && w->pad[i] <= INT16_MAX && w->out[i] > 0;
+    return fits;
+}
+
+static bool conv_kind(const df_call *call, const df_fused *fused, const df_window *w, kind *k)
+{
+    int64_t group = df__node_int(call->node, "group", 1), c = call->in[1].dims[0];
+    if (!call->in[1].data || call->in[1].type != DF_F32 || (df__given(call, 2) && !call->in[2].data) || !df__lanes_know(fused) || c < DF_LANES_MOST)
+        return false;
+    *k = group > 1 ? DEPTHWISE : DENSE;
+    if (group > 1)
+        return group == w->c && c == w->c;
+    bool pointwise = w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1 && w->pad[0] + w->pad[1] + w->pad_end[0] + w->pad_end[1] == 0;
+    return w->c * c <= MOST_WEIGHTS && (pointwise || (w->c <= FEW && w->dilation[1] == 1));
+}
+
+/* Every window sees a pixel. */
+static bool full_windows(const df_window *w)
+{
+    bool full = true;
+    for (int i = 0; i < 2; i++)
+        full = full && w->dilation[i] == 1 && w->pad[i] < w->kernel[i] && (w->out[i] - 1) * w->stride[i] - w->pad[i] < w->in[i];
+    return full;
+}
+
+static bool kind_of(const df_call *call, const df_op *op, const df_fused *fused, kind *k, df_window *w)
+{
+    const df_tensor *x = &call->in[0], *y = &call->out[0];
+    df_error ignored;
+    df_call own = *call;
+    own.err = &ignored;
+    if (x->type != DF_F32 || y->type != DF_F32 || x->rank != 4 || y->rank != 4 || df__tensor_count(x) == 0 || df__tensor_count(y) == 0)
+        return false;
+    *w = (df_window){.space = 2, .n = y->dims[0], .c = call->nhwc ? x->dims[3] : x->dims[1], .kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1},
+                     .in = {y->dims[1], y->dims[2]}, .out = {y->dims[1], y->dims[2]}};
+    if (!call->nhwc) {
+        *k = PLANES;
+        return op == &df__op_to_nhwc && w->c <= FEW;
+    }
+    if (strcmp(op->name, "Conv") == 0 && call->n_in > 1 && call->in[1].rank == 4)
+        return df__window(&own, call->in[1].dims + 2, w) == DF_OK && wide_window(w) && conv_kind(call, fused, w, k);
+    if (fused || w->c < DF_LANES_MOST)
+        return false;
+    *k = strcmp(op->name, "Pad") == 0 ? SPREAD : MOST;
+    if (*k == SPREAD)
+        return df__pad_behind(&own, 3);
+    return strcmp(op->name, "MaxPool") == 0 && call->n_out == 1 && df__window(&own, NULL, w) == DF_OK && wide_window(w) && full_windows(w);
+}
+
+bool df__stack_takes(const df_call *call, const df_op *op, const df_fused *fused, bool *margin)
+{
+    kind k;
+    df_window w;
+    *margin = false;
+    if (!kind_of(call, op, fused, &k, &w))
+        return false;
+    *margin = k == DENSE && w.kernel[0] * w.kernel[1] > 1;
+    return true;
+}
+
+/* ---- compilation ---- */
+
+typedef struct filling { const df_stack_layer *from; const layer *to; int64_t in; } filling;
+
+/* [out][in][taps] to [taps][in][out], each output times its scale. Of single channels `in` is 1. */
+static df_status fill(void *arg, void *out, df_error *err)
+{
+    const filling *f = arg;
+    (void)err;
+    const float *scale = f->from->fused ? f->from->fused->scale : NULL;
+    const char *at = f->from->call.in[1].data;
+    int64_t taps = f->to->w.kernel[0] * f->to->w.kernel[1], c = f->to->c;
+    for (int64_t o = 0; o < c; o++)
+        for (int64_t i = 0; i < f->in; i++)
+            for (int64_t t = 0; t < taps; t++, at += sizeof(float)) {
+                float v;
+                memcpy(&v, at, sizeof v);
+                ((float *)out)[(t * f->in + i) * c + o] = scale ? v * scale[o] : v;
+            }
+    return DF_OK;
+}
+
+static df_status add_layer(const df_call *call, const df_stack_layer *from, df_packer *packer, layer *k)
+{
+    df_status st = DF_OK;
+    const df_call *own = &from->call;
+    const df_window *w = &k->w;
+    if (!kind_of(own, from->op, from->fused, &k->kind, &k->w))
+        return df__call_fail(call, DF_E_INTERNAL, "%s is no layer of a stack", from->op->name);
+    k->c = own->out[0].dims[3];
+    k->from = from->from;
+    memcpy(k->add, from->add, sizeof k->add);
+    k->fused = from->fused;
+    k->rows = 1;
+    if (k->kind == MOST)
+        k->most = (df_most){.w = w->in[1], .ow = w->out[1], .c = w->c, .columns = (int)w->kernel[1], .stride = (int)w->stride[1], .pad = (int)w->pad[1]};
+    if (k->kind != DENSE && k->kind != DEPTHWISE)
+        return DF_OK;
+    filling f = {from, k, k->kind == DENSE ? w->c : 1};
+    df_pack_key key = df__weights_key(own, k->kind == DENSE ? "stack" : "depthwise", from->fused ? from->fused->scale : NULL, k->c);
+    size_t bytes = (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
+    DF_TRY(df__weights_place(own, packer, false, &key, bytes, fill, &f, &k->weights));
+    DF_TRY(df__bias_new(own, df__given(own, 2) ? &own->in[2] : NULL, from->fused, k->c, &k->bias));
+    k->dense = (df_dense){.ow = w->out[1], .ci = w->c, .co = k->c, .pixel = w->c, .channel = 1, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1],
+                          .stride = (int)w->stride[1], .weights = k->weights.data};
+    k->depthwise = (df_depthwise){.w = w->in[1], .ow = w->out[1], .c = w->c, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1], .stride = (int)w->stride[1],
+                                  .pad = (int)w->pad[1], .dilation = (int)w->dilation[1], .weights = k->weights.data};
+done:
+    return st;
+}
+
+/* The rings: as the layer that reads them wants it. */
+static void lay_out(stack *s)
+{
+    for (int i = 0; i < s->n; i++) {
+        layer *k = &s->layers[i], *x = k->from >= 0 ? &s->layers[k->from] : NULL;
+        if (!x)
+            continue;
+        x->rows = (k->w.kernel[0] - 1) * k->w.dilation[0] + 1;
+        if (k->kind == DENSE)
+            x->margin = k->w.pad[1];
+        if (x->kind != PLANES)
+            continue;
+        x->plane = k->w.pad[1] + x->w.in[1] + k->w.pad_end[1];
+        k->dense.pixel = 1;
+        k->dense.channel = x->plane;
+    }
+    for (int i = 0; i + 1 < s->n; i++) {
+        layer *k = &s->layers[i];
+        int64_t width = k->kind == PLANES ? k->plane * k->w.c : (k->w.out[1] + 2 * k->margin) * k->c;
+        k->margin *= k->kind == PLANES ? 1 : k->c;
+        k->row = (width / LINE + APART) * LINE;
+        k->ring = s->each;
+        s->each += (size_t)(k->rows * k->row);
+    }
+    s->each += LINE; /* no layer of one row has none */
+}
+
+df_status df__stack_compile(const df_call *call, const df_stack_layer *layers, int n, df_packer *packer, df_kernel **out)
+{
+    df_status st = DF_OK;
+    double adds = 0;
+    *out = NULL;
+    stack *s = calloc(1, sizeof *s);
+    if (!s)
+        return df__no_memory(call->err, "kernel", sizeof *s);
+    for (int i = 0; i < n; i++) {
+        s->n = i + 1;
+        DF_TRY(add_layer(call, &layers[i], packer, &s->layers[i]));
+        const df_window *w = &s->layers[i].w;
+        adds += (double)(w->n * w->out[0] * w->out[1] * s->layers[i].c * w->kernel[0] * w->kernel[1]) * (s->layers[i].kind == DENSE ? (double)w->c : 1);
+    }
+    lay_out(s);
+    int64_t rows = s->layers[n - 1].w.n * s->layers[n - 1].w.out[0], threads = call->threads < DF_MAX_WORKERS ? call->threads : DF_MAX_WORKERS;
+    s->parts = (int64_t)(adds / (double)least_work);
+    s->parts = s->parts > threads ? threads : s->parts;
+    s->parts = s->parts > rows / LEAST_ROWS ? rows / LEAST_ROWS : s->parts;
+    s->parts = s->parts < 1 || threads <= 1 ? 1 : s->parts > MAX_PARTS ? MAX_PARTS : s->parts;
+    snprintf(s->name, sizeof s->name, "%d layers by rows", n);
+    s->base = (df_kernel){.run = stack_run, .free = stack_free, .scratch_bytes = s->each * sizeof(float) * (size_t)s->parts, .name = s->name};
+    *out = &s->base;
+    s = NULL;
+done:
+    if (s)
+        stack_free(&s->base);
+    return st;
+}
