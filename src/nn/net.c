@@ -280,7 +280,7 @@ done:
  * kernels that are not exact have to be so many times faster than those that are. */
 static const struct { df_halves halves; double advantage, tiles; } stages[] = {
     {DF_HALVES_ALL, 1.03, 1}, {DF_HALVES_INNER, 1.03, 1.3}, {DF_HALVES_NONE, 1.03, 1.3}, {DF_HALVES_NONE, 1.25, 1.3}, {DF_HALVES_NONE, 1.4, 1.3},
-    {DF_HALVES_NONE, 1.55, 1.3}, {DF_HALVES_NONE, 1.7, 1.3}, {DF_HALVES_NONE, 1.9, 1.3}, {DF_HALVES_NONE, 2.5, 1.3}, {DF_HALVES_NONE, DF_ADVANTAGE_MOST, 1}};
+    {DF_HALVES_NONE, 1.55, 1.3}, {DF_HALVES_NONE, 1.7, 1.3}, {DF_HALVES_NONE, 1.9, 1.3}, {DF_HALVES_NONE, DF_ADVANTAGE_MOST, 1}};
 enum { STAGES = sizeof stages / sizeof *stages };
 
 static df_plan_opts stage_opts(const df_net *net, int stage, int threads)
