@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/threads.h"
 #include "nn/kernel.h"
+#include "nn/pack.h"
 
 enum { MAX_TAPS = 16 /* rows of a window */, MAX_PARTS = 256 };
 static const int64_t least_work = 250000; /* multiply-adds of a part, to be worth a thread */
@@ -26,7 +28,7 @@ static void depthwise_free(df_kernel *base)
     free(d);
 }
 
-typedef struct work { const depthwise *d; const df_call *call; df_tail tail; df_mishaps met; } work;
+typedef struct work { const depthwise *d; const df_call *call; df_tail tail; } work;
 
 static void run_part(void *arg, size_t part, int worker)
 {
@@ -50,36 +52,21 @@ static void run_part(void *arg, size_t part, int worker)
 static df_status depthwise_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const depthwise *d = (const depthwise *)base;
-    df_arena_mark mark = df__arena_mark(call->scratch);
-    work *job = df__arena_calloc(call->scratch, 1, sizeof *job);
-    if (!job)
-        return df__no_memory(call->err, "kernel", sizeof *job);
-    job->d = d;
-    job->call = call;
-    job->tail = df__tail_new(call, d->bias, d->fused, 0);
-    df_status st = df__run_parts(call, exec->threads, (size_t)d->parts, run_part, job, &job->met);
-    df__arena_release(call->scratch, mark);
-    return st;
+    work job = {.d = d, .call = call, .tail = df__tail_new(call, d->bias, d->fused, 0)};
+    df__parallel_for((size_t)d->parts, exec->threads, run_part, &job);
+    return DF_OK;
 }
 
 /* ---- compilation ---- */
 
 typedef struct filling { const df_conv *conv; const depthwise *d; } filling;
 
-/* [c][1][taps] to [taps][c], each channel times its scale. */
 static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
+    const df_depthwise *g = &f->d->g;
     (void)err;
-    const float *scale = f->conv->fused ? f->conv->fused->scale : NULL;
-    const char *from = f->conv->call->in[1].data;
-    int64_t taps = f->d->g.rows * f->d->g.columns, c = f->d->g.c;
-    for (int64_t t = 0; t < taps; t++)
-        for (int64_t i = 0; i < c; i++) {
-            float v;
-            memcpy(&v, from + (size_t)(i * taps + t) * sizeof v, sizeof v);
-            ((float *)out)[t * c + i] = scale ? v * scale[i] : v;
-        }
+    df__pack_taps(f->conv->call->in[1].data, g->c, 1, (int64_t)g->rows * g->columns, f->conv->fused ? f->conv->fused->scale : NULL, out);
     return DF_OK;
 }
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/threads.h"
 #include "nn/kernel.h"
+#include "nn/pack.h"
 #include "nn/plan.h"
 
 enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 16 /* of a part */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
@@ -123,7 +125,7 @@ static void make_row(band *b, int l, int64_t row, float *y)
     }
 }
 
-typedef struct work { const stack *s; const df_call *call; float *memory; df_mishaps met; } work;
+typedef struct work { const stack *s; const df_call *call; float *memory; } work;
 
 static void run_part(void *arg, size_t part, int worker)
 {
@@ -147,16 +149,9 @@ static void run_part(void *arg, size_t part, int worker)
 static df_status stack_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const stack *s = (const stack *)base;
-    df_arena_mark mark = df__arena_mark(call->scratch);
-    work *job = df__arena_calloc(call->scratch, 1, sizeof *job);
-    if (!job)
-        return df__no_memory(call->err, "kernel", sizeof *job);
-    job->s = s;
-    job->call = call;
-    job->memory = exec->scratch;
-    df_status st = df__run_parts(call, exec->threads, (size_t)s->parts, run_part, job, &job->met);
-    df__arena_release(call->scratch, mark);
-    return st;
+    work job = {.s = s, .call = call, .memory = exec->scratch};
+    df__parallel_for((size_t)s->parts, exec->threads < s->parts ? exec->threads : (int)s->parts, run_part, &job); /* memory is there for so many */
+    return DF_OK;
 }
 
 /* ---- what may be a layer ---- */
@@ -229,21 +224,12 @@ bool df__stack_takes(const df_call *call, const df_op *op, const df_fused *fused
 
 typedef struct filling { const df_stack_layer *from; const layer *to; int64_t in; } filling;
 
-/* [out][in][taps] to [taps][in][out], each output times its scale. Of single channels `in` is 1. */
 static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
+    const df_window *w = &f->to->w;
     (void)err;
-    const float *scale = f->from->fused ? f->from->fused->scale : NULL;
-    const char *at = f->from->call.in[1].data;
-    int64_t taps = f->to->w.kernel[0] * f->to->w.kernel[1], c = f->to->c;
-    for (int64_t o = 0; o < c; o++)
-        for (int64_t i = 0; i < f->in; i++)
-            for (int64_t t = 0; t < taps; t++, at += sizeof(float)) {
-                float v;
-                memcpy(&v, at, sizeof v);
-                ((float *)out)[(t * f->in + i) * c + o] = scale ? v * scale[o] : v;
-            }
+    df__pack_taps(f->from->call.in[1].data, f->to->c, f->in, w->kernel[0] * w->kernel[1], f->from->fused ? f->from->fused->scale : NULL, out);
     return DF_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "core/simd.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
+#include "nn/pack.h"
 
 enum { BLOCK_BYTES = 400 << 10, LEAST = 32, LINE = 64 };
 
@@ -126,12 +127,8 @@ static df_status fill(void *arg, void *out, df_error *err)
     const float *scale = f->conv->fused ? f->conv->fused->scale : NULL;
     const char *from = f->conv->call->in[1].data;
     int64_t width = u->taps * u->outs;
-    if (u->depthwise) { /* [c][1][taps] to [taps][c] */
-        for (int64_t i = 0; i < width; i++) {
-            float v;
-            memcpy(&v, from + (size_t)(i % u->outs * u->taps + i / u->outs) * sizeof v, sizeof v);
-            ((float *)out)[i] = scale ? v * scale[i % u->outs] : v;
-        }
+    if (u->depthwise) {
+        df__pack_taps(from, u->outs, 1, u->taps, scale, out);
         return DF_OK;
     }
     float *plain = malloc((size_t)(u->w.c * width) * sizeof *plain);

@@ -67,3 +67,15 @@ void df__pack_blocks(const df_pack *p, const void *source, float *out)
                               p->to[in], p->dims[in] - i < TILE ? p->dims[in] - i : TILE, p->scale && left ? p->scale + g * channels + c : NULL);
                 }
 }
+
+void df__pack_taps(const void *source, int64_t outs, int64_t in, int64_t taps, const float *scale, float *to)
+{
+    const char *at = source;
+    for (int64_t o = 0; o < outs; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t t = 0; t < taps; t++, at += sizeof(float)) {
+                float v;
+                memcpy(&v, at, sizeof v);
+                to[(t * in + i) * outs + o] = scale ? v * scale[o] : v;
+            }
+}

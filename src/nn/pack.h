@@ -1,4 +1,4 @@
-/* pack.h - copies weights into blocks of output channels, the layout that vector kernels read. */
+/* pack.h - copies weights into the layouts that vector kernels read: blocks of output channels, output channels last. */
 #ifndef DF_NN_PACK_H
 #define DF_NN_PACK_H
 
@@ -16,5 +16,7 @@ typedef struct df_pack {
 
 /* The last block is filled with zeros. `source` need not be aligned; there is a dimension behind the blocked one. */
 void df__pack_blocks(const df_pack *p, const void *source, float *out);
+/* [outs][in][taps] to [taps][in][outs], each output times its scale (NULL: 1); of single channels `in` is 1. `source` need not be aligned. */
+void df__pack_taps(const void *source, int64_t outs, int64_t in, int64_t taps, const float *scale, float *to);
 
 #endif
