@@ -66,7 +66,7 @@ done:
 static df_status open_as(const df_loader *loader, const char *name, void **self, df_error *err)
 {
     df_net *net = NULL;
-    df_status st = df__weights_net(loader, name, DF_PRECISION_STRICT, &net, err);
+    df_status st = df__weights_net(loader, name, loader->precision, &net, err);
     *self = net;
     return st;
 }

@@ -29,7 +29,7 @@ done:
 /* Always float32: bfloat16 moves small boxes by more than a twentieth of their area. */
 static df_status yunet_open(const df_loader *loader, void **self, df_error *err)
 {
-    return df__weights_net_checked(loader, "yunet", DF_PRECISION_STRICT, yunet_check, (df_net **)self, err);
+    return df__weights_net_checked(loader, "yunet", loader->precision, yunet_check, (df_net **)self, err);
 }
 
 static void yunet_close(void *self) { df__net_free(self); }

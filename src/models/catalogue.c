@@ -66,7 +66,7 @@ static const df_weights weights[] = {
     {.info = {.name = "yunet", .task = "detector", .file = "face_detection_yunet_2023mar.onnx",
               .sha256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4", .bytes = 232589,
               .licence = "MIT", .commercial = true, .get = "make weights-test"},
-     .urls = {GITHUB "opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx"}, .any_size = true},
+     .urls = {GITHUB "opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx"}, .any_size = true, .least_cosine = 0.999},
     /* CenterFace, Xu et al. 2019, as its authors exported it. */
     {.info = {.name = "centerface", .task = "detector", .file = "centerface.onnx",
               .sha256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", .bytes = 7304518,
@@ -99,10 +99,10 @@ static const df_weights weights[] = {
     /* BlazeFace, Bazarevsky et al. 2019, as MediaPipe has it: face_detection_short_range, and the older network of its back cameras. */
     {.info = {.name = "mediapipe", .task = "detector", .file = "blazeface_front.onnx",
               .sha256 = "6edbb536ae72da046984a9d9de02dc368df18f5e3a14f8479110543a40540558", .bytes = 429027,
-              .licence = "Apache-2.0", .commercial = true, .width = 128, .height = 128, .get = "make weights-test"}},
+              .licence = "Apache-2.0", .commercial = true, .width = 128, .height = 128, .get = "make weights-test"}, .least_cosine = 0.9998},
     {.info = {.name = "mediapipe-full", .task = "detector", .file = "blazeface_back.onnx",
               .sha256 = "995ef9a20f521319862b09414866262e170a8a0b75350b54c5a1842b6fd88dc5", .bytes = 579430,
-              .licence = "Apache-2.0", .commercial = true, .width = 256, .height = 256, .get = "make weights-test"}},
+              .licence = "Apache-2.0", .commercial = true, .width = 256, .height = 256, .get = "make weights-test"}, .least_cosine = 0.9998},
     /* Face mesh of 468 points, Kartynnik et al. 2019, MediaPipe's face_landmark. */
     {.info = {.name = "facemesh", .task = "landmarks", .file = "facemesh_468.onnx",
               .sha256 = "1a7d9a5264c6ccdab25735bfbc01f191e5ce92710c4c2925250160937559cf7f", .bytes = 3001690,

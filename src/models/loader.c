@@ -233,11 +233,11 @@ done:
 }
 
 /* Takes over the graph. */
-static df_status net_of(const df_loader *loader, df_graph *graph, const char *base, df_precision precision, const uint8_t model[32], df_net **out,
+static df_status net_of(const df_loader *loader, df_graph *graph, const char *base, df_precision precision, const uint8_t model[32], double least_cosine, df_net **out,
                         df_error *err)
 {
     char *cache = NULL;
-    df_net_opts opts = {.precision = precision, .log = &loader->log};
+    df_net_opts opts = {.precision = precision, .least_cosine = least_cosine, .log = &loader->log};
     memcpy(opts.model_hash, model, 32);
     df_status st = cache_path(loader, base, precision, model, &cache, err);
     if (st != DF_OK) {
@@ -287,6 +287,8 @@ df_status df__weights_net_checked(const df_loader *loader, const char *name, df_
     df__sha256_chain(model, sizeof model, hex, 64);
     const df_weights *row = df__weights_find(name);
     const char *base = row->info.file;
+    if (row->least_cosine > 0 && precision == DF_PRECISION_INT8) /* too coarse for it */
+        precision = DF_PRECISION_FAST;
     if (ends_with(base, ".onnx"))
         DF_TRY(df__onnx_parse(&file, base, NULL, &graph, err));
     else if (ends_with(base, ".dat"))
@@ -299,7 +301,7 @@ df_status df__weights_net_checked(const df_loader *loader, const char *name, df_
         free_size(graph);
     df_graph *given = graph;
     graph = NULL; /* df__net_new takes it over in any case */
-    DF_TRY(net_of(loader, given, base, precision, model, &net, err));
+    DF_TRY(net_of(loader, given, base, precision, model, row->least_cosine, &net, err));
     if (check)
         DF_TRY(check(net, err));
     if (row->info.dims)
@@ -364,7 +366,7 @@ df_status df__file_net(const df_loader *loader, const char *path, df_precision p
     DF_TRY(add_files(folder, dir, graph, model, err));
     df_graph *given = graph;
     graph = NULL;
-    DF_TRY(net_of(loader, given, name, precision, model, out, err));
+    DF_TRY(net_of(loader, given, name, precision, model, 0, out, err));
 done:
     df__graph_free(graph);
     df__bytes_free(&file);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/threads.h"
+#include "nn/amx.h"
 #include "nn/kernel.h"
 #include "nn/pack.h"
 #include "nn/plan.h"
@@ -25,6 +26,8 @@ typedef struct layer {
     df_depthwise    depthwise;
     df_most         most;
     df_weights_at   weights;
+    bool            half; /* products of bfloat16 (amx.h); of PLANES: rows for them, pixels of pairs */
+    df_amx          amx;
     float          *bias;
     const df_fused *fused;
     /* Its ring, of floats: `rows` of `row` each, the first pixel `margin` behind their beginning; planes are `plane` apart. */
@@ -36,7 +39,7 @@ typedef struct stack {
     df_kernel base;
     int       n;
     int64_t   parts;
-    size_t    each; /* floats of a worker */
+    size_t    each, room; /* floats of a worker; where in them a row of bfloat16 lies */
     layer     layers[DF_STACK_MOST];
     char      name[24];
 } stack;
@@ -58,6 +61,7 @@ typedef struct band {
     const df_call *call;
     float         *memory;
     int64_t        photo, made[DF_STACK_MOST]; /* rows of each layer so far */
+    int            configured;                 /* see df__amx_row */
 } band;
 
 static float *ring_row(const band *b, int l, int64_t row)
@@ -82,6 +86,10 @@ static const float *row_of(band *b, int from, int64_t row, int64_t row_numbers, 
 static void planes_row(const band *b, const layer *k, int64_t row, float *y)
 {
     const float *x = (const float *)b->call->in[~k->from].data + (b->photo * k->w.c * k->w.in[0] + row) * k->w.in[1];
+    if (k->half) {
+        df__amx_pixels(x, k->w.in[0] * k->w.in[1], k->w.in[1], k->w.c, (uint32_t *)y);
+        return;
+    }
     for (int64_t c = 0; c < k->w.c; c++)
         memcpy(y + c * k->plane, x + c * k->w.in[0] * k->w.in[1], (size_t)k->w.in[1] * sizeof *y);
 }
@@ -112,7 +120,14 @@ static void make_row(band *b, int l, int64_t row, float *y)
                 b->made[k->add[p]] = row;
             tail.add[p] = row_of(b, k->add[p], row, w->out[1] * k->c, w->out[0]);
         }
-    if (k->kind == DENSE) {
+    if (k->half && w->c > FEW) {
+        df__amx_point(&k->amx, rows[0], &tail, (uint16_t *)(b->memory + b->s->room), y, &b->configured);
+    } else if (k->half) {
+        const uint32_t *pairs[MAX_TAPS];
+        for (int r = 0; r < w->kernel[0]; r++)
+            pairs[r] = (const uint32_t *)rows[r];
+        df__amx_window(&k->amx, pairs, w->stride[1] * w->c, &tail, y, &b->configured);
+    } else if (k->kind == DENSE) {
         df__lanes()->dense(&k->dense, rows, &tail, y);
     } else if (k->kind == DEPTHWISE) {
         df__lanes()->depthwise[0][0](&k->depthwise, (const void *const *)rows, 0, &tail, y);
@@ -144,6 +159,7 @@ static void run_part(void *arg, size_t part, int worker)
         }
         make_row(&b, s->n - 1, i % height, (float *)job->call->out[0].data + i * last->w.out[1] * last->c);
     }
+    df__amx_end(&b.configured);
 }
 
 static df_status stack_run(const df_kernel *base, const df_call *call, const df_exec *exec)
@@ -233,6 +249,31 @@ static df_status fill(void *arg, void *out, df_error *err)
     return DF_OK;
 }
 
+static df_status fill_half(void *arg, void *out, df_error *err)
+{
+    const filling *f = arg;
+    int64_t inputs = f->in * f->to->w.kernel[0] * f->to->w.kernel[1];
+    float *plain = malloc((size_t)(inputs * f->to->c) * sizeof *plain);
+    if (!plain)
+        return df__no_memory(err, "weights", (size_t)(inputs * f->to->c) * sizeof *plain);
+    df_status st = fill(arg, plain, err);
+    df__amx_pack(&f->to->amx, plain, inputs, out);
+    free(plain);
+    return st;
+}
+
+/* Whether the products of a dense layer fit the registers' steps. */
+static bool amx_of(layer *k)
+{
+    const df_window *w = &k->w;
+    bool point = w->c > FEW;
+    int64_t depth = point ? DF_AMX_DEPTH : w->c * w->kernel[1], steps = point ? (w->c + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH : w->kernel[0];
+    if (depth > (point ? DF_AMX_DEPTH : DF_AMX_DEPTH / 2) || steps > DF_AMX_STEPS)
+        return false;
+    k->amx = (df_amx){.pixels = w->out[1], .ci = w->c, .co = k->c, .steps = (int)steps, .depth = (int)depth, .pairs = !point};
+    return true;
+}
+
 static df_status add_layer(const df_call *call, const df_stack_layer *from, df_packer *packer, layer *k)
 {
     df_status st = DF_OK;
@@ -250,9 +291,11 @@ static df_status add_layer(const df_call *call, const df_stack_layer *from, df_p
     if (k->kind != DENSE && k->kind != DEPTHWISE)
         return DF_OK;
     filling f = {from, k, k->kind == DENSE ? w->c : 1};
-    df_pack_key key = df__weights_key(own, k->kind == DENSE ? "stack" : "depthwise", from->fused ? from->fused->scale : NULL, k->c);
-    size_t bytes = (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
-    DF_TRY(df__weights_place(own, packer, false, &key, bytes, fill, &f, &k->weights));
+    k->half = k->kind == DENSE && own->precision != DF_PRECISION_STRICT && own->advantage < DF_ADVANTAGE_MOST && df__amx_has() && amx_of(k);
+    df_pack_key key = df__weights_key(own, k->half ? "stack half" : k->kind == DENSE ? "stack" : "depthwise", from->fused ? from->fused->scale : NULL, k->c);
+    size_t bytes = k->half ? df__amx_weights(&k->amx) * sizeof(uint16_t) : (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
+    DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half ? fill_half : fill, &f, &k->weights));
+    k->amx.weights = k->weights.data;
     DF_TRY(df__bias_new(own, df__given(own, 2) ? &own->in[2] : NULL, from->fused, k->c, &k->bias));
     k->dense = (df_dense){.ow = w->out[1], .ci = w->c, .co = k->c, .pixel = w->c, .channel = 1, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1],
                           .stride = (int)w->stride[1], .weights = k->weights.data};
@@ -274,19 +317,28 @@ static void lay_out(stack *s)
             x->margin = k->w.pad[1];
         if (x->kind != PLANES)
             continue;
+        x->half = k->half;
         x->plane = k->w.pad[1] + x->w.in[1] + k->w.pad_end[1];
+        if (k->half)
+            continue;
         k->dense.pixel = 1;
         k->dense.channel = x->plane;
     }
     for (int i = 0; i + 1 < s->n; i++) {
         layer *k = &s->layers[i];
         int64_t width = k->kind == PLANES ? k->plane * k->w.c : (k->w.out[1] + 2 * k->margin) * k->c;
-        k->margin *= k->kind == PLANES ? 1 : k->c;
+        k->margin *= k->kind == PLANES && !k->half ? 1 : k->kind == PLANES ? k->w.c : k->c;
         k->row = (width / LINE + APART) * LINE;
         k->ring = s->each;
         s->each += (size_t)(k->rows * k->row);
     }
     s->each += LINE; /* no layer of one row has none */
+    s->room = s->each;
+    for (int i = 0; i < s->n; i++) {
+        const layer *k = &s->layers[i];
+        size_t room = k->half ? (df__amx_room(k->w.c) * sizeof(uint16_t) / sizeof(float) + LINE) / LINE * LINE : 0;
+        s->each = s->room + room > s->each ? s->room + room : s->each;
+    }
 }
 
 df_status df__stack_compile(const df_call *call, const df_stack_layer *layers, int n, df_packer *packer, df_kernel **out)

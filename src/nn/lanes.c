@@ -1,17 +1,27 @@
 /* lanes.c - the choice of the level. */
 #include "nn/lanes.h"
 
+#include <pthread.h>
+
 #include "nn/onednn.h"
 
-const df_lanes *df__lanes(void)
+static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
+static const df_lanes *chosen = &df__lanes_base;
+
+static void choose(void)
 {
 #if defined(DF_LANES_LEVELS)
     if (df__dnn_has(DF_NUM_BF16) && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
-        return &df__lanes_v4;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &df__lanes_v3;
+        chosen = &df__lanes_v4;
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        chosen = &df__lanes_v3;
 #endif
-    return &df__lanes_base;
+}
+
+const df_lanes *df__lanes(void)
+{
+    pthread_once(&chosen_once, choose);
+    return chosen;
 }
 
 bool df__lanes_know(const df_fused *fused)

@@ -61,6 +61,8 @@ typedef struct df_lanes {
     void (*depthwise[2][2])(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y);
     /* Rows of float32. */
     void (*dense)(const df_dense *g, const float *const *rows, const df_tail *tail, float *y);
+    /* y = tail(y): pixels first .. end of a row, of at least DF_LANES_MOST channels. */
+    void (*row_tail)(float *y, int64_t first, int64_t end, int64_t channels, const df_tail *tail);
     void (*most)(const df_most *g, const float *const *rows, float *y);
     /* Pixels of `from` channels, at least DF_LANES_MOST, become such of `to`: zeros stand behind. */
     void (*more_channels)(const float *x, int64_t pixels, int64_t from, int64_t to, float *y);

@@ -1,6 +1,6 @@
 /* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
 
-enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */ };
+enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, INNER = 8, FIVE = 5 };
 
 /* Three rows of inputs, LANES channels of each pixel; a row that is not there is one pixel of zeros again and again. */
 typedef struct three { const char *row[3]; int64_t step[3], w; vec weights[9]; } three;
@@ -58,6 +58,53 @@ INLINE void depthwise_three(const df_depthwise *g, const three *t, int64_t first
     }
 }
 
+/* INNER outputs from `first` on, all of whose columns lie within the row: their sums stay in registers. */
+INLINE void depthwise_inner(const df_depthwise *g, const void *const *rows, int64_t first, int64_t c, const bend *b, bool half, vec *sums)
+{
+    int64_t step = g->stride * g->c * (half ? 2 : 4);
+    vec s[INNER];
+    for (int i = 0; i < INNER; i++)
+        s[i] = b->bias;
+    for (int r = 0; r < g->rows; r++)
+        for (int k = 0; rows[r] && k < g->columns; k++) {
+            vec w = load(g->weights + (r * g->columns + k) * g->c + c);
+            const char *x = (const char *)rows[r] + ((first * g->stride - g->pad + k * g->dilation) * g->c + c) * (half ? 2 : 4);
+            for (int i = 0; i < INNER; i++, x += step) {
+                OPAQUE(x);
+                s[i] = plus_product(s[i], get(x, 0, half), w);
+            }
+        }
+    for (int i = 0; i < INNER; i++)
+        sums[i] = bent(b, s[i]);
+}
+
+/* INNER outputs of windows of FIVE columns side by side, one after the other: an input is read once for all outputs that see it. `ends`: columns may lie
+ * outside of the row. */
+INLINE void depthwise_five(const df_depthwise *g, const void *const *rows, int64_t first, int64_t c, const bend *b, bool half, bool ends, vec *sums)
+{
+    vec s[INNER], w[FIVE];
+    for (int i = 0; i < INNER; i++)
+        s[i] = b->bias;
+    for (int r = 0; r < g->rows; r++) {
+        const char *x = (const char *)rows[r] + ((first - g->pad) * g->c + c) * (half ? 2 : 4);
+        if (!rows[r])
+            continue;
+        for (int k = 0; k < FIVE; k++)
+            w[k] = load(g->weights + (r * FIVE + k) * g->c + c);
+        for (int j = 0; j < INNER + FIVE - 1; j++, x += g->c * (half ? 2 : 4)) {
+            OPAQUE(x); /* else each of the places is computed beforehand, and kept where registers are scarce */
+            if (ends && (first - g->pad + j < 0 || first - g->pad + j >= g->w))
+                continue;
+            vec v = get(x, 0, half);
+            for (int k = 0; k < FIVE; k++)
+                if (j >= k && j - k < INNER)
+                    s[j - k] = plus_product(s[j - k], v, w[k]);
+        }
+    }
+    for (int i = 0; i < INNER; i++)
+        sums[i] = bent(b, s[i]);
+}
+
 /* Any window. */
 INLINE void depthwise_any(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half, vec *sums)
 {
@@ -73,6 +120,37 @@ INLINE void depthwise_any(const df_depthwise *g, const void *const *rows, int64_
         }
     for (int64_t i = 0; i < end - first; i++)
         sums[i] = bent(b, sums[i]);
+}
+
+/* The same; most outputs see no end of the row. The last INNER of a run reach back. */
+INLINE void depthwise_wide(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half, vec *sums)
+{
+    int64_t reach = (g->columns - 1) * g->dilation - g->pad; /* of a window, to the right of where it would begin without padding */
+    int64_t low = (g->pad + g->stride - 1) / g->stride, high = g->w > reach ? (g->w - 1 - reach) / g->stride + 1 : 0;
+    bool five = g->columns == FIVE && g->dilation == 1 && g->stride == 1;
+    if (five && end - first >= INNER) {
+        sums[0] = b->bias; /* for gcc, which does not see that all are written */
+        for (int64_t i = first; i < end; i += INNER) {
+            int64_t from = i > end - INNER ? end - INNER : i;
+            if (from >= low && from + INNER <= high)
+                depthwise_five(g, rows, from, c, b, half, false, sums + (from - first));
+            else
+                depthwise_five(g, rows, from, c, b, half, true, sums + (from - first));
+        }
+        return;
+    }
+    low = low < first ? first : low;
+    high = high > end ? end : high;
+    if (high - low < INNER) {
+        depthwise_any(g, rows, first, end, c, b, half, sums);
+        return;
+    }
+    depthwise_any(g, rows, first, low, c, b, half, sums);
+    for (int64_t i = low; i < high; i += INNER) {
+        int64_t from = i > high - INNER ? high - INNER : i;
+        depthwise_inner(g, rows, from, c, b, half, sums + (from - first));
+    }
+    depthwise_any(g, rows, high, end, c, b, half, sums + (high - first));
 }
 
 /* All channels of a row. The last vector of channels may reach back into the one before it. */
@@ -94,7 +172,7 @@ INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_
                 else
                     depthwise_three(g, &t, first, end, &b, half_x, 2, sums);
             } else {
-                depthwise_any(g, rows, first, end, c, &b, half_x, sums);
+                depthwise_wide(g, rows, first, end, c, &b, half_x, sums);
             }
             if (!b.whole)
                 finish_sums(&posts, sums, (int)(end - first), c, at + to, channels);

@@ -76,6 +76,53 @@ static void dense(const df_dense *g, const float *const *rows, const df_tail *ta
     }
 }
 
+INLINE void tail_block(float *y, const vec *sums, int pixels, int64_t channels, int64_t channel, int64_t at, const df_tail *tail)
+{
+    bend b = bend_of(tail, channel);
+    vec v[BLOCK];
+    for (int p = 0; p < pixels; p++)
+        v[p] = (sums ? sums[p] : load(y + at + channel + p * channels)) + b.bias;
+    if (b.whole) {
+        for (int p = 0; p < pixels; p++)
+            store(y + at + channel + p * channels, bent(&b, v[p]));
+        return;
+    }
+    const df_post *post = tail->fused->post;
+    if (tail->fused->n_post == 2 && post->kind == DF_POST_ADD && post[1].kind == DF_POST_RELU) { /* as most blocks of networks end */
+        b.slope = spread(post[1].a);
+        for (int p = 0; p < pixels; p++)
+            store(y + at + channel + p * channels, bent(&b, v[p] + load((const float *)tail->add[0] + at + channel + p * channels)));
+        return;
+    }
+    df_tail posts = {.fused = tail->fused};
+    memcpy(posts.add, tail->add, sizeof posts.add);
+    finish_sums(&posts, v, pixels, channel, at + channel, channels);
+    for (int p = 0; p < pixels; p++)
+        store(y + at + channel + p * channels, v[p]);
+}
+
+/* Of a number of channels that is no multiple of LANES the last vector is read before those are written that it reaches back into. */
+INLINE void tail_pixels(float *y, int pixels, int64_t channels, int64_t at, const df_tail *tail)
+{
+    int64_t whole = channels - channels % LANES, last = channels - LANES;
+    vec rest[BLOCK];
+    for (int p = 0; p < pixels && whole < channels; p++)
+        rest[p] = load(y + at + last + p * channels);
+    for (int64_t c = 0; c < whole; c += LANES)
+        tail_block(y, NULL, pixels, channels, c, at, tail);
+    if (whole < channels)
+        tail_block(y, rest, pixels, channels, last, at, tail);
+}
+
+static void row_tail(float *y, int64_t first, int64_t end, int64_t channels, const df_tail *tail)
+{
+    int64_t p = first;
+    for (; p + BLOCK <= end; p += BLOCK)
+        tail_pixels(y, BLOCK, channels, p * channels, tail);
+    for (; p < end; p++)
+        tail_pixels(y, 1, channels, p * channels, tail);
+}
+
 INLINE void most_of(const df_most *g, const float *const *rows, int64_t begin, int height, int64_t width, float *y)
 {
     int64_t channels = g->c;

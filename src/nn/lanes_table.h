@@ -9,5 +9,5 @@
         .scaled_tail = {scaled_tail, scaled_tail_to_bf16},                                                 \
         .pool = {{pool, pool_to_bf16}, {pool_of_bf16, pool_bf16}},                                         \
         .depthwise = {{depthwise, depthwise_to_bf16}, {depthwise_of_bf16, depthwise_bf16}},                \
-        .dense = dense, .most = most, .more_channels = more_channels,                                      \
+        .dense = dense, .row_tail = row_tail, .most = most, .more_channels = more_channels,                                      \
     }

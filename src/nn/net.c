@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "nn/half.h"
 #include "nn/plan.h"
@@ -278,14 +279,17 @@ done:
 
 /* One stage after another until the answers are close enough: first tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
  * kernels that are not exact have to be so many times faster than those that are. */
-static const struct { df_halves halves; double advantage, tiles; } stages[] = {
-    {DF_HALVES_ALL, 1.03, 1}, {DF_HALVES_INNER, 1.03, 1.3}, {DF_HALVES_NONE, 1.03, 1.3}, {DF_HALVES_NONE, 1.25, 1.3}, {DF_HALVES_NONE, 1.4, 1.3},
-    {DF_HALVES_NONE, 1.55, 1.3}, {DF_HALVES_NONE, 1.7, 1.3}, {DF_HALVES_NONE, 1.9, 1.3}, {DF_HALVES_NONE, DF_ADVANTAGE_MOST, 1}};
-enum { STAGES = sizeof stages / sizeof *stages };
+static const struct { df_halves halves; double advantage, tiles; df_stacks stacks; } stages[] = {
+    {DF_HALVES_ALL, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, 1.03, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, 1.4, 1.3, DF_STACKS_OF_F32},   {DF_HALVES_NONE, 1.55, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, 1.7, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, 1.9, 1.3, DF_STACKS_OF_F32},   {DF_HALVES_NONE, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, 1.03, 1.3, DF_STACKS_MOSTLY}};
+enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 1, BY_ROWS = STAGES /* beside the others: is it faster? */, NEAREST_TO_ROWS = 2 };
 
 static df_plan_opts stage_opts(const df_net *net, int stage, int threads)
 {
-    return (df_plan_opts){.precision = net->precision, .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .halves = stages[stage].halves, .threads = threads};
+    return (df_plan_opts){.precision = net->precision, .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .halves = stages[stage].halves,
+                          .stacks = stages[stage].stacks, .threads = threads};
 }
 
 /* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. */
@@ -304,7 +308,7 @@ static int stage_kept(df_net *net, const df_pack_key *key)
     const void *kept = df__packer_find(net->packer, key, sizeof stage);
     if (kept)
         memcpy(&stage, kept, sizeof stage);
-    return stage >= 0 && stage < STAGES ? (int)stage : -1;
+    return stage >= 0 && stage < ALL_STAGES ? (int)stage : -1;
 }
 
 static void keep_stage(df_net *net, const df_pack_key *key, int stage)
@@ -317,6 +321,79 @@ static void keep_stage(df_net *net, const df_pack_key *key, int stage)
     (void)df__packer_keep(net->packer, key, room, sizeof kept);
 }
 
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Both take turns; the least times count. */
+static df_status is_faster(const df_yardstick *yard, df_plan *a, df_plan *than, bool *faster, df_error *err)
+{
+    enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 40 };
+    static const double enough_s = 0.02;
+    df_status st = DF_OK;
+    df_arena arena = {0};
+    df_plan *plans[] = {a, than};
+    double least[] = {1e9, 1e9}, spent = 0;
+    df_tensor *out = df__arena_calloc(&arena, yard->n_out + 1, sizeof *out);
+    if (!out)
+        DF_TRY(df__no_memory(err, "outputs", yard->n_out * sizeof *out));
+    for (int round = 0; round < MOST_ROUNDS && (round < LEAST_ROUNDS || spent < enough_s); round++)
+        for (int i = 0; i < 2; i++) {
+            df_arena_mark mark = df__arena_mark(&arena);
+            double begun = now_s();
+            DF_TRY(df__plan_run(plans[i], yard->in[0], out, &arena, NULL, err));
+            double took = now_s() - begun;
+            df__arena_release(&arena, mark);
+            least[i] = took < least[i] ? took : least[i];
+            spent += took;
+        }
+    *faster = least[0] < 0.97 * least[1];
+done:
+    df__arena_free(&arena);
+    return st;
+}
+
+/* Layers by rows in place of *out, where that is close enough and faster. */
+static df_status try_rows(df_net *net, const df_tensor *in, int threads, const df_yardstick *yard, int *stage, cached **out, df_error *err)
+{
+    df_status st = DF_OK;
+    cached *rows = NULL;
+    double cosine;
+    bool faster = false;
+    df_plan_opts opts = stage_opts(net, BY_ROWS, threads);
+    if (!df__dnn_has(DF_NUM_BF16)) /* what stacks then is in every stage */
+        return DF_OK;
+    DF_TRY(compile(net, in, &opts, net->packer, &rows, err));
+    if (!rows->plan)
+        goto done;
+    DF_TRY(df__yardstick_cosine(yard, rows->plan, &cosine, err));
+    if (cosine >= least_cosine(net))
+        DF_TRY(is_faster(yard, rows->plan, (*out)->plan, &faster, err));
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers by rows, which is %s", net->graph->label, cosine, faster ? "faster" : "no faster");
+    if (faster) {
+        cached *slower = *out;
+        *out = rows, rows = slower, *stage = BY_ROWS;
+    }
+done:
+    cached_free(rows);
+    return st;
+}
+
+/* Layers by rows, or as in another stage where few of them could be. */
+static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int otherwise, cached **out, df_error *err)
+{
+    df_plan_opts rows = stage_opts(net, BY_ROWS, threads), opts = stage_opts(net, otherwise, threads);
+    df_status st = compile(net, in, &rows, net->packer, out, err);
+    if (st != DF_OK || (*out)->plan)
+        return st;
+    cached_free(*out);
+    *out = NULL;
+    return compile(net, in, &opts, net->packer, out, err);
+}
+
 static df_status compile_close(df_net *net, const df_tensor *in, int threads, cached **out, df_error *err)
 {
     df_status st = DF_OK;
@@ -326,14 +403,19 @@ static df_status compile_close(df_net *net, const df_tensor *in, int threads, ca
     df_packer *own = NULL;
     df_yardstick yard = {0};
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads), strict = {.precision = DF_PRECISION_STRICT, .threads = threads};
-    if (stage >= 0 || !df__packer_lasting(net->packer))
+    bool lasting = df__packer_lasting(net->packer), exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
+    if (stage == BY_ROWS)
+        return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
+    if (stage < 0 && !lasting && exacting) /* nobody measures: what is sure to be close */
+        return compile_rows(net, in, threads, STAGES - 1, out, err);
+    if (stage >= 0 || !lasting)
         return compile(net, in, &opts, net->packer, out, err);
     DF_TRY(df__packer_new(&own, err));
     DF_TRY(compile(net, in, &strict, own, &exact, err));
     bool judged = exact->plan != NULL; /* shapes that depend on data have no plan */
     if (judged)
         DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
-    for (stage = 0; stage < STAGES; stage++) {
+    for (stage = exacting ? STAGES - 1 : 0; stage < STAGES; stage++) {
         double cosine = 1;
         opts = stage_opts(net, stage, threads);
         DF_TRY(compile(net, in, &opts, net->packer, out, err));
@@ -347,6 +429,8 @@ static df_status compile_close(df_net *net, const df_tensor *in, int threads, ca
         cached_free(*out);
         *out = NULL;
     }
+    if (judged && (*out)->plan)
+        DF_TRY(try_rows(net, in, threads, &yard, &stage, out, err));
     keep_stage(net, &key, stage);
 done:
     if (st != DF_OK) {

@@ -9,6 +9,7 @@ typedef enum df_num { DF_NUM_F32, DF_NUM_BF16, DF_NUM_U8, DF_NUM_S8 } df_num;
 
 /* This processor multiplies such numbers faster than float32. */
 bool   df__dnn_has(df_num num);
+bool   df__dnn_has_amx(void); /* matrix registers, for bfloat16 */
 size_t df__num_size(df_num num);
 /* Library and instruction set: another one may want other layouts. A string of oneDNN's own kind, for the identity of a cache. */
 const char *df__dnn_identity(void);

@@ -380,6 +380,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
 {
     df_status st = DF_OK;
     bool locked = false;
+    size_t steps;
     *out = NULL;
     df_plan *plan = calloc(1, sizeof *plan);
     lower l = {.plan = plan, .err = err};
@@ -395,6 +396,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     plan->precision = opts->precision;
     plan->advantage = opts->advantage;
     plan->tiles = opts->tiles;
+    plan->stacks = opts->stacks;
     plan->halves = opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) ? opts->halves : DF_HALVES_NONE;
     if (pthread_mutex_init(&plan->lock, NULL) != 0)
         DF_TRY(no_memory(&l, sizeof plan->lock));
@@ -415,7 +417,12 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     DF_TRY(finish_outputs(&l));
     if (plan->halves)
         DF_TRY(df__plan_halves(plan, err));
+    steps = plan->n_steps;
     DF_TRY(df__plan_stacks(plan, err));
+    if (opts->stacks == DF_STACKS_MOSTLY && plan->n_stacked * 3 <= steps) {
+        df__plan_free(plan);
+        return DF_OK;
+    }
     DF_TRY(df__plan_memory(plan, err));
     DF_TRY(df__plan_compile(plan, packer, err));
     plan->kernel_bytes = (plan->kernel_bytes + 63) & ~(size_t)63;

@@ -1,5 +1,5 @@
 /* plan_stack.c - which steps of a plan become one, whose kernel computes their rows together (kernel_stack.h): a step and those that make what it
- * alone reads, and so on. In float32 only: products of bfloat16 are so fast that they are better made at once. */
+ * alone reads, and so on. Tensors of float32 only. Where there are products of bfloat16, layers one by one are often faster: net.c tries both. */
 #include <string.h>
 
 #include "nn/kernel_stack.h"
@@ -125,6 +125,7 @@ static df_status make(finding *f, const stack *s)
     }
     df_plan_step *whole = &plan->steps[s->steps[0]];
     int out = plan->refs[whole->out];
+    plan->n_stacked += (size_t)s->n;
     whole->members = members;
     whole->n_members = s->n;
     whole->fused = NULL;
@@ -193,7 +194,7 @@ df_status df__plan_stacks(df_plan *plan, df_error *err)
     df_arena *arena = &plan->program.arena;
     finding f = {.plan = plan, .err = err};
     size_t more = 2 * plan->n_refs + plan->n_steps + 1;
-    if (plan->precision != DF_PRECISION_STRICT && plan->advantage < DF_ADVANTAGE_MOST && df__dnn_has(DF_NUM_BF16))
+    if (plan->stacks == DF_STACKS_OF_F32 && plan->precision != DF_PRECISION_STRICT && plan->advantage < DF_ADVANTAGE_MOST && df__dnn_has(DF_NUM_BF16))
         return DF_OK;
     int *refs = df__arena_alloc(arena, more * sizeof *refs);
     f.readers = df__arena_calloc(arena, plan->n_slots + 1, sizeof *f.readers);
