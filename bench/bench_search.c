@@ -7,9 +7,12 @@
  *                                                that the index takes for that recall; by turns with the library alone and with
  *                                                an exact search. FILE is used again where it has ROWS rows, FILE.index where it is
  *                                                such an index of it (build_s 0).
+ *     bench_search auto ROWS DIMS FILE INDEX...  what `--index auto` would take of these index files and the exact search at each recall (the least share of an exact
+ *                                                search's time that an index measured when it was built), beside what each takes now, by turns
  *
  * ROWS faces, 5 of each person; FILE is the matrix, made anew. Subjects alternate; median and least of all runs count: of one thread its own processor
  * time, of several the clock. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,6 +330,78 @@ done:
     return st;
 }
 
+/* ---- which is the quickest ---- */
+
+typedef struct rival { df_ann *a; double effort, share, spent, best; } rival; /* a NULL: the exact search */
+
+static df_status ask_rival(bench *b, const rival *r, size_t query, df_error *err)
+{
+    size_t exactly;
+    const float *q = b->queries + query % QUERIES * b->dims;
+    return r->a ? df__ann_search(r->a, b->m, DF_COSINE, q, 1, K, NULL, r->effort, 1, b->hits, b->found, &exactly, err)
+                : df__flat_search(b->m, DF_COSINE, q, 1, K, NULL, 1, b->hits, b->found, err);
+}
+
+/* The rivals answer blocks of queries in turn; what follows another's first query finds its own memory again. */
+static df_status turns(bench *b, rival *r, size_t n, df_error *err)
+{
+    enum { BLOCK = 16 };
+    df_status st = DF_OK;
+    for (size_t i = 0; i < n; i++)
+        r[i].best = INFINITY;
+    for (int round = 0; round < 5; round++) {
+        for (size_t i = 0; i < n; i++)
+            r[i].spent = 0;
+        for (size_t from = 0; from < QUERIES; from += BLOCK)
+            for (size_t i = 0; i < n; i++) {
+                DF_TRY(ask_rival(b, &r[i], from + QUERIES / 2, err));
+                double begun = spent_ms();
+                for (size_t k = 0; k < BLOCK; k++)
+                    DF_TRY(ask_rival(b, &r[i], from + k, err));
+                r[i].spent += spent_ms() - begun;
+            }
+        for (size_t i = 0; i < n; i++)
+            r[i].best = r[i].spent < r[i].best ? r[i].spent : r[i].best;
+    }
+done:
+    return st;
+}
+
+static df_status automatic(bench *b, char **paths, int n, df_error *err)
+{
+    enum { MOST = 8 };
+    static const double recalls[] = {0.8, 0.9, 0.95, 0.99};
+    df_ann *opened[MOST] = {0};
+    df_status st = DF_OK;
+    n = n < MOST ? n : MOST;
+    DF_TRY(old_or_new_matrix(b, err));
+    for (int i = 0; i < n; i++)
+        DF_TRY(df__ann_open(paths[i], b->m, DF_COSINE, &opened[i], err));
+    printf("recall,index,effort,share_when_built,queries_s,of_the_best,auto\n");
+    for (size_t k = 0; k < sizeof recalls / sizeof *recalls; k++) {
+        rival r[MOST + 1] = {{.share = 1}};
+        size_t m = 1, taken = 0;
+        double least = INFINITY;
+        for (int i = 0; i < n; i++) {
+            r[m].a = opened[i];
+            m += df__ann_effort(df__ann_head(opened[i]), recalls[k], &r[m].effort, &r[m].share);
+        }
+        DF_TRY(turns(b, r, m, err));
+        for (size_t i = 0; i < m; i++) {
+            taken = r[i].share < r[taken].share ? i : taken;
+            least = r[i].best < least ? r[i].best : least;
+        }
+        for (size_t i = 0; i < m; i++)
+            printf("%.2f,%s,%.0f,%.3f,%.0f,%.3f,%s\n", recalls[k], r[i].a ? df__ann_head(r[i].a)->what : "exact", r[i].effort, r[i].share, QUERIES / r[i].best * 1e3,
+                   least / r[i].best, i == taken ? "taken" : "");
+        fflush(stdout);
+    }
+done:
+    for (int i = 0; i < n; i++)
+        df__ann_close(opened[i]);
+    return st;
+}
+
 int main(int argc, char **argv)
 {
     static bench b;
@@ -336,7 +411,7 @@ int main(int argc, char **argv)
     if (argc >= 5)
         b.rows = strtoull(argv[2], NULL, 10), b.dims = strtoull(argv[3], NULL, 10), b.path = argv[4];
     if (b.rows < PHOTOS || b.dims == 0 || b.dims > DF_MATRIX_MOST_DIMS)
-        return fprintf(stderr, "usage: bench_search exact|grow|ann ROWS DIMS FILE [WHAT EFFORT...]\n"), 2;
+        return fprintf(stderr, "usage: bench_search exact|grow|ann|auto ROWS DIMS FILE [WHAT EFFORT... | INDEX...]\n"), 2;
     b.queries = malloc(QUERIES * b.dims * sizeof *b.queries);
     for (size_t i = 0; b.queries && i < QUERIES; i++)
         faces_row(faces_person(i, QUERIES, b.rows, PHOTOS), 1000, b.dims, b.queries + i * b.dims);
@@ -346,6 +421,8 @@ int main(int argc, char **argv)
         st = grow(&b, &err);
     else if (b.queries && argc > 6 && strcmp(verb, "ann") == 0)
         st = approximate(&b, argv[5], argv + 6, argc - 6, &err);
+    else if (b.queries && argc > 5 && strcmp(verb, "auto") == 0)
+        st = automatic(&b, argv + 5, argc - 5, &err);
     if (st != DF_OK)
         fprintf(stderr, "bench_search: %s: %s\n", df_status_text(st), err.message);
     df__matrix_free(b.m);
