@@ -1,5 +1,6 @@
-/* age_gender.c - age and gender: FaceRes (A. Savchenko, HSE_FaceRec_tf), a MobileNet with one head for each. */
-#include "analyze/attribute.h"
+/* age_gender.c - age and gender: FaceRes (A. Savchenko, HSE_FaceRec_tf), a MobileNet with one head for each. Its numbers before the heads tell
+ * race too (race.c). */
+#include "analyze/race_head.h"
 
 enum { AGE, GENDER, FEATURES, BINS = 100 };
 
@@ -18,21 +19,23 @@ static double age_of(const double *p)
 
 static void read_faceres(const df_attribute *self, const float *const *rows, df_findings *out)
 {
-    double years[BINS], man;
+    double years[BINS], man, features[DF_RACE_FEATURES];
     df__mean_rows(rows[AGE], self->views, BINS, years);
     df__mean_rows(rows[GENDER], self->views, 1, &man);
     man = man < 0 ? 0 : man > 1 ? 1 : man;
     out->attributes.age = (float)age_of(years);
     out->attributes.gender[DF_WOMAN] = (float)(100 * (1 - man)), out->attributes.gender[DF_MAN] = (float)(100 * man);
     out->attributes.dominant_gender = df__greatest(out->attributes.gender, DF_GENDERS);
+    df__mean_rows(rows[FEATURES], self->views, DF_RACE_FEATURES, features);
+    df__read_race(features, out);
 }
 
 /* Input 224 x 224 B G R less the mean of ImageNet. */
 const df_attribute df__faceres = {
-    .name = "faceres", .gives = DF_WITH_AGE | DF_WITH_GENDER, .family = DF_FAMILY_LIGHT, .width = 224, .height = 224,
+    .name = "faceres", .gives = DF_WITH_AGE | DF_WITH_GENDER | DF_WITH_RACE, .family = DF_FAMILY_LIGHT, .width = 224, .height = 224,
     .feed = {.colour = DF_CHANNELS_BGR, .mean = {103.939f, 116.779f, 123.68f}, .scale = 1},
-    .views = 2, .cuts = {DF_CUT_BOTH(DF_CUT_BOX, 1.2, 0, 0, false)},
-    .heads = {{BINS}, {1}, {1024}}, .n_heads = 3, .read = read_faceres};
+    .views = 2, .cuts = {DF_CUT_BOTH(DF_CUT_BOX, 1.2, 0, 0)},
+    .heads = {{BINS}, {1}, {DF_RACE_FEATURES}}, .n_heads = 3, .read = read_faceres};
 
 /* ---- deepface's ---- */
 

@@ -47,7 +47,7 @@ typedef struct df_attribute {
     void (*read)(const struct df_attribute *self, const float *const *rows, df_findings *out);
 } df_attribute;
 
-extern const df_attribute df__emotion_light, df__faceres, df__race_light, df__emotion_deepface, df__age_deepface, df__gender_deepface,
+extern const df_attribute df__emotion_light, df__faceres, df__emotion_deepface, df__age_deepface, df__gender_deepface,
     df__race_deepface, df__antispoof_light, df__liveness_light, df__fasnet_v2, df__fasnet_v1se;
 
 /* NULL past the last. */

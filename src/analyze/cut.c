@@ -82,30 +82,6 @@ static void add_pixel(df_pixels px, double x, double y, double sum[3])
     }
 }
 
-/* Weights of the four pixels around a place `f` behind the second: OpenCV's cubic, a = -0.75. */
-static void cubic_weights(double f, double w[4])
-{
-    const double a = -0.75, g = 1 - f;
-    w[0] = ((a * (f + 1) - 5 * a) * (f + 1) + 8 * a) * (f + 1) - 4 * a;
-    w[1] = ((a + 2) * f - (a + 3)) * f * f + 1;
-    w[2] = ((a + 2) * g - (a + 3)) * g * g + 1;
-    w[3] = 1 - w[0] - w[1] - w[2];
-}
-
-static void add_cubic(df_pixels px, double x, double y, double sum[3])
-{
-    double fx = floor(x - 0.5), fy = floor(y - 0.5), wx[4], wy[4];
-    cubic_weights(x - 0.5 - fx, wx), cubic_weights(y - 0.5 - fy, wy);
-    for (int j = 0; j < 4; j++) {
-        const uint8_t *row = px.data + (size_t)clamp((int)fy + j - 1, px.height - 1) * px.stride;
-        for (int i = 0; i < 4; i++) {
-            const uint8_t *p = row + 3 * (size_t)clamp((int)fx + i - 1, px.width - 1);
-            for (int k = 0; k < 3; k++)
-                sum[k] += wy[j] * wx[i] * p[k];
-        }
-    }
-}
-
 df_status df__cut(const df_look *look, const df_cut *cut, int width, int height, df_arena *scratch, df_pixels *out, df_error *err)
 {
     enum { MOST_TAPS = 6 }; /* a side: coarser, but of bounded time, for faces of more than 6 times the crop */
@@ -124,13 +100,12 @@ df_status df__cut(const df_look *look, const df_cut *cut, int width, int height,
         return st;
     int taps = step > MOST_TAPS ? MOST_TAPS : (int)ceil(step - 1e-6);
     taps = taps < 1 ? 1 : taps;
-    const bool cubic = cut->sharp && taps == 1;
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             double sum[3] = {0};
             for (int k = 0; k < taps * taps; k++) {
                 double u = x + (k % taps + 0.5) / taps, v = y + (k / taps + 0.5) / taps;
-                (cubic ? add_cubic : add_pixel)(look->px, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5], sum);
+                add_pixel(look->px, m[0] * u + m[1] * v + m[2], m[3] * u + m[4] * v + m[5], sum);
             }
             for (int c = 0; c < 3; c++)
                 out->data[(size_t)y * out->stride + (size_t)(3 * x + c)] = (uint8_t)(fmin(fmax(sum[c] / (taps * taps), 0), 255) + 0.5);

@@ -24,11 +24,10 @@ typedef struct df_cut {
     df_cut_kind kind;
     double      side, x, y; /* of a box: x and y shift the square's middle by so many of its sides */
     bool        mirror;
-    bool        sharp; /* where the crop grows: cubic (a = -0.75, as OpenCV), not linear */
 } df_cut;
 
 /* A crop and its mirror image. */
-#define DF_CUT_BOTH(kind, side, x, y, sharp) {kind, side, x, y, false, sharp}, {kind, side, x, y, true, sharp}
+#define DF_CUT_BOTH(kind, side, x, y) {kind, side, x, y, false}, {kind, side, x, y, true}
 
 /* The crop, resized to width x height: pixels are averaged where it shrinks and interpolated where it grows; the photo's edge goes on where
  * the crop reaches outside. Without `mirror`. Errors: DF_E_ARGUMENT (a box of no size), DF_E_NO_MEMORY. */

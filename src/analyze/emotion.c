@@ -20,7 +20,7 @@ const df_attribute df__emotion_light = {
     .name = "emotion", .gives = DF_WITH_EMOTION, .family = DF_FAMILY_LIGHT, .width = 64, .height = 64,
     .feed = {.colour = DF_CHANNELS_GREY, .mean = {127.5f}, .scale = 127.5f},
     .views = 6,
-    .cuts = {DF_CUT_BOTH(DF_CUT_BOX, 0.9, 0, 0, false), DF_CUT_BOTH(DF_CUT_BOX, 1.0, 0, 0, false), DF_CUT_BOTH(DF_CUT_BOX, 1.1, 0, 0, false)},
+    .cuts = {DF_CUT_BOTH(DF_CUT_BOX, 0.9, 0, 0), DF_CUT_BOTH(DF_CUT_BOX, 1.0, 0, 0), DF_CUT_BOTH(DF_CUT_BOX, 1.1, 0, 0)},
     .heads = {{DF_EMOTIONS}}, .n_heads = 1, .read = read_emotion};
 
 /* deepface's CNN: its crop in a letterbox of 224 x 224, grey, resized to 48 x 48, 0..1 (models/demography/onnx/Emotion.py). */

@@ -24,12 +24,12 @@ static void read_liveness(const df_attribute *self, const float *const *rows, df
 /* Input 128 x 128 R G B of 0..1. */
 const df_attribute df__antispoof_light = {
     .name = "antispoof", .gives = DF_WITH_LIVENESS, .family = DF_FAMILY_LIGHT, .width = 128, .height = 128,
-    .feed = {.colour = DF_CHANNELS_RGB, .scale = 255}, .views = 1, .cuts = {{DF_CUT_BOX, 1.0, 0, 0, false, false}},
+    .feed = {.colour = DF_CHANNELS_RGB, .scale = 255}, .views = 1, .cuts = {{DF_CUT_BOX, 1.0, 0, 0, false}},
     .heads = {{1}}, .n_heads = 1, .read = read_antispoof};
 /* Input 32 x 32 R G B of 0..1. */
 const df_attribute df__liveness_light = {
     .name = "liveness", .gives = DF_WITH_LIVENESS, .family = DF_FAMILY_LIGHT, .width = 32, .height = 32,
-    .feed = {.colour = DF_CHANNELS_RGB, .scale = 255}, .views = 1, .cuts = {{DF_CUT_BOX, 1.0, 0, 0, false, false}},
+    .feed = {.colour = DF_CHANNELS_RGB, .scale = 255}, .views = 1, .cuts = {{DF_CUT_BOX, 1.0, 0, 0, false}},
     .heads = {{2}}, .n_heads = 1, .read = read_liveness};
 
 /* ---- FasNet ---- */

@@ -83,7 +83,7 @@ static double inside(const df_look *look)
 {
     enum { GRID = 12 };
     static const double left = 15.9, top = 3.5, width = 119, height = 138.6;
-    static const df_cut unit = {DF_CUT_POINTS, 150, 75, 75, false, false};
+    static const df_cut unit = {DF_CUT_POINTS, 150, 75, 75, false};
     const df_face *f = look->face;
     bool points = (f->has & DF_HAS_EYES) && (f->has & DF_HAS_NOSE) && (f->has & DF_HAS_MOUTH) && !look->whole;
     double m[6], in = 0;
@@ -105,7 +105,7 @@ static void flag(df_quality *q, bool bad, unsigned reason) { q->reasons |= bad ?
 
 df_status df__quality(const df_look *look, double scale, df_quality *out, df_arena *scratch, df_error *err)
 {
-    static const df_cut cut = {DF_CUT_BOX, 0.9, 0, 0, false, false};
+    static const df_cut cut = {DF_CUT_BOX, 0.9, 0, 0, false};
     df_status st = DF_OK;
     df_pixels square;
     df_quality q = {0};

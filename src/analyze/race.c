@@ -1,31 +1,27 @@
-/* race.c - what people call race, by looks: GEAR (Udolf15/GEAR-Predictor), trained on UTKFace, whose classes it has: white, black, asian,
- * indian, and all others as one. */
+/* race.c - what people call race, by looks. */
+#include "analyze/race_head.h"
+
 #include <math.h>
 
-#include "analyze/attribute.h"
-
-enum { AGES, GENDERS, RACES, LIGHT_RACES = 5 };
-
-static void read_race(const df_attribute *self, const float *const *rows, df_findings *out)
+void df__read_race(const double *features, df_findings *out)
 {
-    static const int places[LIGHT_RACES] = {DF_RACE_WHITE, DF_RACE_BLACK, DF_RACE_ASIAN, DF_RACE_INDIAN, DF_RACE_OTHER};
-    double p[LIGHT_RACES], sum = 0;
-    df__mean_rows(rows[RACES], self->views, LIGHT_RACES, p);
+    static const int places[DF_RACE_HEAD] = {DF_RACE_WHITE, DF_RACE_BLACK, DF_RACE_ASIAN, DF_RACE_INDIAN, DF_RACE_OTHER};
+    double logits[DF_RACE_HEAD], most = -INFINITY, sum = 0;
+    for (int c = 0; c < DF_RACE_HEAD; c++) {
+        double products = 0;
+        for (int i = 0; i < DF_RACE_FEATURES; i++)
+            products += features[i] * df__race_weights[c][i];
+        logits[c] = df__race_biases[c] + df__race_step * products;
+        most = fmax(most, logits[c]);
+    }
+    for (int c = 0; c < DF_RACE_HEAD; c++)
+        sum += logits[c] = exp(logits[c] - most);
     for (int i = 0; i < DF_RACES; i++)
         out->attributes.race[i] = (float)NAN; /* classes that it was not taught */
-    for (int i = 0; i < LIGHT_RACES; i++)
-        sum += p[i];
-    for (int i = 0; i < LIGHT_RACES; i++)
-        out->attributes.race[places[i]] = (float)(sum > 0 ? 100 * p[i] / sum : 100.0 / LIGHT_RACES);
+    for (int c = 0; c < DF_RACE_HEAD; c++)
+        out->attributes.race[places[c]] = (float)(100 * logits[c] / sum);
     out->attributes.dominant_race = df__greatest(out->attributes.race, DF_RACES);
 }
-
-/* Input 198 x 198 R G B of 0..1. */
-const df_attribute df__race_light = {
-    .name = "gear", .gives = DF_WITH_RACE, .family = DF_FAMILY_LIGHT, .width = 198, .height = 198,
-    .feed = {.colour = DF_CHANNELS_RGB, .scale = 255},
-    .views = 2, .cuts = {DF_CUT_BOTH(DF_CUT_POINTS, 143, 75.6, 76.2, true)},
-    .heads = {{7}, {2}, {LIGHT_RACES}}, .n_heads = 3, .read = read_race};
 
 /* deepface's six, in its order, which is ours. Shares of their sum, as modules/demography.py. */
 static void read_deepface_race(const df_attribute *self, const float *const *rows, df_findings *out)

@@ -4,7 +4,7 @@
 #include "analyze/attribute.h"
 
 static const df_attribute *const attributes[] = {
-    &df__emotion_light, &df__faceres, &df__race_light, &df__antispoof_light, &df__liveness_light,
+    &df__emotion_light, &df__faceres, &df__antispoof_light, &df__liveness_light,
     &df__emotion_deepface, &df__age_deepface, &df__gender_deepface, &df__race_deepface, &df__fasnet_v2, &df__fasnet_v1se,
 };
 

@@ -68,8 +68,7 @@ df_status df__attribute_fill(const df_attribute *a, const df_look *look, float *
     df_arena_mark mark = df__arena_mark(scratch);
     for (int v = 0; v < a->views; v++) {
         const df_cut *cut = &a->cuts[v];
-        bool mirror_image = last && last->kind == cut->kind && last->side == cut->side && last->x == cut->x && last->y == cut->y &&
-                            last->sharp == cut->sharp;
+        bool mirror_image = last && last->kind == cut->kind && last->side == cut->side && last->x == cut->x && last->y == cut->y;
         if (!mirror_image)
             DF_TRY(df__cut(look, cut, a->width, a->height, scratch, &crop, err));
         last = cut;

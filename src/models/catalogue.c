@@ -107,7 +107,7 @@ static const df_weights weights[] = {
     {.info = {.name = "facemesh", .task = "landmarks", .file = "facemesh_468.onnx",
               .sha256 = "1a7d9a5264c6ccdab25735bfbc01f191e5ce92710c4c2925250160937559cf7f", .bytes = 3001690,
               .licence = "Apache-2.0", .commercial = true, .width = 192, .height = 192, .get = "make weights-test"}},
-    /* mini-XCEPTION, Arriaga et al. 2017, trained on FER2013; the TensorFlow.js models of the package human-models as ONNX, as the next four. */
+    /* mini-XCEPTION, Arriaga et al. 2017, trained on FER2013; the TensorFlow.js models of the package human-models as ONNX, as the next three. */
     {.info = {.name = "emotion", .task = "attribute", .file = "emotion_mini_xception.onnx",
               .sha256 = "33fb6fe4f703e6726cf58c4def24f99fa23b57adcc8378129905c9a2d080700d", .bytes = 829500,
               .licence = "MIT", .commercial = true, .width = 64, .height = 64, .get = "make weights-test"}},
@@ -115,10 +115,6 @@ static const df_weights weights[] = {
     {.info = {.name = "faceres", .task = "attribute", .file = "faceres_age_gender.onnx",
               .sha256 = "d3bd1f222ba4c5cc5e9211bbc9844d00b3e78a6a66278ba235117df229a9d1da", .bytes = 13984025,
               .licence = "MIT", .commercial = true, .width = 224, .height = 224, .get = "make weights-test"}},
-    /* GEAR: age, gender and race of five classes, trained on UTKFace: Udolf15/GEAR-Predictor. */
-    {.info = {.name = "gear", .task = "attribute", .file = "gear_race.onnx",
-              .sha256 = "56fb681f0e6e7fd749a1d231f3e9815306889dc5970c592ca2a3b5804c92c6fc", .bytes = 3011664,
-              .licence = "MIT", .commercial = true, .width = 198, .height = 198, .get = "make weights-test"}},
     /* "fake-face-detection" of Kaggle (anku420), and LivenessNet (leokwu/livenessnet): how good they are nobody published. */
     {.info = {.name = "antispoof", .task = "liveness", .file = "antispoof_light.onnx",
               .sha256 = "b6d01466548ca8b6eb34495a606ae3ca3026b16012ec2fbc4fddafb9c0f59ec5", .bytes = 1709944,

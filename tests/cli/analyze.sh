@@ -2,7 +2,7 @@
 # deepface analyze: what people read, upstream's dictionary, several photos, errors.
 . "$(dirname "$0")/lib.sh"
 needs_photos
-"$deepface" models check emotion faceres gear antispoof liveness -q 2>/dev/null || { echo "no networks of attributes here: make weights-test"; exit 77; }
+"$deepface" models check emotion faceres antispoof liveness -q 2>/dev/null || { echo "no networks of attributes here: make weights-test"; exit 77; }
 a=$photos/obama.jpg b=$photos/biden.jpg
 
 run analyze "$a" "$b"; expect 0; silent "$err"; says "$out" 'emotion'; says "$out" 'obama\.jpg .*Man [0-9]+ %.*happy'; says "$out" 'biden\.jpg .*Man'

@@ -21,7 +21,6 @@ MODELS = [("mediapipe", "blazeface-front"), ("mediapipe-full", "blazeface-back")
 ATTRIBUTES = [
     ("emotion", "emotion", 64, lambda v: (grey(v) - 127.5) / 127.5),
     ("faceres", "faceres", 224, lambda v: v[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32)),
-    ("gear", "gear", 198, lambda v: v / np.float32(255)),
     ("antispoof", "antispoof", 128, lambda v: v / np.float32(255)),
     ("liveness", "liveness", 32, lambda v: v / np.float32(255)),
 ]

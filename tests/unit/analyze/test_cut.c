@@ -26,7 +26,7 @@ TEST(a_box_of_the_crop_s_size_is_copied)
     df_arena scratch = {0};
     df_face f = {.x = 40, .y = 60, .w = 50, .h = 64, .confidence = 1};
     const df_look look = {.px = px, .face = &f, .map = &df__detector_retinaface.dlib};
-    const df_cut cut = {DF_CUT_BOX, 1, 0, 0, false, false};
+    const df_cut cut = {DF_CUT_BOX, 1, 0, 0, false};
     CHECK_OK(df__cut(&look, &cut, 64, 64, &scratch, &out, &err));
     CHECK_NEAR(1, df__cut_step(&look, &cut, 64), 1e-9);
     for (int i = 0; i < 64; i++) { /* the square of side 64 around (65, 92) begins at (33, 60) */
@@ -43,7 +43,7 @@ TEST(a_crop_that_shrinks_holds_means_and_one_that_reaches_outside_the_edge)
     df_arena scratch = {0};
     df_face f = {.x = 0, .y = 0, .w = 128, .h = 128, .confidence = 1};
     const df_look look = {.px = px, .face = &f, .map = &df__detector_retinaface.dlib};
-    const df_cut half = {DF_CUT_BOX, 1, 0, 0, false, false}, wide = {DF_CUT_BOX, 2, 0, 0, false, true};
+    const df_cut half = {DF_CUT_BOX, 1, 0, 0, false}, wide = {DF_CUT_BOX, 2, 0, 0, false};
     CHECK_OK(df__cut(&look, &half, 64, 64, &scratch, &out, &err));
     for (int i = 0; i < 64; i++)
         CHECK_NEAR(2 * i + 0.5, at(out, i, 9)[0], 0.5);
@@ -54,7 +54,7 @@ TEST(a_crop_that_shrinks_holds_means_and_one_that_reaches_outside_the_edge)
     df__arena_free(&scratch), df__pixels_free(&px);
 }
 
-/* A place that lies on the crop is found again: linear and cubic both keep a plane a plane. */
+/* A place that lies on the crop is found again: linear interpolation keeps a plane a plane. */
 TEST(points_lie_on_the_crop_where_the_chip_has_them)
 {
     df_pixels px = plane(250, 250), out;
@@ -67,16 +67,13 @@ TEST(points_lie_on_the_crop_where_the_chip_has_them)
         *points[i] = (df_point){(float)(70 + grow * (cos(turn) * (double)t->five[i].x - sin(turn) * (double)t->five[i].y)),
                                 (float)(20 + grow * (sin(turn) * (double)t->five[i].x + cos(turn) * (double)t->five[i].y))};
     const df_look look = {.px = px, .face = &f, .map = &df__detector_retinaface.dlib};
-    for (int sharp = 0; sharp < 2; sharp++) {
-        const df_cut cut = {DF_CUT_POINTS, 150, 75, 75, false, sharp};
-        CHECK_OK(df__cut(&look, &cut, 150, 150, &scratch, &out, &err));
-        CHECK_NEAR(grow, df__cut_step(&look, &cut, 150), 1e-5);
-        const uint8_t *nose = at(out, (int)lround((double)t->five[2].x), (int)lround((double)t->five[2].y));
-        CHECK_NEAR(f.nose.x, nose[0], 1.2);
-        CHECK_NEAR(f.nose.y, nose[1], 1.2);
-    }
+    const df_cut cut = {DF_CUT_POINTS, 150, 75, 75, false};
+    CHECK_OK(df__cut(&look, &cut, 150, 150, &scratch, &out, &err));
+    CHECK_NEAR(grow, df__cut_step(&look, &cut, 150), 1e-5);
+    const uint8_t *nose = at(out, (int)lround((double)t->five[2].x), (int)lround((double)t->five[2].y));
+    CHECK_NEAR(f.nose.x, nose[0], 1.2);
+    CHECK_NEAR(f.nose.y, nose[1], 1.2);
     f.has = DF_HAS_EYES; /* two points are enough */
-    const df_cut cut = {DF_CUT_POINTS, 150, 75, 75, false, false};
     CHECK_NEAR(grow, df__cut_step(&look, &cut, 150), 1e-5);
     f.has = 0; /* none: the box */
     CHECK_NEAR(120.0 / 150, df__cut_step(&look, &cut, 150), 1e-5);
@@ -89,7 +86,7 @@ TEST(a_whole_photo_is_one_square)
     df_arena scratch = {0};
     df_face f = {.w = 120, .h = 60};
     const df_look look = {.px = px, .face = &f, .map = &df__detector_skip.dlib, .whole = true};
-    const df_cut cut = {DF_CUT_POINTS, 143, 75, 75, false, false};
+    const df_cut cut = {DF_CUT_POINTS, 143, 75, 75, false};
     CHECK_OK(df__cut(&look, &cut, 120, 120, &scratch, &out, &err));
     assert_int_equal(at(out, 60, 0)[1], 0);   /* above it: its upper edge */
     assert_int_equal(at(out, 60, 60)[1], 30);
@@ -102,7 +99,7 @@ TEST(boxes_that_are_no_faces_are_refused)
     df_pixels px = plane(50, 50), out;
     df_arena scratch = {0};
     const df_face bad[] = {{.x = 1, .y = 1, .w = 0, .h = 0}, {.x = NAN, .y = 1, .w = 9, .h = 9}, {.x = 1e9f, .y = 1, .w = 9, .h = 9}, {.x = 1, .y = 1, .w = INFINITY, .h = 9}};
-    const df_cut cut = {DF_CUT_BOX, 1, 0, 0, false, false};
+    const df_cut cut = {DF_CUT_BOX, 1, 0, 0, false};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const df_look look = {.px = px, .face = &bad[i], .map = &df__detector_retinaface.dlib};
         CHECK_STATUS(DF_E_ARGUMENT, df__cut(&look, &cut, 32, 32, &scratch, &out, &err));

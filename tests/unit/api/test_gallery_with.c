@@ -11,7 +11,7 @@ enum { EVERYTHING = DF_WITH_ATTRIBUTES | DF_WITH_LIVENESS | DF_WITH_QUALITY };
 static df_engine *attributes_or_skip(void)
 {
     df_engine *df = engine_or_skip(2);
-    need_models(df, (const char *const[]){"emotion", "faceres", "gear", "antispoof", "liveness"}, 5);
+    need_models(df, (const char *const[]){"emotion", "faceres", "antispoof", "liveness"}, 4);
     return df;
 }
 
@@ -97,7 +97,7 @@ TEST(attributes_are_kept_with_what_analyze_tells_and_the_vector_is_that_of_repre
         assert_string_equal("Man", k->gender[i]);
         CHECK_NEAR(a->gender[DF_MAN] / 100, f->gender_confidence, 1e-3);
         CHECK_NEAR(a->emotion[a->dominant_emotion] / 100, f->emotion_confidence, 1e-2);
-        CHECK_NEAR(a->race[a->dominant_race] / 100, f->race_confidence, 1e-2);
+        CHECK_NEAR(a->race[a->dominant_race] / 100, f->race_confidence, 3e-2); /* as in test_process.c */
         CHECK_NEAR(a->quality.score / 100, f->quality, 1e-3);
         CHECK_NEAR(a->is_real ? a->antispoof_score : 1 - a->antispoof_score, f->liveness, 1e-2);
         double distance; /* both were in one batch */

@@ -12,7 +12,7 @@ static const char *mixed_folder(void)
     static char dir[64] = "/tmp/deepface-attributes-XXXXXX";
     static const char *const graphs[] = {"age_model_weights.onnx", "gender_model_weights.onnx", "race_model_single_batch.onnx", "facial_expression_model_weights.onnx",
                                          "2.7_80x80_MiniFASNetV2.onnx", "4_0_0_80x80_MiniFASNetV1SE.onnx"};
-    static const char *const own[] = {"retinaface", "Dlib", "emotion", "faceres", "gear", "antispoof", "liveness"};
+    static const char *const own[] = {"retinaface", "Dlib", "emotion", "faceres", "antispoof", "liveness"};
     static bool made;
     if (made)
         return dir;
