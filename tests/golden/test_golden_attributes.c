@@ -1,5 +1,5 @@
-/* Attributes beside what others make of the same faces: TensorFlow of the light networks' crops (tfjs_attributes.csv), and deepface itself, with
- * small graphs of seeded weights in place of its weight files (attributes_upstream.csv). */
+/* Attributes beside what others make of the same faces: TensorFlow of the light networks' crops (tfjs_attributes.csv), ONNX Runtime and NumPy of
+ * race (race_head.csv), and deepface itself, with small graphs of seeded weights in place of its weight files (attributes_upstream.csv). */
 #include "analyze/attribute.h"
 #include "golden.h"
 #include "nn/onnx.h"
@@ -57,6 +57,46 @@ TEST(light_networks_say_of_crops_what_tensorflow_says)
         df__arena_reset(&scratch);
     }
     CHECK(seen > 500);
+    df__net_free(net), df__arena_free(&scratch), free(dir);
+}
+
+/* 0.02 of a percent: the features are means of 49 float32 sums of thousands of products. */
+TEST(the_head_of_race_says_what_numpy_says_of_onnx_runtime_s_features)
+{
+    static const int places[] = {DF_RACE_WHITE, DF_RACE_BLACK, DF_RACE_ASIAN, DF_RACE_INDIAN, DF_RACE_OTHER};
+    enum { CLASSES = sizeof places / sizeof *places };
+    char *dir;
+    df_net *net = NULL;
+    df_arena scratch = {0};
+    const df_attribute *a = find("faceres");
+    size_t rows = 0;
+    CHECK_OK(df__weights_dir(&dir, &err));
+    const df_loader loader = {.dir = dir, .precision = DF_PRECISION_STRICT};
+    if (!test_photos_dir())
+        skip();
+    golden g = golden_open("race_head.csv");
+    CHECK_OK(df__attribute_open(&loader, a, &net, &err));
+    while (golden_row(&g)) {
+        float want[CLASSES];
+        df_pixels photo;
+        df_findings found = {0};
+        df_findings *to[] = {&found};
+        int side = golden_int(&g, 3);
+        assert_int_equal(golden_numbers(&g, 4, want, CLASSES), CLASSES);
+        CHECK(golden_photo(g.fields[0], &photo));
+        float *in = df__arena_alloc(&scratch, 2 * df__attribute_size(a) * sizeof *in);
+        CHECK(in != NULL);
+        df__attribute_feed(a, df__pixels_view(photo, golden_int(&g, 1), golden_int(&g, 2), side, side), false, in);
+        memcpy(in + df__attribute_size(a), in, df__attribute_size(a) * sizeof *in); /* both views the same */
+        CHECK_OK(df__attribute_run(a, net, in, 1, to, &scratch, &err));
+        for (int i = 0; i < CLASSES; i++)
+            CHECK_NEAR(want[i], found.attributes.race[places[i]], 0.02);
+        CHECK(isnan(found.attributes.race[DF_RACE_MIDDLE_EASTERN]) && isnan(found.attributes.race[DF_RACE_LATINO_HISPANIC]));
+        rows++;
+        df__pixels_free(&photo);
+        df__arena_reset(&scratch);
+    }
+    assert_int_equal(rows, 5);
     df__net_free(net), df__arena_free(&scratch), free(dir);
 }
 

@@ -42,6 +42,7 @@ for script in upstream_stages upstream_find upstream_verdicts border_faces recog
 done
 "$tensorflow" $here/mtcnn_faces.py --data "$data" --weights "$weights"
 "$tensorflow" $here/tfjs_outputs.py
+"$peers" $here/race_head.py --weights "$weights" # the crops of tfjs_attributes.csv
 "$torch" $here/fastmtcnn_faces.py --data "$data" --weights "$weights"
 for script in mediapipe_faces facemesh_points; do
     "$mediapipe" $here/$script.py --data "$data" --weights "$weights"
