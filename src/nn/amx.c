@@ -145,6 +145,7 @@ typedef struct sources {
     const uint16_t *x[2][2 * DF_AMX_STEPS];
     int             weights[2 * DF_AMX_STEPS], n;
     int64_t         apart;
+    const float    *bias; /* what sums begin with where nothing else follows them, or NULL */
 } sources;
 
 static void add_source(sources *s, const uint16_t *x, const uint16_t *second, int weights)
@@ -154,24 +155,34 @@ static void add_source(sources *s, const uint16_t *x, const uint16_t *second, in
     s->weights[s->n++] = weights;
 }
 
-/* One or two bands by one or two blocks of outputs; what is constant where this is inlined picks the registers. */
-static inline __attribute__((always_inline)) void product(const sources *s, const uint16_t *const w[2], float *y[2][2], int64_t co, int bands, int outputs)
+/* One or two bands by one or two blocks of outputs, which begin at `at`; what is constant where this is inlined picks the registers. */
+static inline __attribute__((always_inline)) void product(const sources *s, const uint16_t *const w[2], const int64_t at[2], float *y[2][2], int64_t co, int bands, int outputs)
 {
-    __asm__ volatile("" : : : "memory"); /* nor does it know that registers are loaded from memory */
-    _tile_zero(0);
-    if (outputs > 1)
-        _tile_zero(1);
-    if (bands > 1)
-        _tile_zero(2);
-    if (bands > 1 && outputs > 1)
-        _tile_zero(3);
+    __asm__ volatile("" : : : "memory"); /* gcc 12 does not know that registers are loaded from memory */
+    if (s->bias) { /* one line of it 16 times */
+        _tile_loadd(0, s->bias + at[0], 0);
+        if (outputs > 1)
+            _tile_loadd(1, s->bias + at[1], 0);
+        if (bands > 1)
+            _tile_loadd(2, s->bias + at[0], 0);
+        if (bands > 1 && outputs > 1)
+            _tile_loadd(3, s->bias + at[1], 0);
+    } else {
+        _tile_zero(0);
+        if (outputs > 1)
+            _tile_zero(1);
+        if (bands > 1)
+            _tile_zero(2);
+        if (bands > 1 && outputs > 1)
+            _tile_zero(3);
+    }
     for (int k = 0; k < s->n; k++) {
-        int64_t at = s->weights[k] * STEP;
+        int64_t step = s->weights[k] * STEP;
         _tile_loadd(4, s->x[0][k], s->apart);
-        _tile_loadd(6, w[0] + at, 64);
+        _tile_loadd(6, w[0] + step, 64);
         _tile_dpbf16ps(0, 4, 6);
         if (outputs > 1) {
-            _tile_loadd(7, w[1] + at, 64);
+            _tile_loadd(7, w[1] + step, 64);
             _tile_dpbf16ps(1, 4, 7);
         }
         if (bands > 1) {
@@ -196,17 +207,17 @@ static void multiply(const df_amx *g, const sources *s, const int64_t at[2], int
     int64_t co = g->co, all = blocks(co), size = of_block(g);
     for (int64_t o = 0; o < all; o += 2) {
         bool two = o + 1 < all;
-        int64_t first = begin_of(o, co), second = two ? begin_of(o + 1, co) : first;
+        const int64_t from[2] = {begin_of(o, co), begin_of(two ? o + 1 : o, co)};
         const uint16_t *w[2] = {g->weights + o * size, g->weights + (two ? o + 1 : o) * size};
-        float *to[2][2] = {{y + at[0] * co + first, y + at[0] * co + second}, {y + at[1] * co + first, y + at[1] * co + second}};
+        float *to[2][2] = {{y + at[0] * co + from[0], y + at[0] * co + from[1]}, {y + at[1] * co + from[0], y + at[1] * co + from[1]}};
         if (count > 1 && two)
-            product(s, w, to, co, 2, 2);
+            product(s, w, from, to, co, 2, 2);
         else if (count > 1)
-            product(s, w, to, co, 2, 1);
+            product(s, w, from, to, co, 2, 1);
         else if (two)
-            product(s, w, to, co, 1, 2);
+            product(s, w, from, to, co, 1, 2);
         else
-            product(s, w, to, co, 1, 1);
+            product(s, w, from, to, co, 1, 1);
     }
 }
 
@@ -217,6 +228,15 @@ static walk walk_of(const df_amx *g)
 {
     bool few = g->pixels < DF_AMX_SIDE;
     return (walk){.bands = few ? 1 : blocks(g->pixels), .side = few ? (int)g->pixels : DF_AMX_SIDE};
+}
+
+/* A bias alone goes along with the sums, and nothing is left to do when they are there. */
+static bool bias_alone(const df_tail *tail) { return !tail->fused || !tail->fused->n_post; }
+
+static void finish(const df_amx *g, const df_tail *tail, int64_t first, int64_t end, float *y)
+{
+    if (!bias_alone(tail))
+        df__lanes()->row_tail(y, first, end, g->co, tail);
 }
 
 static int64_t band_begin(const df_amx *g, const walk *w, int64_t band) { return w->bands > 1 ? begin_of(band, g->pixels) : 0; }
@@ -233,17 +253,17 @@ void df__amx_point(const df_amx *g, const float *x, const df_tail *tail, uint16_
             to_bf16(x + band_begin(g, &w, next) * g->ci, w.side, g->ci, room + next % 4 * DF_AMX_SIDE * depth);
         if (band < 0)
             continue;
-        sources s = {.apart = depth * 2};
+        sources s = {.apart = depth * 2, .bias = bias_alone(tail) ? tail->bias : NULL};
         int count = band + 1 < w.bands ? 2 : 1;
         int64_t at[2] = {band_begin(g, &w, band), count > 1 ? band_begin(g, &w, band + 1) : 0};
         const uint16_t *first = room + band % 4 * DF_AMX_SIDE * depth;
         for (int k = 0; k < g->steps; k++)
             add_source(&s, first + k * DF_AMX_DEPTH, first + DF_AMX_SIDE * depth + k * DF_AMX_DEPTH, k);
         multiply(g, &s, at, count, y);
-        df__lanes()->row_tail(y, done, end, g->co, tail);
+        finish(g, tail, done, end, y);
         done = end, end = at[count - 1] + w.side;
     }
-    df__lanes()->row_tail(y, done, end, g->co, tail);
+    finish(g, tail, done, end, y);
 }
 
 void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, const df_tail *tail, float *y, int *rows)
@@ -252,7 +272,7 @@ void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, con
     int64_t done = 0, end = 0;
     configure(w.side, rows);
     for (int64_t band = 0; band < w.bands; band += 2) {
-        sources s = {.apart = step * 4};
+        sources s = {.apart = step * 4, .bias = bias_alone(tail) ? tail->bias : NULL};
         int count = band + 1 < w.bands ? 2 : 1;
         int64_t at[2] = {band_begin(g, &w, band), count > 1 ? band_begin(g, &w, band + 1) : 0};
         for (int k = 0; k < g->steps; k++)
@@ -262,10 +282,10 @@ void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, con
                 add_source(&s, first, second, g->steps + k);
             }
         multiply(g, &s, at, count, y);
-        df__lanes()->row_tail(y, done, end, g->co, tail);
+        finish(g, tail, done, end, y);
         done = end, end = at[count - 1] + w.side;
     }
-    df__lanes()->row_tail(y, done, end, g->co, tail);
+    finish(g, tail, done, end, y);
 }
 #else
 bool df__amx_has(void) { return false; }
