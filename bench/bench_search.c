@@ -388,7 +388,7 @@ static df_status automatic(bench *b, char **paths, int n, df_error *err)
         }
         DF_TRY(turns(b, r, m, err));
         for (size_t i = 0; i < m; i++) {
-            taken = r[i].share < r[taken].share ? i : taken;
+            taken = r[i].share < (taken ? r[taken].share : DF_ANN_WORTH) ? i : taken;
             least = r[i].best < least ? r[i].best : least;
         }
         for (size_t i = 0; i < m; i++)

@@ -268,7 +268,7 @@ static void choose_auto(df_indexes *x, df_metric metric, double recall, size_t n
     char why[DF_INDEX_WHY], room[DF_INDEX_WHY];
     double share = 1 / (double)(n ? n : 1), exact = share > FURTHER ? share : FURTHER, effort = 0;
     size_t best = PLACES, idle = PLACES;
-    share = exact;
+    share = exact * DF_ANN_WORTH;
     for (size_t i = 0; i < PLACES; i++)
         if (is_quicker(x, i, metric, recall, true, &share, &effort))
             best = i;

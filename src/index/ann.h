@@ -15,6 +15,7 @@
 typedef struct df_ann df_ann;
 
 #define DF_ANN_RECALL 0.95 /* where nobody asks for another */
+#define DF_ANN_WORTH  0.92 /* of an exact search's time: what takes longer is not worth missing a face, and the measurement is no closer */
 
 /* Rows done of all; false stops the build: DF_E_STOPPED. */
 typedef bool (*df_ann_step)(void *user, size_t done, size_t all);
