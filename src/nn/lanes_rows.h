@@ -86,9 +86,9 @@ INLINE void depthwise_five(const df_depthwise *g, const void *const *rows, int64
     for (int i = 0; i < INNER; i++)
         s[i] = b->bias;
     for (int r = 0; r < g->rows; r++) {
-        const char *x = (const char *)rows[r] + ((first - g->pad) * g->c + c) * (half ? 2 : 4);
         if (!rows[r])
             continue;
+        const char *x = (const char *)rows[r] + ((first - g->pad) * g->c + c) * (half ? 2 : 4);
         for (int k = 0; k < FIVE; k++)
             w[k] = load(g->weights + (r * FIVE + k) * g->c + c);
         for (int j = 0; j < INNER + FIVE - 1; j++, x += g->c * (half ? 2 : 4)) {
