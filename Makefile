@@ -14,7 +14,7 @@ export CTEST_OUTPUT_ON_FAILURE := 1
 # $(call tree,PRESET[,TARGETS]): configure, then build. What CMake says is shown when it fails.
 tree  = @mkdir -p build && cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }; \
         cmake --build build/$(1) $(if $(2),--target $(2))
-ctest = @ctest --test-dir build/$(1) -j $(JOBS) --no-label-summary --output-on-failure
+ctest = @ctest --test-dir build/$(1) -j $(JOBS) --no-label-summary
 
 .PHONY: build demo test bench models asan tsan onednn3 clang fuzz deps deps-ci deps-index deps-npm weights-demo weights-test install clean distclean help
 

@@ -63,7 +63,7 @@ static void pixels_from(const float *planes, int64_t apart, int64_t first, int64
             out[p * c + k] = pair_of(planes[k * apart + p]);
 }
 
-#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
+#if (defined(__AMX_BF16__) || defined(__AMXBF16__)) && defined(__AVX512BF16__) && defined(__linux__) /* clang 14 has the second name */
 #include <immintrin.h>
 #include <pthread.h>
 #include <sys/syscall.h>

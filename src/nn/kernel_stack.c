@@ -61,7 +61,7 @@ typedef struct band {
     const df_call *call;
     float         *memory;
     int64_t        photo, made[DF_STACK_MOST]; /* rows of each layer so far */
-    int            configured;                 /* see df__amx_row */
+    int            configured;                 /* see df__amx_point */
 } band;
 
 static float *ring_row(const band *b, int l, int64_t row)
@@ -327,7 +327,7 @@ static void lay_out(stack *s)
     for (int i = 0; i + 1 < s->n; i++) {
         layer *k = &s->layers[i];
         int64_t width = k->kind == PLANES ? k->plane * k->w.c : (k->w.out[1] + 2 * k->margin) * k->c;
-        k->margin *= k->kind == PLANES && !k->half ? 1 : k->kind == PLANES ? k->w.c : k->c;
+        k->margin *= k->kind == PLANES && !k->half ? 1 : k->c;
         k->row = (width / LINE + APART) * LINE;
         k->ring = s->each;
         s->each += (size_t)(k->rows * k->row);

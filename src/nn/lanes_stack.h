@@ -3,6 +3,28 @@
 /* Outputs of a block: their sums, with VECTORS of channels each, stay in registers. */
 enum { BLOCK = LANES == 16 ? 8 : 4, VECTORS = 3 };
 
+/* Sums of `pixels` outputs, the bias among them, get what else the tail says and go to y[at] and what lies `channels` apart behind it. */
+INLINE void store_block(float *y, vec *v, int pixels, int64_t channels, int64_t channel, int64_t at, const bend *b, const df_tail *tail)
+{
+    if (b->whole) {
+        for (int p = 0; p < pixels; p++)
+            store(y + at + p * channels, bent(b, v[p]));
+        return;
+    }
+    const df_post *post = tail->fused->post;
+    if (tail->fused->n_post == 2 && post->kind == DF_POST_ADD && post[1].kind == DF_POST_RELU) { /* as most blocks of networks end */
+        bend relu = {.slope = spread(post[1].a)};
+        for (int p = 0; p < pixels; p++)
+            store(y + at + p * channels, bent(&relu, v[p] + load((const float *)tail->add[0] + at + p * channels)));
+        return;
+    }
+    df_tail posts = {.fused = tail->fused};
+    memcpy(posts.add, tail->add, sizeof posts.add);
+    finish_sums(&posts, v, pixels, channel, at, channels);
+    for (int p = 0; p < pixels; p++)
+        store(y + at + p * channels, v[p]);
+}
+
 /* `pixels` outputs from ox on, `vectors` vectors of their channels: both constants. Of a number of channels that is no multiple of LANES the last
  * vector reaches back into the one before it. */
 INLINE void dense_block(const df_dense *g, const float *const *rows, int64_t ox, int64_t group, int pixels, int vectors, const df_tail *tail, float *y)
@@ -35,19 +57,8 @@ INLINE void dense_block(const df_dense *g, const float *const *rows, int64_t ox,
                     third[p / 3] += channel;
             }
         }
-    if (bends[0].whole) {
-        for (int v = 0; v < vectors; v++)
-            for (int p = 0; p < pixels; p++)
-                store(y + (ox + p) * co + at[v], bent(&bends[v], sums[v][p]));
-        return;
-    }
-    df_tail posts = {.fused = tail->fused};
-    memcpy(posts.add, tail->add, sizeof posts.add);
-    for (int v = 0; v < vectors; v++) {
-        finish_sums(&posts, sums[v], pixels, at[v], ox * co + at[v], co);
-        for (int p = 0; p < pixels; p++)
-            store(y + (ox + p) * co + at[v], sums[v][p]);
-    }
+    for (int v = 0; v < vectors; v++)
+        store_block(y, sums[v], pixels, co, at[v], ox * co + at[v], &bends[v], tail);
 }
 
 /* The last block reaches back too. */
@@ -82,23 +93,7 @@ INLINE void tail_block(float *y, const vec *sums, int pixels, int64_t channels, 
     vec v[BLOCK];
     for (int p = 0; p < pixels; p++)
         v[p] = (sums ? sums[p] : load(y + at + channel + p * channels)) + b.bias;
-    if (b.whole) {
-        for (int p = 0; p < pixels; p++)
-            store(y + at + channel + p * channels, bent(&b, v[p]));
-        return;
-    }
-    const df_post *post = tail->fused->post;
-    if (tail->fused->n_post == 2 && post->kind == DF_POST_ADD && post[1].kind == DF_POST_RELU) { /* as most blocks of networks end */
-        b.slope = spread(post[1].a);
-        for (int p = 0; p < pixels; p++)
-            store(y + at + channel + p * channels, bent(&b, v[p] + load((const float *)tail->add[0] + at + channel + p * channels)));
-        return;
-    }
-    df_tail posts = {.fused = tail->fused};
-    memcpy(posts.add, tail->add, sizeof posts.add);
-    finish_sums(&posts, v, pixels, channel, at + channel, channels);
-    for (int p = 0; p < pixels; p++)
-        store(y + at + channel + p * channels, v[p]);
+    store_block(y, v, pixels, channels, channel, at + channel, &b, tail);
 }
 
 /* Of a number of channels that is no multiple of LANES the last vector is read before those are written that it reaches back into. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "nn/half.h"
 #include "nn/plan.h"
@@ -321,13 +320,6 @@ static void keep_stage(df_net *net, const df_pack_key *key, int stage)
     (void)df__packer_keep(net->packer, key, room, sizeof kept);
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Both take turns; the least times count. */
 static df_status is_faster(const df_yardstick *yard, df_plan *a, df_plan *than, bool *faster, df_error *err)
 {
@@ -343,9 +335,9 @@ static df_status is_faster(const df_yardstick *yard, df_plan *a, df_plan *than, 
     for (int round = 0; round < MOST_ROUNDS && (round < LEAST_ROUNDS || spent < enough_s); round++)
         for (int i = 0; i < 2; i++) {
             df_arena_mark mark = df__arena_mark(&arena);
-            double begun = now_s();
+            double begun = df__plan_clock();
             DF_TRY(df__plan_run(plans[i], yard->in[0], out, &arena, NULL, err));
-            double took = now_s() - begun;
+            double took = df__plan_clock() - begun;
             df__arena_release(&arena, mark);
             least[i] = took < least[i] ? took : least[i];
             spent += took;

@@ -93,6 +93,9 @@ df_status df__plan_memory(df_plan *plan, df_error *err);
 /* `out`: type and dims are set, data in `results`; `seconds`: what each step took, or NULL */
 df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err);
 
+/* Seconds from some moment on, as `seconds` counts them. */
+double df__plan_clock(void);
+
 /* profile.c: a step as people see it; names in `scratch`. */
 df_status df__step_layer(const df_plan *plan, const df_plan_step *step, double seconds, df_arena *scratch, df_layer *out, df_error *err);
 

@@ -89,7 +89,7 @@ static void give_back(df_plan *plan, df_workspace *w)
         workspace_free(w);
 }
 
-static double now(void)
+double df__plan_clock(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -137,10 +137,10 @@ df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_ar
             w->tensors[i].data = (char *)out[root->at].data + s->offset;
     }
     for (size_t i = 0; i < plan->n_steps && st == DF_OK; i++) {
-        double begin = seconds ? now() : 0;
+        double begin = seconds ? df__plan_clock() : 0;
         st = run_step(plan, w, &plan->steps[i], err);
         if (seconds)
-            seconds[i] = now() - begin;
+            seconds[i] = df__plan_clock() - begin;
     }
     for (size_t i = 0; i < n && st == DF_OK; i++) {
         const df_slot *s = &plan->slots[plan->outputs[i]], *root = &plan->slots[s->root];
