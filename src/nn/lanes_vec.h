@@ -112,18 +112,22 @@ INLINE vec inverse(vec v)
 #endif
 }
 
-/* 1 / (1 + exp(-v)), by Cephes' expf: -v = n ln 2 + r, a polynomial of r, n into the exponent; 2 ulp or so. */
+/* 1 / (1 + 2^t), t = -v log2 e, by Cephes' exp2f: t = n + f, a polynomial of f, n into the exponent; 2 ulp or so. */
 INLINE vec sigmoid_of(vec v)
 {
-    vec x = between(-v, -87, 87), t = plus_product(spread(12582912.0f), x, spread(1.44269504f)); /* 1.5 * 2^23: its low bits are n */
-    vec whole = t - spread(12582912.0f), r = plus_product(plus_product(x, whole, spread(-0.693359375f)), whole, spread(2.12194440e-4f));
-    vec p = plus_product(spread(1.3981999507e-3f), spread(1.9875691500e-4f), r);
-    p = plus_product(spread(8.3334519073e-3f), p, r);
-    p = plus_product(spread(4.1665795894e-2f), p, r);
-    p = plus_product(spread(1.6666665459e-1f), p, r);
-    p = plus_product(spread(5.0000001201e-1f), p, r);
-    vec e = plus_product(r + spread(1), p * r, r);
-    return inverse(plus_product(spread(1), e, (vec)(((ivec)t + 127) << 23)));
+    vec t = between(v * spread(-1.44269504f), -126, 126), whole = t + spread(12582912.0f) - spread(12582912.0f), f = t - whole; /* 1.5 * 2^23 */
+    vec p = plus_product(spread(1.339887440e-3f), spread(1.535336188e-4f), f);
+    p = plus_product(spread(9.618437357e-3f), p, f);
+    p = plus_product(spread(5.550332471e-2f), p, f);
+    p = plus_product(spread(2.402264791e-1f), p, f);
+    p = plus_product(spread(6.931472028e-1f), p, f);
+    p = plus_product(spread(1), p, f);
+#if defined(__AVX512BF16__) && LANES == 16
+    vec e = (vec)_mm512_scalef_ps((__m512)p, (__m512)whole);
+#else
+    vec e = p * (vec)(((ivec)(t + spread(12582912.0f)) + 127) << 23);
+#endif
+    return inverse(e + spread(1));
 }
 
 /* n sums of the same channels; those of the first begin at element `at` of the output, the others `step` apart. */

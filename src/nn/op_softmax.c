@@ -45,7 +45,7 @@ static df_status softmax_infer(df_call *call)
 enum { LANES = 16, SIDE_BY_SIDE = 256, PIECE = 8 << 10 /* numbers */ };
 
 /* y = exp(x - shift[i * step]) for numbers up to 0. Cephes' expf: x = n ln 2 + r, a polynomial of r, n into the exponent; 1 ulp or so. */
-DF_CLONES static void exp_run(const float *x, float *y, int64_t n, const float *shift, int64_t step)
+static inline __attribute__((always_inline)) void exp_of(const float *x, float *y, int64_t n, const float *shift, int64_t step)
 {
     for (int64_t i = 0; i < n; i++) {
         float given = x[i] - shift[i * step], v = given < -87.3f ? -87.3f : given;
@@ -60,6 +60,9 @@ DF_CLONES static void exp_run(const float *x, float *y, int64_t n, const float *
         y[i] = given < -87.3f ? 0 : (p * r * r + r + 1) * power;
     }
 }
+
+DF_CLONES static void exp_row(const float *x, float *y, int64_t n, float shift) { exp_of(x, y, n, &shift, 0); }
+DF_CLONES static void exp_run(const float *x, float *y, int64_t n, const float *shift) { exp_of(x, y, n, shift, 1); }
 
 DF_CLONES static float largest(const float *x, int64_t n)
 {
@@ -92,18 +95,22 @@ DF_CLONES static float sum_of(const float *x, int64_t n)
     return sum;
 }
 
-DF_CLONES static void scale_run(float *y, int64_t n, const float *by, int64_t step)
+DF_CLONES static void scale_row(float *y, int64_t n, float by)
 {
     for (int64_t i = 0; i < n; i++)
-        y[i] *= by[i * step];
+        y[i] *= by;
+}
+
+DF_CLONES static void scale_run(float *y, int64_t n, const float *by)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= by[i];
 }
 
 static void softmax_row(const float *x, float *y, int64_t n)
 {
-    float top = largest(x, n);
-    exp_run(x, y, n, &top, 0);
-    float scale = 1 / sum_of(y, n);
-    scale_run(y, n, &scale, 0);
+    exp_row(x, y, n, largest(x, n));
+    scale_row(y, n, 1 / sum_of(y, n));
 }
 
 DF_CLONES static void raise_to(float *top, const float *x, int64_t n)
@@ -126,13 +133,13 @@ static void softmax_beside(const float *x, float *y, int64_t n, int64_t step, in
     for (int64_t i = 1; i < n; i++)
         raise_to(top, x + i * step, many);
     for (int64_t i = 0; i < n; i++) {
-        exp_run(x + i * step, y + i * step, many, top, 1);
+        exp_run(x + i * step, y + i * step, many, top);
         add_to(sum, y + i * step, many);
     }
     for (int64_t k = 0; k < many; k++)
         sum[k] = 1 / sum[k];
     for (int64_t i = 0; i < n; i++)
-        scale_run(y + i * step, many, sum, 1);
+        scale_run(y + i * step, many, sum);
 }
 
 /* Dense rows of a few numbers each, as many together as fill `shift`: what softmax_row would give, to the bit. */
@@ -146,7 +153,7 @@ DF_CLONES static void softmax_short(const float *x, float *y, int64_t n, int64_t
         for (int64_t i = 0; i < n; i++)
             shift[r * n + i] = top;
     }
-    exp_run(x, y, rows * n, shift, 1);
+    exp_run(x, y, rows * n, shift);
     for (int64_t r = 0; r < rows; r++) {
         float sum = 0;
         for (int64_t i = 0; i < n; i++)
@@ -154,7 +161,7 @@ DF_CLONES static void softmax_short(const float *x, float *y, int64_t n, int64_t
         for (int64_t i = 0; i < n; i++)
             shift[r * n + i] = 1 / sum;
     }
-    scale_run(y, rows * n, shift, 1);
+    scale_run(y, rows * n, shift);
 }
 
 static void log_softmax_group(const float *x, float *y, int64_t n, int64_t step)
