@@ -29,7 +29,6 @@ DF_CLONES static void interleave3(const float *x, float *y, int64_t n)
     }
 TRANSPOSE(transpose_1, uint8_t)
 TRANSPOSE(transpose_2, uint16_t)
-TRANSPOSE(transpose_4, float)
 TRANSPOSE(transpose_8, uint64_t)
 
 /* One after another: `n` matrices of elements of `size` bytes. */
@@ -42,7 +41,7 @@ static void transpose(size_t size, const void *x, void *y, int64_t n, int64_t ro
         else if (size == 2)
             transpose_2((const uint16_t *)x + at, (uint16_t *)y + at, rows, columns);
         else if (size == 4)
-            transpose_4((const float *)x + at, (float *)y + at, rows, columns);
+            df__turn_4((const float *)x + at, columns, (float *)y + at, rows, rows, columns);
         else
             transpose_8((const uint64_t *)x + at, (uint64_t *)y + at, rows, columns);
     }

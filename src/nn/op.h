@@ -126,6 +126,8 @@ double    df__load_f64(const df_tensor *t, int64_t i);
 void      df__store_i64(df_tensor *t, int64_t i, int64_t v);  /* wraps as C does */
 void      df__store_f64(df_tensor *t, int64_t i, double v);
 void      df__strides(const df_tensor *t, int64_t strides[DF_MAX_RANK]); /* in elements */
+/* y[i * sy + j] = x[j * sx + i] for j below rows and i below columns, elements of 4 bytes. */
+void      df__turn_4(const void *x, int64_t sx, void *y, int64_t sy, int64_t rows, int64_t columns);
 /* From one strided box of `dims` to another; numbers of `size` bytes, strides `st` and `sf` in elements. */
 void      df__copy_box(size_t size, int rank, const int64_t *dims, char *to, const int64_t *st, const char *from, const int64_t *sf);
 static inline bool df__is_float(df_dtype t) { return t == DF_F32 || t == DF_F64; }

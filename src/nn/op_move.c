@@ -5,56 +5,6 @@
 #include "core/threads.h"
 #include "nn/op.h"
 
-/* Dimensions of 1 and even ones are merged, rows copied whole where both sides are dense. */
-void df__copy_box(size_t size, int rank, const int64_t *dims, char *to, const int64_t *st, const char *from, const int64_t *sf)
-{
-    int64_t d[DF_MAX_RANK], a[DF_MAX_RANK], b[DF_MAX_RANK], at[DF_MAX_RANK] = {0};
-    int n = 0;
-    for (int i = 0; i < rank; i++) {
-        if (dims[i] == 0)
-            return;
-        if (dims[i] == 1)
-            continue;
-        if (n > 0 && a[n - 1] == st[i] * dims[i] && b[n - 1] == sf[i] * dims[i]) {
-            d[n - 1] *= dims[i];
-            a[n - 1] = st[i];
-            b[n - 1] = sf[i];
-        } else {
-            d[n] = dims[i];
-            a[n] = st[i];
-            b[n++] = sf[i];
-        }
-    }
-    if (n == 0)
-        d[n] = 1, a[n] = b[n] = 1, n = 1;
-    int64_t row = d[n - 1], sa = a[n - 1] * (int64_t)size, sb = b[n - 1] * (int64_t)size, ia = 0, ib = 0;
-    for (;;) {
-        char *p = to + ia;
-        const char *q = from + ib;
-        if (sa == (int64_t)size && sb == sa) {
-            memcpy(p, q, (size_t)row * size);
-        } else if (size == 4) {
-            for (int64_t i = 0; i < row; i++)
-                memcpy(p + i * sa, q + i * sb, 4);
-        } else {
-            for (int64_t i = 0; i < row; i++)
-                memcpy(p + i * sa, q + i * sb, size);
-        }
-        int i = n - 2;
-        for (; i >= 0; i--) {
-            ia += a[i] * (int64_t)size;
-            ib += b[i] * (int64_t)size;
-            if (++at[i] < d[i])
-                break;
-            ia -= a[i] * d[i] * (int64_t)size;
-            ib -= b[i] * d[i] * (int64_t)size;
-            at[i] = 0;
-        }
-        if (i < 0)
-            return;
-    }
-}
-
 /* ---- Transpose ---- */
 
 static df_status perm_of(const df_call *call, int64_t perm[DF_MAX_RANK])
