@@ -112,10 +112,11 @@ INLINE vec inverse(vec v)
 #endif
 }
 
-/* 1 / (1 + 2^t), t = -v log2 e, by Cephes' exp2f: t = n + f, a polynomial of f, n into the exponent; 2 ulp or so. */
+/* 1 / (1 + 2^t), t = -v log2 e, by Cephes' exp2f: t = n + f, a polynomial of f, n into the exponent; 2 ulp or so. 0 where it is below 2^-125: denormal
+ * numbers, which products make of such, are slow. */
 INLINE vec sigmoid_of(vec v)
 {
-    vec t = between(v * spread(-1.44269504f), -126, 126), whole = t + spread(12582912.0f) - spread(12582912.0f), f = t - whole; /* 1.5 * 2^23 */
+    vec given = v * spread(-1.44269504f), t = between(given, -126, 126), whole = t + spread(12582912.0f) - spread(12582912.0f), f = t - whole; /* 1.5 * 2^23 */
     vec p = plus_product(spread(1.339887440e-3f), spread(1.535336188e-4f), f);
     p = plus_product(spread(9.618437357e-3f), p, f);
     p = plus_product(spread(5.550332471e-2f), p, f);
@@ -127,7 +128,7 @@ INLINE vec sigmoid_of(vec v)
 #else
     vec e = p * (vec)(((ivec)(t + spread(12582912.0f)) + 127) << 23);
 #endif
-    return inverse(e + spread(1));
+    return where_less(spread(125), given, (vec){0}, inverse(e + spread(1)));
 }
 
 /* n sums of the same channels; those of the first begin at element `at` of the output, the others `step` apart. */

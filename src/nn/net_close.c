@@ -5,6 +5,7 @@
 #include "nn/net_part.h"
 #include "nn/verdict.h"
 
+static const double LEAST_COSINE = 0.99992; /* of an embedding: what is promised, and a fifth for photos that are not the noise */
 static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
 
 /* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
@@ -35,7 +36,7 @@ static double least_cosine(const df_net *net)
         return 1 - 0.5 * STRICT_ERROR * STRICT_ERROR;
     if (net->precision == DF_PRECISION_INT8)
         return 0.99;
-    return net->least_cosine > 0 ? net->least_cosine : embedding ? 0.9999 : 0.995;
+    return net->least_cosine > 0 ? net->least_cosine : embedding ? LEAST_COSINE : 0.995;
 }
 
 /* The stage that this network needs, kept with its weights: found at the first run, when there is a cache to keep it. */
