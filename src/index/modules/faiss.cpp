@@ -1,6 +1,7 @@
 // faiss.cpp - whatever Faiss's index_factory makes of a description (Johnson, Douze and Jegou, "Billion-scale similarity search with GPUs", 2017). Debian's
 // library is compiled for any processor: its distance of two vectors, which lists and graphs spend their time in, is replaced by that of the
 // library that asks, for the processor at hand (CMakeLists.txt: --wrap).
+#include "faiss_graph.h"
 #include "shim.h"
 
 #include <faiss/AutoTune.h>
@@ -34,6 +35,7 @@ extern "C" float __wrap__ZN5faiss10fvec_L2sqrEPKfS1_m(const float *a, const floa
 namespace {
 
 const size_t WORTH_THREADS = 50000; // rows
+const int CANDIDATES = 128;         // of a graph, unless told
 
 void set_threads(size_t rows)
 {
@@ -44,6 +46,7 @@ void set_threads(size_t rows)
 
 struct Held {
     faiss::Index *index = nullptr;
+    std::unique_ptr<FaissGraph> graph; // where it is searched here
     uint32_t dims = 0;
     double effort = 0;            // what the index is set to
     std::shared_mutex lock;       // its number of probes is one for all searches
@@ -80,6 +83,7 @@ void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2 l2, cha
             h->index = new faiss::IndexIDMap2(faiss::index_factory(static_cast<int>(dims), *parameters ? parameters : lists_for(rows).c_str(), faiss::METRIC_L2));
             keep_quiet(h->index);
             static_cast<faiss::IndexIDMap2 *>(h->index)->own_fields = true;
+            h->graph = FaissGraph::of(h->index, l2);
         }) == 0)
         return h;
     delete h;
@@ -118,6 +122,7 @@ void *load(const char *path, uint32_t dims, df_ann_l2 l2, char *message)
             h->index = faiss::read_index(path);
             if (h->index->d != static_cast<int>(dims))
                 throw std::runtime_error("vectors of another size");
+            h->graph = FaissGraph::of(h->index, l2);
         }) == 0)
         return h;
     delete h;
@@ -134,7 +139,7 @@ void set_effort(faiss::Index *index, double effort)
     if (auto *ivf = dynamic_cast<faiss::IndexIVF *>(index))
         ivf->nprobe = static_cast<size_t>(effort > 0 ? effort : 16);
     else if (auto *graph = dynamic_cast<faiss::IndexHNSW *>(index))
-        graph->hnsw.efSearch = static_cast<int>(effort > 0 ? effort : 128);
+        graph->hnsw.efSearch = effort > 0 ? static_cast<int>(effort) : CANDIDATES;
 }
 
 // Whole vectors, in lists or a graph. (One of compressed vectors that ranks anew does so with the k alone.)
@@ -164,6 +169,10 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
     Held *h = static_cast<Held *>(self);
     *found = 0;
     return guarded(message, [&] {
+        if (h->graph) {
+            *found = h->graph->search(query, k, effort > 0 ? static_cast<size_t>(effort) : static_cast<size_t>(CANDIDATES), labels);
+            return;
+        }
         std::vector<float> distances(k);
         std::vector<faiss::Index::idx_t> ids(k);
         omp_set_num_threads(1); // queries run side by side, each on a thread of the caller's
