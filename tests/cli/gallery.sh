@@ -96,6 +96,9 @@ run gallery export "$tmp/again.csv" --db "$tmp/h.db"; expect 0
 claim "what is exported and imported is the same" cmp -s "$tmp/out.csv" "$tmp/again.csv"
 claim "vectors too" cmp -s "$tmp/out.npy" "$tmp/again.npy"
 run search "$photos/obama2.jpg" --db "$tmp/h.db" --json --where "meta.team = 'democrats'"; json "$out" 'd["searched"] == 2'
+run gallery export "$tmp/out.parquet" --db "$g"; expect 2; one_error; says "$err" 'ends in \.csv'
+run gallery export "$tmp/out.csv" --db "$g" --where "name ="; expect 2; one_error
+claim "an export that fails leaves what was there, and nothing beside it" sh -c "cmp -s '$tmp/out.csv' '$tmp/again.csv' && ! ls '$tmp'/*.part 2>/dev/null"
 run gallery export "$tmp/some.csv" --db "$g" --where "name = 'Barack Obama'"; expect 0; says "$out" '3 faces'
 printf 'path,sha256\nx.jpg,00\n' >"$tmp/no.csv"; run gallery import "$tmp/no.csv" --db "$tmp/h.db"; expect 2; one_error; says "$err" 'line 2: no path or no sha256'
 run delete "J. O'Biden" --db "$g"; expect 0; says "$out" '1 face'
