@@ -12,6 +12,7 @@
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexPreTransform.h>
+#include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
 #include <omp.h>
@@ -53,6 +54,27 @@ struct Held {
     ~Held() { delete index; }
 };
 
+// Of "Error in FUNCTION at FILE.cpp:LINE: REASON" and of "... Error: 'CONDITION' failed: REASON" the reason.
+std::string reason(const std::string &text)
+{
+    size_t at = text.rfind(" failed: "), file = text.find(".cpp:");
+    if (at == std::string::npos && file != std::string::npos)
+        at = text.find(": ", file);
+    at = at == std::string::npos ? 0 : text.find(": ", at) + 2;
+    return text.substr(at);
+}
+
+template <typename F> int told(char *message, F &&act)
+{
+    return guarded(message, [&] {
+        try {
+            act();
+        } catch (const faiss::FaissException &e) {
+            throw std::runtime_error(reason(e.msg));
+        }
+    });
+}
+
 // About twice the root of the rows, which balances finding lists with reading them; a power of two.
 std::string lists_for(size_t rows)
 {
@@ -77,7 +99,7 @@ void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2 l2, cha
 {
     Held *h = nullptr;
     distance.store(l2, std::memory_order_relaxed);
-    if (guarded(message, [&] {
+    if (told(message, [&] {
             h = new Held;
             h->dims = dims;
             h->index = new faiss::IndexIDMap2(faiss::index_factory(static_cast<int>(dims), *parameters ? parameters : lists_for(rows).c_str(), faiss::METRIC_L2));
@@ -94,14 +116,14 @@ int train(void *self, const float *rows, size_t n, char *message)
 {
     Held *h = static_cast<Held *>(self);
     set_threads(n);
-    return guarded(message, [&] { h->index->train(static_cast<faiss::Index::idx_t>(n), rows); });
+    return told(message, [&] { h->index->train(static_cast<faiss::Index::idx_t>(n), rows); });
 }
 
 int add(void *self, const float *rows, const uint64_t *labels, size_t n, char *message)
 {
     Held *h = static_cast<Held *>(self);
     set_threads(n);
-    return guarded(message, [&] {
+    return told(message, [&] {
         std::vector<faiss::Index::idx_t> ids(labels, labels + n);
         h->index->add_with_ids(static_cast<faiss::Index::idx_t>(n), rows, ids.data());
     });
@@ -109,14 +131,14 @@ int add(void *self, const float *rows, const uint64_t *labels, size_t n, char *m
 
 int save(void *self, const char *path, char *message)
 {
-    return guarded(message, [&] { faiss::write_index(static_cast<Held *>(self)->index, path); });
+    return told(message, [&] { faiss::write_index(static_cast<Held *>(self)->index, path); });
 }
 
 void *load(const char *path, uint32_t dims, df_ann_l2 l2, char *message)
 {
     Held *h = nullptr;
     distance.store(l2, std::memory_order_relaxed);
-    if (guarded(message, [&] {
+    if (told(message, [&] {
             h = new Held;
             h->dims = dims;
             h->index = faiss::read_index(path);
@@ -168,7 +190,7 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 {
     Held *h = static_cast<Held *>(self);
     *found = 0;
-    return guarded(message, [&] {
+    return told(message, [&] {
         if (h->graph) {
             *found = h->graph->search(query, k, effort > 0 ? static_cast<size_t>(effort) : static_cast<size_t>(CANDIDATES), labels);
             return;

@@ -245,9 +245,28 @@ TEST(names_that_are_none_and_libraries_that_are_not_there)
     if (df__ann_can("faiss:nonsense", &err) == DF_OK) {
         gallery *g = gallery_new(100);
         CHECK_STATUS(DF_E_ARGUMENT, df__ann_build(g->m, DF_COSINE, "faiss:nonsense", 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+        CHECK(strncmp(err.message, "index faiss:nonsense: ", 22) == 0 && !strstr(err.message, "Error in") && !strstr(err.message, ".cpp"));
         assert_int_equal(temp_count(g->dir.path, "i"), 0);
         gallery_free(g);
     }
+}
+
+TEST(parameters_that_a_library_has_not_or_that_are_beyond_their_bounds)
+{
+    static const char *const wrong[] = {"hnsw:M=0", "hnsw:M=97", "hnsw:N=16", "hnsw:M=16,ef=x", "hnsw:M=16,ef=", "hnsw:M=16,", "hnsw:M=-16", "hnsw:M", "hnsw:M=16 ,ef=100",
+                                        "hnsw:M=99999999999999999999", "hnsw:MM=16", "annoy:trees=0", "annoy:50", "annoy:trees=1001", "nmslib:M=3", "nmslib:ef=1e3"};
+    static const char *const right[] = {"hnsw:M=4,ef=8", "hnsw:ef=2000", "hnsw:", "annoy:trees=1", "nmslib:ef=100,M=96"};
+    gallery *g = gallery_new(100);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (built_in(wrong[i])) {
+            CHECK_STATUS(DF_E_ARGUMENT, df__ann_build(g->m, DF_COSINE, wrong[i], 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+            CHECK_HAS(err.message, wrong[i][0] == 'a' ? "\" is none of trees=1..1000" : "\" is none of M=4..96, ef=8..2000");
+            assert_int_equal(temp_count(g->dir.path, "i"), 0);
+        }
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        if (built_in(right[i]))
+            CHECK_OK(df__ann_build(g->m, DF_COSINE, right[i], 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+    gallery_free(g);
 }
 
 static bool stop_at_once(void *user, size_t done, size_t all)
