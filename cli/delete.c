@@ -5,6 +5,18 @@
 
 #include "gallery.h"
 
+/* name = 'TEXT' behind `at`: how many bytes. */
+static size_t put_name(char *at, const char *text)
+{
+    size_t n = (size_t)sprintf(at, "name = '");
+    for (; *text; text++) {
+        if (*text == '\'')
+            at[n++] = '\'';
+        at[n++] = *text;
+    }
+    return n + (size_t)sprintf(at + n, "'");
+}
+
 /* name = '...' of the names given, or the condition of --where; malloc. NULL: it is told. */
 static char *condition_of(const cli_args *args, const char *command)
 {
@@ -26,15 +38,37 @@ static char *condition_of(const cli_args *args, const char *command)
     if (args->search.where)
         strcpy(text, args->search.where);
     for (size_t i = 0; i < args->n; i++) {
-        at += (size_t)sprintf(text + at, "%sname = '", i ? " or " : "");
-        for (const char *c = args->paths[i]; *c; c++) {
-            if (*c == '\'')
-                text[at++] = '\'';
-            text[at++] = *c;
-        }
-        at += (size_t)sprintf(text + at, "'");
+        at += (size_t)sprintf(text + at, "%s", i ? " or " : "");
+        at += put_name(text + at, args->paths[i]);
     }
     return text;
+}
+
+static bool there_is_one(void *user, const df_gallery_face *face)
+{
+    (void)face;
+    *(bool *)user = true;
+    return false;
+}
+
+/* Each name given is somebody's, so that a slip of the pen is told before anything is done. */
+static int check_names(const cli_args *args, df_gallery *g)
+{
+    df_error err;
+    for (size_t i = 0; i < args->n; i++) {
+        bool found = false;
+        char *where = malloc(2 * strlen(args->paths[i]) + 32);
+        if (!where)
+            return cli_fail(CLI_FAILED, "out of memory");
+        put_name(where, args->paths[i]);
+        df_status st = df_gallery_export(g, where, there_is_one, &found, &err);
+        free(where);
+        if (st != DF_OK && !found) /* it stops at the first */
+            return cli_fail(cli_code(st, NULL, 0), "%s", err.message);
+        if (!found)
+            return cli_fail(CLI_BAD_INPUT, "%s: nobody is named \"%s\"", args->db, args->paths[i]);
+    }
+    return CLI_OK;
 }
 
 static int run_with(const cli_args *args, const char *command, df_status (*act)(df_gallery *g, const char *where, const cli_args *args, uint64_t *n, df_error *err))
@@ -47,6 +81,8 @@ static int run_with(const cli_args *args, const char *command, df_status (*act)(
     if (!where)
         return CLI_BAD_INPUT;
     int code = cli_gallery_open(args, false, false, &engine, &gallery);
+    if (code == CLI_OK)
+        code = check_names(args, gallery);
     if (code == CLI_OK) {
         df_status st = act(gallery, where, args, &n, &err);
         if (st != DF_OK)

@@ -8,6 +8,7 @@
 #include "csv.h"
 #include "gallery.h"
 #include "npy.h"
+#include "out.h"
 
 /* Columns in order; a letter says what is in them: t text, i whole number, n number. */
 static const struct { const char *name; char kind; } columns[] = {
@@ -95,40 +96,56 @@ static bool leave(void *user, const df_gallery_face *f)
     return !ferror(l->csv);
 }
 
+/* The CSV file and the rows of its vectors. */
+static int write_csv(const cli_args *args, df_gallery *g, const cli_out *out, leaving *l)
+{
+    df_error err;
+    l->csv = fopen(out->at, "wb");
+    if (!l->csv)
+        return cli_fail(CLI_FAILED, "cannot write %s: %s", out->path, strerror(errno));
+    for (size_t i = 0; i < COLUMNS; i++)
+        fprintf(l->csv, "%s%s", i ? "," : "", columns[i].name);
+    fputc('\n', l->csv);
+    df_status st = df_gallery_export(g, args->search.where, leave, l, &err);
+    bool failed = ferror(l->csv) != 0;
+    if (fclose(l->csv) != 0 || failed)
+        return cli_fail(CLI_FAILED, "cannot write %s: %s", out->path, strerror(errno));
+    if (l->out_of_memory)
+        return cli_fail(CLI_FAILED, "out of memory");
+    return st == DF_OK ? CLI_OK : cli_fail(cli_code(st, NULL, 0), "%s", err.message);
+}
+
+/* Both files, or neither: what had their names before stays until both are whole. */
 int cli_gallery_export(const cli_args *args, df_gallery *g)
 {
     df_error err;
     df_gallery_stats s;
-    const char *path = args->paths[1];
     leaving l = {0};
-    char *npy = npy_name(path);
-    if (!npy)
-        return cli_fail(CLI_FAILED, "out of memory");
+    cli_out csv = {0}, npy = {0};
+    const char *path = args->paths[1], *ending = strrchr(path, '.');
+    if (!ending || strcmp(ending, ".csv") != 0)
+        return cli_fail(CLI_BAD_INPUT, "%s: export writes OUT.csv and OUT.npy beside it: a name that ends in .csv", path);
     df_status st = df_gallery_get_stats(g, &s, &err);
+    if (st != DF_OK)
+        return cli_fail(cli_code(st, NULL, 0), "%s", err.message);
     l.dims = s.dims;
-    l.csv = st == DF_OK ? fopen(path, "wb") : NULL;
-    int code = st != DF_OK ? cli_fail(cli_code(st, NULL, 0), "%s", err.message) : !l.csv ? cli_fail(CLI_FAILED, "cannot write %s: %s", path, strerror(errno)) : CLI_OK;
-    if (code == CLI_OK) {
-        for (size_t i = 0; i < COLUMNS; i++)
-            fprintf(l.csv, "%s%s", i ? "," : "", columns[i].name);
-        fputc('\n', l.csv);
-        st = df_gallery_export(g, args->search.where, leave, &l, &err);
-        bool failed = ferror(l.csv) != 0;
-        if (fclose(l.csv) != 0 || failed)
-            code = cli_fail(CLI_FAILED, "cannot write %s: %s", path, strerror(errno));
-        else if (l.out_of_memory)
-            code = cli_fail(CLI_FAILED, "out of memory");
-        else if (st != DF_OK)
-            code = cli_fail(cli_code(st, NULL, 0), "%s", err.message);
-    }
+    char *name = npy_name(path);
+    int code = name && cli_out_begin(&csv, path) && cli_out_begin(&npy, name) ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
+    if (code == CLI_OK)
+        code = write_csv(args, g, &csv, &l);
     df_tensor rows = {.type = DF_F32, .rank = 2, .dims = {(int64_t)l.n, (int64_t)l.dims}, .data = l.rows};
-    if (code == CLI_OK && cli_npy_write(npy, &rows, &err) != DF_OK)
+    if (code == CLI_OK && cli_npy_write(npy.at, &rows, &err) != DF_OK)
         code = cli_fail(CLI_FAILED, "%s", err.message);
+    int why = npy.at ? cli_out_end(&npy, code) : 0;
+    if (csv.at)
+        why = cli_out_end(&csv, code == CLI_OK ? why : code);
+    if (code == CLI_OK && why)
+        code = cli_fail(CLI_FAILED, "cannot write %s: %s", path, strerror(why));
     if (code == CLI_OK && args->json)
         printf("{\"faces\": %zu}\n", l.n);
     else if (code == CLI_OK && !args->quiet)
         printf("  %zu face%s\n", l.n, l.n == 1 ? "" : "s");
-    free(l.rows), free(npy);
+    free(l.rows), free(name);
     return code;
 }
 

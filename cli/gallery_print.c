@@ -16,15 +16,20 @@ static int print_probe(const df_matches *matches, size_t i)
     if (n == 0)
         return CLI_OK;
     cli_table t;
-    cli_table_start(&t, "lrrl");
-    cli_table_add(&t, CLI_BOLD, "name");
+    bool named = false; /* of a folder's photos nobody is */
+    for (size_t k = 0; k < n; k++)
+        named = named || df_matches_at(matches, i, k)->name;
+    cli_table_start(&t, named ? "lrrl" : "rrl");
+    if (named)
+        cli_table_add(&t, CLI_BOLD, "name");
     cli_table_add(&t, CLI_BOLD, "distance");
     cli_table_add(&t, CLI_BOLD, "confidence");
     cli_table_add(&t, CLI_BOLD, "photo");
     for (size_t k = 0; k < n; k++) {
         const df_match *m = df_matches_at(matches, i, k);
-        cli_table_add(&t, m->verified ? CLI_GREEN : CLI_PLAIN, "%s", m->name ? m->name : "-");
-        cli_table_add(&t, CLI_PLAIN, "%.4f", m->distance);
+        if (named)
+            cli_table_add(&t, m->verified ? CLI_GREEN : CLI_PLAIN, "%s", m->name ? m->name : "-");
+        cli_table_add(&t, !named && m->verified ? CLI_GREEN : CLI_PLAIN, "%.4f", m->distance);
         if (isnan(m->confidence))
             cli_table_add(&t, CLI_PLAIN, "%s", "");
         else

@@ -2,11 +2,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "out.h"
 #include "pairs.h"
 #include "print.h"
 #include "text.h"
@@ -54,24 +52,16 @@ static void csv_rows(const cli_pair_list *l, FILE *to)
 
 static int cannot_write(const char *path, int why) { return cli_fail(CLI_FAILED, "cannot write %s: %s", path, strerror(why)); }
 
-/* Written beside and renamed; pipes and devices are written to as they are. */
 int cli_pairs_write(const cli_pair_list *l, const char *path)
 {
-    struct stat info;
+    cli_out out;
     if (strcmp(path, "-") == 0) {
         csv_rows(l, stdout);
         return CLI_OK;
     }
-    bool device = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
-    size_t size = strlen(path) + 32;
-    char *beside = malloc(size);
-    if (!beside)
+    if (!cli_out_begin(&out, path))
         return cli_fail(CLI_FAILED, "out of memory");
-    if (device)
-        snprintf(beside, size, "%s", path);
-    else
-        snprintf(beside, size, "%s.%ld.part", path, (long)getpid());
-    FILE *to = fopen(beside, "w");
+    FILE *to = fopen(out.at, "w");
     int why = to ? 0 : errno;
     if (to) {
         csv_rows(l, to);
@@ -79,12 +69,8 @@ int cli_pairs_write(const cli_pair_list *l, const char *path)
         why = failed ? errno : 0;
         if (fclose(to) != 0 && !why)
             why = errno;
-        if (!why && !device && rename(beside, path) != 0)
-            why = errno;
-        if (why && !device)
-            unlink(beside);
     }
-    free(beside);
+    why = cli_out_end(&out, why);
     return why ? cannot_write(path, why) : CLI_OK;
 }
 

@@ -1,7 +1,7 @@
 """Searching synthetic faces with other people's libraries, each through its own Python API, beside ours: CSV on standard output.
 
     search.py exact FACES.npy QUERIES.npy BENCH MATRIX          Faiss IndexFlatIP and `BENCH exact` by turns, answers compared
-    search.py ann FACES.npy QUERIES.npy BENCH MATRIX [NAME...]   approximate indexes: the library used directly, then `BENCH ann` with the same effort
+    search.py ann FACES.npy QUERIES.npy BENCH MATRIX [NAME...]   approximate indexes: the library used directly, then `BENCH ann` with the same effort; NAME: faiss or faiss:HNSW16
 
 FACES and QUERIES come from make_faces (512 queries); BENCH is bench_search, MATRIX a file of its own. Packages: requirements-search.txt.
 One thread searches (its own processor time counts), two build (build_s: what both took of the processor). ROUNDS (environment; 3): how often both take turns. alone_queries_s, exact_queries_s: our module's library by itself and our
@@ -197,7 +197,7 @@ def approximate(faces, queries, bench, matrix, names):
     right = flat(faces).search(queries, K)[1]
     print("index,rows,dims,effort,recall_10,recall_own,queries_s,build_s,bytes_face,open_ms,alone_queries_s,exact_queries_s")
     for library in libraries(rows):
-        if names and library.name.split(":")[0].split()[0] not in names:
+        if names and not {library.name, library.name.split(":")[0].split()[0]} & set(names):
             continue
         begun = time.process_time()
         library.build(faces)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/sha256.h"
 #include "index/bits.h"
@@ -134,6 +135,8 @@ df_status df__matrix_open(const char *path, uint32_t dims, const char *pipeline,
     snprintf(m->beside, length + sizeof ".compact", "%s.compact", path);
     df__sha256_chain(m->pipeline, sizeof m->pipeline, pipeline, strlen(pipeline));
     DF_TRY(df__matrix_open_file(m, &m->file, err));
+    if (writer)
+        (void)unlink(m->beside); /* what a killed compact left: the only writer is this one */
     *out = m, m = NULL;
 done:
     df__matrix_free(m);

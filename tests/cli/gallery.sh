@@ -88,7 +88,10 @@ run search "$photos/obama2.jpg" --db "$g" --far 0.1 --threshold 0.1; expect 2; o
 # update, export, import, delete, check, vacuum
 run update "Joe Biden" --db "$g" --name "J. O'Biden" --meta '{"team": "democrats"}'; expect 0; says "$out" '1 face'
 run identify "$photos/biden.jpg" "J. O'Biden" --db "$g" -q; expect 0
-run update "Joe Biden" --db "$g" --name X; expect 2; one_error; says "$err" 'no face'
+run update "Joe Biden" --db "$g" --name X; expect 2; one_error; says "$err" 'nobody is named "Joe Biden"'
+run update --where "name = 'Joe Biden'" --db "$g" --name X; expect 2; one_error; says "$err" 'no face'
+run delete "J. O'Biden" Nobody --db "$g"; expect 2; one_error; says "$err" 'nobody is named "Nobody"'
+run identify "$photos/biden.jpg" "J. O'Biden" --db "$g" -q; expect 0
 run update --db "$g" --where "id = 1"; expect 2; one_error; says "$err" '--name or --meta'
 run gallery export "$tmp/out.csv" --db "$g"; expect 0; says "$out" '4 faces'
 run gallery import "$tmp/out.csv" --db "$tmp/h.db"; expect 0; says "$out" '4 faces'
@@ -96,6 +99,9 @@ run gallery export "$tmp/again.csv" --db "$tmp/h.db"; expect 0
 claim "what is exported and imported is the same" cmp -s "$tmp/out.csv" "$tmp/again.csv"
 claim "vectors too" cmp -s "$tmp/out.npy" "$tmp/again.npy"
 run search "$photos/obama2.jpg" --db "$tmp/h.db" --json --where "meta.team = 'democrats'"; json "$out" 'd["searched"] == 2'
+run gallery export "$tmp/out.parquet" --db "$g"; expect 2; one_error; says "$err" 'ends in \.csv'
+run gallery export "$tmp/out.csv" --db "$g" --where "name ="; expect 2; one_error
+claim "an export that fails leaves what was there, and nothing beside it" sh -c "cmp -s '$tmp/out.csv' '$tmp/again.csv' && ! ls '$tmp'/*.part 2>/dev/null"
 run gallery export "$tmp/some.csv" --db "$g" --where "name = 'Barack Obama'"; expect 0; says "$out" '3 faces'
 printf 'path,sha256\nx.jpg,00\n' >"$tmp/no.csv"; run gallery import "$tmp/no.csv" --db "$tmp/h.db"; expect 2; one_error; says "$err" 'line 2: no path or no sha256'
 run delete "J. O'Biden" --db "$g"; expect 0; says "$out" '1 face'
@@ -116,6 +122,9 @@ run search "$photos/obama2.jpg" --db "$g" --index flat --recall 0.2; expect 2; o
 run find "$photos/obama2.jpg" "$tmp/people" --index hnsw; expect 2; one_error
 run gallery index auto --db "$g"; expect 2; one_error; says "$err" 'nothing is built: flat'
 run gallery index scann --db "$g"; expect 2; one_error
+for wrong in hnsw:M=0 annoy:forest=3 nmslib:ef=; do
+  run gallery index $wrong --db "$g"; expect 2; one_error; says "$err" '(is none of|is not built in)'
+done
 run gallery index --db "$g" --drop; expect 2; one_error; says "$err" 'which index'
 run gallery index --db "$g"; expect 0; silent "$out"
 for index in hnsw annoy faiss:IVF1,Flat nmslib; do

@@ -2,29 +2,12 @@
 for or none of them, and the same command goes on to what an undisturbed one makes. DF_KILL_ROUNDS (6) says how often.
 
     test_kill_register.py DEEPFACE ROOT"""
-import csv, json, os, random, shutil, signal, subprocess, sys, tempfile, time
+import os, random, shutil, tempfile
 
-deepface, root = sys.argv[1:3]
-photos = os.environ.get("DF_TEST_PHOTOS") or os.path.join(root, "build/photos")
-rounds = int(os.environ.get("DF_KILL_ROUNDS", "6"))
-models = ["retinaface", "Dlib", "emotion"]
+from kill import check, export, killed, needs, photos, rounds, run, timed
+
 WITH = ["--with", "emotion,quality"]  # the quick ones: more goes to disk before the kill
 PHOTOS = 80  # more than go to disk at once
-
-
-def run(*args, code=0):
-    r = subprocess.run([deepface, *args], capture_output=True, text=True)
-    assert r.returncode == code, (args, r.returncode, r.stdout, r.stderr)
-    return r.stdout
-
-
-def export(db, tmp):
-    """Rows of a gallery without what differs from one registering to another."""
-    run("gallery", "export", os.path.join(tmp, "out.csv"), "--db", db, "-q")
-    with open(os.path.join(tmp, "out.csv"), newline="") as f:
-        rows = {r["path"]: {k: v for k, v in r.items() if k != "added"} for r in csv.DictReader(f)}
-    assert len(rows) == json.loads(run("gallery", "stats", "--db", db, "--json"))["faces"]
-    return rows
 
 
 def near(a, b):
@@ -35,9 +18,7 @@ def near(a, b):
 
 
 def main():
-    if not os.path.exists(os.path.join(photos, "obama.jpg")) or subprocess.run([deepface, "models", "check", *models, "-q"], stderr=subprocess.DEVNULL).returncode:
-        print("no photos or no weights here: make weights-test")
-        sys.exit(77)
+    needs("retinaface", "Dlib", "emotion")
     tmp = tempfile.mkdtemp()
     try:
         folder = os.path.join(tmp, "people")
@@ -47,9 +28,7 @@ def main():
             with open(os.path.join(photos, name), "rb") as f, open(os.path.join(folder, name[:-4], f"{i}.jpg"), "wb") as out:
                 out.write(f.read() + b"copy %d" % i)
         whole, db = os.path.join(tmp, "whole.db"), os.path.join(tmp, "g.db")
-        began = time.time()
-        run("register", folder, "--db", whole, *WITH, "-q")
-        took = time.time() - began
+        took = timed("register", folder, "--db", whole, *WITH, "-q")
         want = export(whole, tmp)
         assert len(want) == PHOTOS and all(r["emotion"] and r["quality"] for r in want.values())
         random.seed(1)
@@ -62,13 +41,10 @@ def main():
                         os.unlink(db + end)
                 if n % 2:  # every other one is completed afterwards
                     run("register", folder, "--db", db, "-q")
-            p = subprocess.Popen([deepface, "register", folder, "--db", db, "-q", *WITH])
-            time.sleep(random.random() * took)
-            p.send_signal(signal.SIGKILL)
-            p.wait()
+            killed(took, "register", folder, "--db", db, *WITH)
             if not os.path.exists(db) or os.path.getsize(db) == 0:
                 continue
-            assert json.loads(run("gallery", "check", "--db", db, "--json"))["faults"] == 0
+            check(db)
             got = export(db, tmp)
             for path, r in got.items():
                 known = [bool(r[k]) for k in ("emotion", "emotion_confidence", "quality")]

@@ -28,7 +28,12 @@ struct Held {
 void *make(uint32_t dims, size_t, const char *parameters, df_ann_l2, char *message)
 {
     Held *h = nullptr;
-    return guarded(message, [&] { h = new Held(dims, static_cast<int>(parameter(parameters, "trees", 50, 1, 1000))); }) == 0 ? h : nullptr;
+    Parameter trees[] = {{"trees", 50, 1, 1000}};
+    guarded(message, [&] {
+        take_parameters(parameters, trees);
+        h = new Held(dims, static_cast<int>(trees[0].value));
+    });
+    return h;
 }
 
 int add(void *self, const float *rows, const uint64_t *labels, size_t n, char *message)

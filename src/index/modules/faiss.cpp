@@ -1,6 +1,7 @@
 // faiss.cpp - whatever Faiss's index_factory makes of a description (Johnson, Douze and Jegou, "Billion-scale similarity search with GPUs", 2017). Debian's
 // library is compiled for any processor: its distance of two vectors, which lists and graphs spend their time in, is replaced by that of the
 // library that asks, for the processor at hand (CMakeLists.txt: --wrap).
+#include "faiss_graph.h"
 #include "shim.h"
 
 #include <faiss/AutoTune.h>
@@ -11,6 +12,7 @@
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexPreTransform.h>
+#include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
 #include <omp.h>
@@ -34,6 +36,7 @@ extern "C" float __wrap__ZN5faiss10fvec_L2sqrEPKfS1_m(const float *a, const floa
 namespace {
 
 const size_t WORTH_THREADS = 50000; // rows
+const int CANDIDATES = 128;         // of a graph, unless told
 
 void set_threads(size_t rows)
 {
@@ -44,11 +47,33 @@ void set_threads(size_t rows)
 
 struct Held {
     faiss::Index *index = nullptr;
+    std::unique_ptr<FaissGraph> graph; // where it is searched here
     uint32_t dims = 0;
     double effort = 0;            // what the index is set to
     std::shared_mutex lock;       // its number of probes is one for all searches
     ~Held() { delete index; }
 };
+
+// Of "Error in FUNCTION at FILE.cpp:LINE: REASON" and of "... Error: 'CONDITION' failed: REASON" the reason.
+std::string reason(const std::string &text)
+{
+    size_t at = text.rfind(" failed: "), file = text.find(".cpp:");
+    if (at == std::string::npos && file != std::string::npos)
+        at = text.find(": ", file);
+    at = at == std::string::npos ? 0 : text.find(": ", at) + 2;
+    return text.substr(at);
+}
+
+template <typename F> int told(char *message, F &&act)
+{
+    return guarded(message, [&] {
+        try {
+            act();
+        } catch (const faiss::FaissException &e) {
+            throw std::runtime_error(reason(e.msg));
+        }
+    });
+}
 
 // About twice the root of the rows, which balances finding lists with reading them; a power of two.
 std::string lists_for(size_t rows)
@@ -74,12 +99,13 @@ void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2 l2, cha
 {
     Held *h = nullptr;
     distance.store(l2, std::memory_order_relaxed);
-    if (guarded(message, [&] {
+    if (told(message, [&] {
             h = new Held;
             h->dims = dims;
             h->index = new faiss::IndexIDMap2(faiss::index_factory(static_cast<int>(dims), *parameters ? parameters : lists_for(rows).c_str(), faiss::METRIC_L2));
             keep_quiet(h->index);
             static_cast<faiss::IndexIDMap2 *>(h->index)->own_fields = true;
+            h->graph = FaissGraph::of(h->index, l2);
         }) == 0)
         return h;
     delete h;
@@ -90,14 +116,14 @@ int train(void *self, const float *rows, size_t n, char *message)
 {
     Held *h = static_cast<Held *>(self);
     set_threads(n);
-    return guarded(message, [&] { h->index->train(static_cast<faiss::Index::idx_t>(n), rows); });
+    return told(message, [&] { h->index->train(static_cast<faiss::Index::idx_t>(n), rows); });
 }
 
 int add(void *self, const float *rows, const uint64_t *labels, size_t n, char *message)
 {
     Held *h = static_cast<Held *>(self);
     set_threads(n);
-    return guarded(message, [&] {
+    return told(message, [&] {
         std::vector<faiss::Index::idx_t> ids(labels, labels + n);
         h->index->add_with_ids(static_cast<faiss::Index::idx_t>(n), rows, ids.data());
     });
@@ -105,19 +131,20 @@ int add(void *self, const float *rows, const uint64_t *labels, size_t n, char *m
 
 int save(void *self, const char *path, char *message)
 {
-    return guarded(message, [&] { faiss::write_index(static_cast<Held *>(self)->index, path); });
+    return told(message, [&] { faiss::write_index(static_cast<Held *>(self)->index, path); });
 }
 
 void *load(const char *path, uint32_t dims, df_ann_l2 l2, char *message)
 {
     Held *h = nullptr;
     distance.store(l2, std::memory_order_relaxed);
-    if (guarded(message, [&] {
+    if (told(message, [&] {
             h = new Held;
             h->dims = dims;
             h->index = faiss::read_index(path);
             if (h->index->d != static_cast<int>(dims))
                 throw std::runtime_error("vectors of another size");
+            h->graph = FaissGraph::of(h->index, l2);
         }) == 0)
         return h;
     delete h;
@@ -134,7 +161,7 @@ void set_effort(faiss::Index *index, double effort)
     if (auto *ivf = dynamic_cast<faiss::IndexIVF *>(index))
         ivf->nprobe = static_cast<size_t>(effort > 0 ? effort : 16);
     else if (auto *graph = dynamic_cast<faiss::IndexHNSW *>(index))
-        graph->hnsw.efSearch = static_cast<int>(effort > 0 ? effort : 128);
+        graph->hnsw.efSearch = effort > 0 ? static_cast<int>(effort) : CANDIDATES;
 }
 
 // Whole vectors, in lists or a graph. (One of compressed vectors that ranks anew does so with the k alone.)
@@ -163,7 +190,11 @@ int search(void *self, const float *query, size_t k, double effort, uint64_t *la
 {
     Held *h = static_cast<Held *>(self);
     *found = 0;
-    return guarded(message, [&] {
+    return told(message, [&] {
+        if (h->graph) {
+            *found = h->graph->search(query, k, effort > 0 ? static_cast<size_t>(effort) : static_cast<size_t>(CANDIDATES), labels);
+            return;
+        }
         std::vector<float> distances(k);
         std::vector<faiss::Index::idx_t> ids(k);
         omp_set_num_threads(1); // queries run side by side, each on a thread of the caller's

@@ -32,10 +32,11 @@ struct Graph {
 void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2 l2, char *message)
 {
     Graph *g = nullptr;
-    size_t m = static_cast<size_t>(parameter(parameters, "M", 16, 4, 96)), ef = static_cast<size_t>(parameter(parameters, "ef", 100, 8, 2000));
+    Parameter p[] = {{"M", 16, 4, 96}, {"ef", 100, 8, 2000}};
     if (guarded(message, [&] {
+            take_parameters(parameters, p);
             g = new Graph(dims, l2);
-            g->graph = new hnswlib::HierarchicalNSW<float>(&g->space, rows ? rows : 1, m, ef);
+            g->graph = new hnswlib::HierarchicalNSW<float>(&g->space, rows ? rows : 1, static_cast<size_t>(p[0].value), static_cast<size_t>(p[1].value));
         }) == 0)
         return g;
     delete g;

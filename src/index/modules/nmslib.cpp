@@ -49,10 +49,12 @@ void check_processor()
 void *make(uint32_t dims, size_t rows, const char *parameters, df_ann_l2, char *message)
 {
     Held *h = nullptr;
+    Parameter p[] = {{"M", 16, 4, 96}, {"ef", 100, 8, 2000}};
     if (guarded(message, [&] {
             check_processor();
+            take_parameters(parameters, p);
             h = new Held(dims);
-            h->m = parameter(parameters, "M", 16, 4, 96), h->ef = parameter(parameters, "ef", 100, 8, 2000);
+            h->m = p[0].value, h->ef = p[1].value;
             h->rows.reserve(rows);
         }) == 0)
         return h;

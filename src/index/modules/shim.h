@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <stdexcept>
 #include <string>
 
 #include "index/ann_module.h"
@@ -26,19 +27,36 @@ template <typename F> static int guarded(char *message, F &&act)
     return 1;
 }
 
-// The number after "NAME=" in "M=16,ef=200", or `otherwise`.
-static inline long parameter(const char *text, const char *name, long otherwise, long least, long most)
+struct Parameter {
+    const char *name;
+    long value; // unless told
+    long least, most;
+};
+
+// "M=16,ef=200" into the values of those that are known; what is none of them, or beyond its bounds, is an exception.
+template <size_t N> void take_parameters(const char *text, Parameter (&known)[N])
 {
-    size_t n = std::strlen(name);
-    for (const char *at = text; at && *at;) {
-        if (std::strncmp(at, name, n) == 0 && at[n] == '=') {
-            long v = std::strtol(at + n + 1, nullptr, 10);
-            return v < least ? least : v > most ? most : v;
+    bool more = *text != '\0';
+    for (size_t n; more; text += n + 1) {
+        n = std::strcspn(text, ",");
+        more = text[n] != '\0';
+        bool taken = false;
+        for (Parameter &p : known) {
+            size_t name = std::strlen(p.name);
+            if (std::strncmp(text, p.name, name) != 0 || text[name] != '=' || text[name + 1] < '0' || text[name + 1] > '9')
+                continue;
+            char *end;
+            long v = std::strtol(text + name + 1, &end, 10);
+            taken = end == text + n && v >= p.least && v <= p.most;
+            p.value = taken ? v : p.value;
         }
-        at = std::strchr(at, ',');
-        at += at != nullptr;
+        if (taken)
+            continue;
+        std::string what = "\"" + std::string(text, n < 40 ? n : 40) + "\" is none of";
+        for (const Parameter &p : known)
+            what += std::string(&p == known ? " " : ", ") + p.name + "=" + std::to_string(p.least) + ".." + std::to_string(p.most);
+        throw std::invalid_argument(what);
     }
-    return otherwise;
 }
 
 #endif

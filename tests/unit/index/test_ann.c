@@ -7,7 +7,7 @@
 static df_error err;
 enum { DIMS = 16, N = 4000, K = 10 };
 
-static const char *const kinds[] = {"hnsw:M=12,ef=80", "faiss:IVF16,Flat", "faiss:HNSW12", "faiss:Flat", "faiss:IVF16,PQ8x4", "annoy:trees=20", "nmslib:M=12,ef=80"};
+static const char *const kinds[] = {"hnsw:M=12,ef=80", "faiss:IVF16,Flat", "faiss:HNSW12", "faiss:HNSW12,SQ8", "faiss:Flat", "faiss:IVF16,PQ8x4", "annoy:trees=20", "nmslib:M=12,ef=80"};
 
 typedef struct gallery { temp_dir dir; df_matrix *m; float rows[N * DIMS]; uint64_t ids[N]; bool alive[N]; } gallery;
 
@@ -151,23 +151,31 @@ TEST(filters_removed_and_later_rows_are_honoured_by_all)
 
 TEST(a_batch_on_threads_is_each_query_alone)
 {
-    if (!built_in("hnsw"))
-        skip();
-    gallery *g = gallery_new(N);
-    df_ann *a;
-    df_hit one[K], many[50 * K];
-    size_t found[50], alone;
-    CHECK_OK(df__ann_build(g->m, DF_EUCLIDEAN, "hnsw", 2, NULL, NULL, temp_path(&g->dir, "i"), &err));
-    CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_EUCLIDEAN, &a, &err));
-    CHECK_OK(search(g, a, DF_EUCLIDEAN, g->rows, 50, K, NULL, 40, 4, many, found, &err));
-    for (size_t q = 0; q < 50; q++) {
-        CHECK_OK(search(g, a, DF_EUCLIDEAN, g->rows + q * DIMS, 1, K, NULL, 40, 1, one, &alone, &err));
-        assert_int_equal(found[q], alone);
-        for (size_t i = 0; i < alone; i++)
-            CHECK(one[i].id == many[q * K + i].id && one[i].distance == many[q * K + i].distance);
+    static const char *const graphs[] = {"hnsw", "faiss:HNSW12"};
+    for (size_t k = 0; k < 2; k++) {
+        if (!built_in(graphs[k]))
+            continue;
+        gallery *g = gallery_new(N);
+        df_ann *a;
+        df_hit one[K], many[50 * K];
+        size_t found[50], alone;
+        CHECK_OK(df__ann_build(g->m, DF_EUCLIDEAN, graphs[k], 2, NULL, NULL, temp_path(&g->dir, "i"), &err));
+        CHECK_OK(df__ann_open(temp_path(&g->dir, "i"), g->m, DF_EUCLIDEAN, &a, &err));
+        CHECK_OK(search(g, a, DF_EUCLIDEAN, g->rows, 50, K, NULL, 40, 4, many, found, &err));
+        for (size_t q = 0; q < 50; q++) {
+            CHECK_OK(search(g, a, DF_EUCLIDEAN, g->rows + q * DIMS, 1, K, NULL, 40, 1, one, &alone, &err));
+            assert_int_equal(found[q], alone);
+            for (size_t i = 0; i < alone; i++)
+                CHECK(one[i].id == many[q * K + i].id && one[i].distance == many[q * K + i].distance);
+        }
+        for (size_t q = 0; q < 600; q++) { /* what a search of one neighbourhood leaves marked means nothing 256 searches of another later */
+            size_t at = q % 256 ? 40 : 3;
+            CHECK_OK(search(g, a, DF_EUCLIDEAN, g->rows + at * DIMS, 1, 1, NULL, 40, 1, one, &alone, &err));
+            CHECK(alone == 1 && one[0].id == many[at * K].id);
+        }
+        df__ann_close(a);
+        gallery_free(g);
     }
-    df__ann_close(a);
-    gallery_free(g);
 }
 
 static void refused(gallery *g, const char *part)
@@ -237,9 +245,28 @@ TEST(names_that_are_none_and_libraries_that_are_not_there)
     if (df__ann_can("faiss:nonsense", &err) == DF_OK) {
         gallery *g = gallery_new(100);
         CHECK_STATUS(DF_E_ARGUMENT, df__ann_build(g->m, DF_COSINE, "faiss:nonsense", 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+        CHECK(strncmp(err.message, "index faiss:nonsense: ", 22) == 0 && !strstr(err.message, "Error in") && !strstr(err.message, ".cpp"));
         assert_int_equal(temp_count(g->dir.path, "i"), 0);
         gallery_free(g);
     }
+}
+
+TEST(parameters_that_a_library_has_not_or_that_are_beyond_their_bounds)
+{
+    static const char *const wrong[] = {"hnsw:M=0", "hnsw:M=97", "hnsw:N=16", "hnsw:M=16,ef=x", "hnsw:M=16,ef=", "hnsw:M=16,", "hnsw:M=-16", "hnsw:M", "hnsw:M=16 ,ef=100",
+                                        "hnsw:M=99999999999999999999", "hnsw:MM=16", "annoy:trees=0", "annoy:50", "annoy:trees=1001", "nmslib:M=3", "nmslib:ef=1e3"};
+    static const char *const right[] = {"hnsw:M=4,ef=8", "hnsw:ef=2000", "hnsw:", "annoy:trees=1", "nmslib:ef=100,M=96"};
+    gallery *g = gallery_new(100);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (built_in(wrong[i])) {
+            CHECK_STATUS(DF_E_ARGUMENT, df__ann_build(g->m, DF_COSINE, wrong[i], 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+            CHECK_HAS(err.message, wrong[i][0] == 'a' ? "\" is none of trees=1..1000" : "\" is none of M=4..96, ef=8..2000");
+            assert_int_equal(temp_count(g->dir.path, "i"), 0);
+        }
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        if (built_in(right[i]))
+            CHECK_OK(df__ann_build(g->m, DF_COSINE, right[i], 1, NULL, NULL, temp_path(&g->dir, "i"), &err));
+    gallery_free(g);
 }
 
 static bool stop_at_once(void *user, size_t done, size_t all)

@@ -159,6 +159,22 @@ TEST(a_second_writer_is_told_so)
     temp_dir_free(&d);
 }
 
+TEST(what_a_killed_compact_left_goes_when_a_writer_comes)
+{
+    temp_dir d = temp_dir_new();
+    df_matrix *m = open_as(temp_path(&d, "m"), true), *reader;
+    append(m, 1, 10, 1);
+    df__matrix_free(m);
+    CHECK_OK(df__write_file(temp_path(&d, "m.compact"), "x", 1, &err));
+    reader = open_as(temp_path(&d, "m"), false); /* a compact may be going on */
+    assert_int_equal(temp_count(d.path, ".compact"), 1);
+    m = open_as(temp_path(&d, "m"), true);
+    assert_int_equal(temp_count(d.path, ".compact"), 0);
+    assert_int_equal(df__matrix_count(m), 10);
+    df__matrix_free(m), df__matrix_free(reader);
+    temp_dir_free(&d);
+}
+
 TEST(files_that_are_none_are_refused)
 {
     temp_dir d = temp_dir_new();
