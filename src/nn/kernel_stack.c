@@ -39,7 +39,7 @@ typedef struct stack {
     df_kernel base;
     int       n;
     int64_t   parts;
-    size_t    each, room; /* floats of a worker; where in them a row of bfloat16 lies */
+    size_t    each, room; /* floats of a worker; where in them the products' room lies */
     layer     layers[DF_STACK_MOST];
     char      name[24];
 } stack;
@@ -121,12 +121,12 @@ static void make_row(band *b, int l, int64_t row, float *y)
             tail.add[p] = row_of(b, k->add[p], row, w->out[1] * k->c, w->out[0]);
         }
     if (k->half && w->c > FEW) {
-        df__amx_point(&k->amx, rows[0], &tail, (uint16_t *)(b->memory + b->s->room), y, &b->configured);
+        df__amx_point(&k->amx, rows[0], &tail, b->memory + b->s->room, y, &b->configured);
     } else if (k->half) {
         const uint32_t *pairs[MAX_TAPS];
         for (int r = 0; r < w->kernel[0]; r++)
             pairs[r] = (const uint32_t *)rows[r];
-        df__amx_window(&k->amx, pairs, w->stride[1] * w->c, &tail, y, &b->configured);
+        df__amx_window(&k->amx, pairs, w->stride[1] * w->c, &tail, b->memory + b->s->room, y, &b->configured);
     } else if (k->kind == DENSE) {
         df__lanes()->dense(&k->dense, rows, &tail, y);
     } else if (k->kind == DEPTHWISE) {
@@ -336,7 +336,7 @@ static void lay_out(stack *s)
     s->room = s->each;
     for (int i = 0; i < s->n; i++) {
         const layer *k = &s->layers[i];
-        size_t room = k->half ? (df__amx_room(k->w.c) * sizeof(uint16_t) / sizeof(float) + LINE) / LINE * LINE : 0;
+        size_t room = k->half && k->kind == DENSE ? (df__amx_room(&k->amx) / sizeof(float) + LINE) / LINE * LINE : 0;
         s->each = s->room + room > s->each ? s->room + room : s->each;
     }
 }

@@ -51,7 +51,7 @@ static void check_point(int64_t pixels, int64_t ci, int64_t co)
     df_fused fused = {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_RELU, .a = 0.25f}}};
     df_tail tail = {.bias = ci % 3 ? bias : NULL, .fused = ci % 2 ? &fused : NULL, .add = {add}};
     fill_noise(x, (size_t)(pixels * ci), 1), fill_noise(w, (size_t)(ci * co), 2), fill_noise(bias, (size_t)co, 3), fill_noise(add, (size_t)(pixels * co), 4);
-    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights), *room = aligned(df__amx_room(ci) * sizeof *room);
+    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights), *room = aligned(df__amx_room(&g));
     int rows = 0;
     assert_non_null(weights), assert_non_null(room);
     df__amx_pack(&g, w, ci, weights);
@@ -98,12 +98,12 @@ static void check_window(int64_t pixels, int64_t c, int rows_seen, int columns, 
         df__amx_pixels(planes[r], WIDTH, WIDTH, c, ring[r]);
         seen[r] = r == absent ? NULL : ring[r];
     }
-    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights);
+    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights), *room = aligned(df__amx_room(&g));
     int configured = 0;
-    assert_non_null(weights);
+    assert_non_null(weights), assert_non_null(room);
     df__amx_pack(&g, w, inputs, weights);
     g.weights = weights;
-    df__amx_window(&g, seen, stride * c, &tail, y, &configured);
+    df__amx_window(&g, seen, stride * c, &tail, room, y, &configured);
     df__amx_end(&configured);
     for (int64_t p = 0; p < pixels; p++)
         for (int64_t o = 0; o < co; o++) {
@@ -113,7 +113,7 @@ static void check_window(int64_t pixels, int64_t c, int rows_seen, int columns, 
                     sum += (double)planes[r][k % c * WIDTH + p * stride + k / c] * (double)w[(r * columns * c + k) * co + o];
             CHECK_NEAR(tail_of(sum + (double)bias[o], add, p * co + o), y[p * co + o], 3e-4); /* what two bfloat16 numbers hold: 16 bits, of 75 products */
         }
-    free(weights);
+    free(weights), free(room);
 }
 
 TEST(windows_over_the_pixels_of_planes)
