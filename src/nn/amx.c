@@ -31,7 +31,7 @@ static uint16_t nearest(float v) /* halves to even; weights and pixels are finit
 }
 
 /* The number in the lower half, what it lacks in the upper one. */
-static uint32_t pair_of(float v)
+uint32_t df__amx_pair(float v)
 {
     uint32_t bits = (uint32_t)nearest(v) << 16;
     float first;
@@ -46,7 +46,7 @@ void df__amx_pack(const df_amx *g, const float *weights, int64_t inputs, uint16_
     for (int64_t b = 0; b < blocks(g->co); b++)
         for (int64_t i = 0; i < inputs; i++)
             for (int64_t o = 0; o < DF_AMX_SIDE && b * DF_AMX_SIDE + o < g->co; o++) {
-                uint32_t w = pair_of(weights[i * g->co + b * DF_AMX_SIDE + o]);
+                uint32_t w = df__amx_pair(weights[i * g->co + b * DF_AMX_SIDE + o]);
                 uint16_t *to = out + b * of_block(g) + i / g->depth * STEP;
                 int64_t within = i % g->depth;
                 if (!g->pairs)
@@ -60,7 +60,7 @@ static void pixels_from(const float *planes, int64_t apart, int64_t first, int64
 {
     for (int64_t p = first; p < end; p++)
         for (int64_t k = 0; k < c; k++)
-            out[p * c + k] = pair_of(planes[k * apart + p]);
+            out[p * c + k] = df__amx_pair(planes[k * apart + p]);
 }
 
 #if (defined(__AMX_BF16__) || defined(__AMXBF16__)) && defined(__AVX512BF16__) && defined(__linux__) /* clang 14 has the second name */
@@ -83,7 +83,7 @@ bool df__amx_has(void)
 }
 
 /* Registers 0 to 3 hold sums, 4 and 5 pixels, 6 and 7 weights. */
-static void configure(int side, int *rows)
+void df__amx_begin(int side, int *rows)
 {
     struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } c = {.palette = 1};
     if (*rows == side)
@@ -330,7 +330,7 @@ static void begin(way *w, const df_amx *g, const df_tail *tail, void *room, floa
             w->n_slope = post->kind == DF_POST_PRELU ? (int64_t)post->n_slope : 1;
         }
     }
-    configure(w->side, rows);
+    df__amx_begin(w->side, rows);
 }
 
 static void end(way *w)
@@ -394,6 +394,8 @@ void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, con
 {
     (void)g, (void)x, (void)step, (void)tail, (void)room, (void)y, (void)rows;
 }
+
+void df__amx_begin(int side, int *rows) { (void)side, (void)rows; }
 
 void df__amx_end(int *rows) { (void)rows; }
 #endif

@@ -34,6 +34,9 @@ void df__amx_point(const df_amx *g, const void *x, const df_tail *tail, void *ro
 /* The same of windows of pairs: rows, one a step, NULL where all is 0; `step` pairs from one window to the next. DF_AMX_DEPTH / 2 pairs from the last window's
  * beginning on are read, those of other pixels times 0. */
 void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, const df_tail *tail, void *room, float *y, int *rows);
+void df__amx_begin(int side, int *rows); /* bands of so many pixels; what df__amx_point() and df__amx_window() do by themselves */
 void df__amx_end(int *rows);
+/* A number as the sum of two of bfloat16: the nearest in the lower half, what it lacks in the upper one. */
+uint32_t df__amx_pair(float v);
 
 #endif

@@ -95,7 +95,7 @@ df_tail df__tail_new(const df_call *call, const float *bias, const df_fused *fus
 /* ---- the ways ---- */
 
 /* Their numbers are kept in files: new ones at the end. */
-typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, DEPTHWISE, WAYS } way;
+typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, DEPTHWISE, AMX, AMX_PAIRS, WAYS } way;
 
 static df_status make(way w, const df_conv *conv, df_kernel **out)
 {
@@ -112,19 +112,23 @@ static df_status make(way w, const df_conv *conv, df_kernel **out)
     case TAIL_BF16: return df__conv_direct(conv, DF_NUM_BF16, true, out);
     case DOTS: return df__conv_dots(conv, out);
     case DEPTHWISE: return df__conv_depthwise(conv, out);
+    case AMX: return df__conv_amx(conv, false, out);
+    case AMX_PAIRS: return df__conv_amx(conv, true, out);
     case WAYS: break;
     }
     return DF_OK;
 }
 
-/* Float32 throughout. */
-static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE; }
+/* Float32 throughout, or as good as that. */
+static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE || w == AMX_PAIRS; }
 
-static bool allowed(way w, df_precision precision)
+static bool allowed(way w, const df_call *call)
 {
-    if (w == DIRECT_BF16 || w == WINO_2_BF16 || w == TAIL_BF16)
-        return precision != DF_PRECISION_STRICT;
-    return (w != INT8 && w != WINO_4_BF16) || precision == DF_PRECISION_INT8;
+    if (w == DIRECT_BF16 || w == WINO_2_BF16 || w == TAIL_BF16 || w == AMX)
+        return call->precision != DF_PRECISION_STRICT;
+    if (w == AMX_PAIRS)
+        return call->precision != DF_PRECISION_STRICT || call->advantage < DF_ADVANTAGE_MOST;
+    return (w != INT8 && w != WINO_4_BF16) || call->precision == DF_PRECISION_INT8;
 }
 
 static bool whole_photo(const df_conv *conv)
@@ -225,7 +229,7 @@ static df_status run_once(const runner *r, const df_call *call, double *least)
 }
 
 /* The likeliest first: what is far behind them is stopped early. A tail of our own cannot make up for a slow kernel. */
-static const way order[] = {DEPTHWISE, WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, INT8, DIRECT_BF16, TAIL_BF16, DIRECT, TAIL};
+static const way order[] = {DEPTHWISE, AMX, AMX_PAIRS, WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, INT8, DIRECT_BF16, TAIL_BF16, DIRECT, TAIL};
 
 static bool hopeless(way w, const double *took, double best)
 {
@@ -274,7 +278,7 @@ static df_status by_trial(const df_conv *conv, double took[WAYS])
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         runner *r = &ways[n];
         r->way = order[i];
-        if (!allowed(r->way, call.precision) || hopeless(r->way, took, best))
+        if (!allowed(r->way, &call) || hopeless(r->way, took, best))
             continue;
         DF_TRY(make(r->way, &trial, &r->k));
         if (!r->k)
@@ -312,7 +316,7 @@ static way fastest(const double took[WAYS], const df_call *call)
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         way w = order[i];
         double cost = took[w] * handicap(w, call);
-        if (took[w] > 0 && cost < least && allowed(w, call->precision)) {
+        if (took[w] > 0 && cost < least && allowed(w, call)) {
             least = cost;
             chosen = w;
         }

@@ -40,6 +40,8 @@ df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_ker
 df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **out);
 /* Each channel by itself, by loops of our own. */
 df_status df__conv_depthwise(const df_conv *conv, df_kernel **out);
+/* Products of bfloat16 in AMX's matrix registers; `exact`: of pairs of them, which hold 16 bits. */
+df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out);
 /* 8-bit products: scales a photo for the input, a channel for the weights. */
 df_status df__conv_int8(const df_conv *conv, df_kernel **out);
 

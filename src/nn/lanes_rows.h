@@ -1,6 +1,6 @@
 /* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
 
-enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, LONG_CHUNK = 64 /* where each of them is read once */, INNER = 8, FIVE = 5 };
+enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, CHUNK_NUMBERS = 1536 /* or more of them, with so many numbers */, INNER = 8, FIVE = 5 };
 
 /* Three rows of inputs, LANES channels of each pixel, from pixel x on; a row that is not there is one pixel of zeros again and again. */
 typedef struct three { const char *row[3]; int64_t step[3], x, w; } three;
@@ -182,14 +182,14 @@ INLINE int64_t no_more(int64_t a, int64_t most) { return a < most ? a : most; }
 INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y, three_fn threes, three_fn to_sums)
 {
     bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && bend_of(tail, 0).whole;
-    int64_t channels = g->c, apart = g->apart ? g->apart : channels;
+    int64_t channels = g->c, apart = g->apart ? g->apart : channels, chunk = CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
     df_tail posts = *tail;
     posts.bias = NULL;
-    for (int64_t first = 0; direct && first < g->ow; first += LONG_CHUNK)
+    for (int64_t first = 0; direct && first < g->ow; first += chunk)
         for (int64_t next = 0; next < channels; next += LANES) {
             int64_t c = no_more(next, channels - LANES);
             bend b = bend_of(tail, c);
-            threes(g, rows, first, no_more(first + LONG_CHUNK, g->ow), c, &b, y, first * apart + c, apart);
+            threes(g, rows, first, no_more(first + chunk, g->ow), c, &b, y, first * apart + c, apart);
         }
     for (int64_t first = 0; !direct && first < g->ow; first += CHUNK)
         for (int64_t next = 0; next < channels; next += LANES) {

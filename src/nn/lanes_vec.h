@@ -120,7 +120,7 @@ INLINE void finish_all(const df_tail *tail, vec *v, int n, int64_t channel, int6
 }
 
 /* The same where it is seldom: once in the program. */
-static __attribute__((noinline)) void finish_sums(const df_tail *tail, vec *v, int n, int64_t channel, int64_t at, int64_t step)
+static __attribute__((noinline, unused)) void finish_sums(const df_tail *tail, vec *v, int n, int64_t channel, int64_t at, int64_t step)
 {
     finish_all(tail, v, n, channel, at, step);
 }

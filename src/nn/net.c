@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/amx.h"
 #include "nn/half.h"
 #include "nn/plan.h"
 #include "nn/verdict.h"
 #include "nn/weight_cache.h"
 
 enum { MAX_PLANS = 8 };
+static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
 /* What a file may ask for: more than any face network of 64 photos at once, less than brings a machine down. */
 static const df_budget default_limits = {.bytes = (size_t)8 << 30, .work = (int64_t)1 << 44};
 
@@ -281,7 +283,8 @@ done:
 static const struct { df_halves halves; double advantage, tiles; df_stacks stacks; } stages[] = {
     {DF_HALVES_ALL, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, 1.03, 1.3, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, 1.4, 1.3, DF_STACKS_OF_F32},   {DF_HALVES_NONE, 1.55, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, 1.7, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, 1.9, 1.3, DF_STACKS_OF_F32},   {DF_HALVES_NONE, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, 1.8, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, 2.2, 1.3, DF_STACKS_OF_F32},   {DF_HALVES_NONE, 2.6, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, 1.03, 1.3, DF_STACKS_MOSTLY}};
 enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 1, BY_ROWS = STAGES /* beside the others: is it faster? */, NEAREST_TO_ROWS = 2 };
 
@@ -291,10 +294,13 @@ static df_plan_opts stage_opts(const df_net *net, int stage, int threads)
                           .stacks = stages[stage].stacks, .threads = threads};
 }
 
-/* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. */
+/* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. What is strict
+ * is as far away as STRICT_ERROR says. */
 static double least_cosine(const df_net *net)
 {
     bool embedding = net->graph->n_outputs == 1 && net->graph->outputs[0].shape.rank <= 2;
+    if (net->precision == DF_PRECISION_STRICT)
+        return 1 - 0.5 * STRICT_ERROR * STRICT_ERROR;
     if (net->precision == DF_PRECISION_INT8)
         return 0.99;
     return net->least_cosine > 0 ? net->least_cosine : embedding ? 0.9999 : 0.995;
@@ -386,52 +392,66 @@ static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int
     return compile(net, in, &opts, net->packer, out, err);
 }
 
-static df_status compile_close(df_net *net, const df_tensor *in, int threads, cached **out, df_error *err)
+/* Nobody measures how close the answers are, or there is nothing to choose from. */
+static bool goes_by_rule(const df_net *net) { return !df__packer_lasting(net->packer) || (net->precision == DF_PRECISION_STRICT && !df__amx_has()); }
+
+/* The first stage that is close enough, measured on noise. */
+static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *stage, cached **out, df_error *err)
 {
+    static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
     df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("stage");
-    int stage = net->precision == DF_PRECISION_STRICT ? 0 : stage_kept(net, &key);
     cached *exact = NULL;
     df_packer *own = NULL;
     df_yardstick yard = {0};
-    df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads), strict = {.precision = DF_PRECISION_STRICT, .threads = threads};
-    bool lasting = df__packer_lasting(net->packer), exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
-    if (stage == BY_ROWS)
-        return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
-    if (stage < 0 && !lasting && exacting) /* nobody measures: what is sure to be close */
-        return compile_rows(net, in, threads, STAGES - 1, out, err);
-    if (stage >= 0 || !lasting)
-        return compile(net, in, &opts, net->packer, out, err);
+    df_plan_opts opts, strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
+    bool careful = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
     DF_TRY(df__packer_new(&own, err));
     DF_TRY(compile(net, in, &strict, own, &exact, err));
     bool judged = exact->plan != NULL; /* shapes that depend on data have no plan */
     if (judged)
         DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
-    for (stage = exacting ? STAGES - 1 : 0; stage < STAGES; stage++) {
+    for (*stage = exacting ? STAGES - 1 : 0;; *stage += careful ? STAGES - 1 : 1) {
         double cosine = 1;
-        opts = stage_opts(net, stage, threads);
+        opts = stage_opts(net, *stage, threads);
         DF_TRY(compile(net, in, &opts, net->packer, out, err));
         if (judged && (*out)->plan)
             DF_TRY(df__yardstick_cosine(&yard, (*out)->plan, &cosine, err));
-        static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with %s where other kernels are %.2f times faster", net->graph->label, cosine,
-                kinds[opts.halves], opts.advantage);
-        if (cosine >= least_cosine(net) || stage + 1 == STAGES)
+        df__log(&net->log, DF_LOG_DEBUG, careful ? "%s: cosine to float32 %.12f with %s where other kernels are %.2f times faster" : "%s: cosine to float32 %.6f with %s where other kernels are %.2f times faster",
+                net->graph->label, cosine, kinds[opts.halves], opts.advantage);
+        if (cosine >= least_cosine(net) || *stage + 1 == STAGES)
             break;
         cached_free(*out);
         *out = NULL;
     }
-    if (judged && (*out)->plan)
-        DF_TRY(try_rows(net, in, threads, &yard, &stage, out, err));
-    keep_stage(net, &key, stage);
+    if (judged && (*out)->plan && !careful)
+        DF_TRY(try_rows(net, in, threads, &yard, stage, out, err));
 done:
-    if (st != DF_OK) {
-        cached_free(*out);
-        *out = NULL;
-    }
     df__yardstick_free(&yard);
     cached_free(exact);
     df__packer_free(own);
+    return st;
+}
+
+static df_status compile_close(df_net *net, const df_tensor *in, int threads, cached **out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_pack_key key = df__pack_key_new("stage");
+    bool strict = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
+    int stage = goes_by_rule(net) ? strict || exacting ? STAGES - 1 : 0 : stage_kept(net, &key);
+    df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
+    if (stage == BY_ROWS)
+        return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
+    if (stage >= 0 && exacting && goes_by_rule(net)) /* what is sure to be close */
+        return compile_rows(net, in, threads, stage, out, err);
+    if (stage >= 0)
+        return compile(net, in, &opts, net->packer, out, err);
+    st = find_stage(net, in, threads, &stage, out, err);
+    if (st == DF_OK) {
+        keep_stage(net, &key, stage);
+        return DF_OK;
+    }
+    cached_free(*out);
+    *out = NULL;
     return st;
 }
 

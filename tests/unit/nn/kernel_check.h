@@ -3,6 +3,7 @@
 #define DF_TEST_KERNEL_CHECK_H
 
 #include "core/pages.h"
+#include "nn/amx.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 #include "test.h"
@@ -177,9 +178,9 @@ static inline void layer_conv(layer *l, const shape *s)
 
 /* ---- the ways ---- */
 
-typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_WAYS } way;
-static const char *const way_names[] = {"direct", "tail", "winograd 2", "winograd 4", "direct bf16", "tail bf16", "winograd 2 bf16",
-                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise"};
+typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_WAYS } way;
+static const char *const way_names[] = {"direct", "tail", "winograd 2", "winograd 4", "direct bf16", "tail bf16", "amx", "winograd 2 bf16",
+                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs"};
 
 static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || (w >= W_DIRECT_BF16 && w <= W_WINO_4_BF16); }
 
@@ -197,6 +198,7 @@ static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out
     case W_INT8: return df__conv_int8(&conv, out);
     case W_DOTS: case W_DOTS_BF16: return df__conv_dots(&conv, out);
     case W_DEPTHWISE: return df__conv_depthwise(&conv, out);
+    case W_AMX: case W_AMX_PAIRS: return df__conv_amx(&conv, w == W_AMX_PAIRS, out);
     case W_WAYS: break;
     }
     return DF_OK;
@@ -232,6 +234,7 @@ static inline int way_must(const layer *l, way w)
     case W_INT8: return df__dnn_has(DF_NUM_S8) && nhwc && l->group == 1 && c % 16 == 0 && k % 16 == 0 && known_posts(&l->fused);
     case W_DOTS: case W_DOTS_BF16: return whole;
     case W_DEPTHWISE: return nhwc && l->group == c && k == c && c >= 16 && known_posts(&l->fused);
+    case W_AMX: case W_AMX_PAIRS: return df__amx_has() && nhwc && l->group == 1 && k >= 16 && c * (s->dilation[1] > 1 ? 1 : s->kernel[1]) >= 8 && known_posts(&l->fused);
     case W_WAYS: break;
     }
     return -1;
@@ -322,6 +325,9 @@ static inline void name_case(char *to, size_t size, const layer *l, const char *
         n += snprintf(to + n, size - (size_t)n, " %d", (int)l->fused.post[i].kind);
 }
 
+/* Pairs of bfloat16 hold 16 bits. */
+static inline double exactness(way w) { return w == W_WINO_4 ? 1e-4 : w == W_AMX_PAIRS ? 2e-5 : 1e-5; }
+
 /* Returns whether the way applied. */
 static inline bool check_way(layer *l, way w, int threads)
 {
@@ -339,7 +345,7 @@ static inline bool check_way(layer *l, way w, int threads)
         return false;
     check_threads(l, what, k, threads);
     /* Winograd's tiles of 4 x 4 in bfloat16 are for the precision of 8 bits, and as exact. */
-    check_close(l, what, is_bf16(w) && df__dnn_has(DF_NUM_BF16), w == W_INT8 || w == W_WINO_4_BF16, w == W_WINO_4 ? 1e-4 : 1e-5);
+    check_close(l, what, is_bf16(w) && df__dnn_has(DF_NUM_BF16), w == W_INT8 || w == W_WINO_4_BF16, exactness(w));
     k->free(k);
     return true;
 }

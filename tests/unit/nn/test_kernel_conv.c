@@ -40,6 +40,21 @@ TEST(windows_of_every_kind)
     CHECK_ALL(table);
 }
 
+/* Rows of outputs that are cut among photos and parts, planes of rows for a stride, windows that read past their row. */
+TEST(photos_in_matrix_registers)
+{
+    static const shape table[] = {
+        {.n = 9, .c = 64, .k = 80, .in = {7, 7}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu"},
+        {.n = 2, .c = 3, .k = 32, .in = {40, 61}, .kernel = {7, 7}, .pad = {3, 3}, .end = {3, 3}, .stride = {2, 2}, .posts = "relu clip"},
+        {.n = 1, .c = 28, .k = 28, .in = {33, 35}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add prelu"},
+        {.n = 1, .c = 24, .k = 17, .in = {19, 20}, .kernel = {3, 3}, .pad = {2, 4}, .end = {2, 4}, .stride = {1, 3}, .dilation = {1, 2}, .posts = "relu add"},
+        {.n = 1, .c = 8, .k = 33, .in = {25, 25}, .kernel = {5, 3}, .pad = {4, 0}, .end = {4, 2}, .stride = {3, 1}, .dilation = {2, 1}, .posts = "clip"},
+        {.n = 1, .c = 32, .k = 48, .in = {400, 300}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "relu"},
+        {.n = 3, .c = 96, .k = 16, .in = {2, 3}, .kernel = {1, 1}, .posts = "add"},
+    };
+    CHECK_ALL(table);
+}
+
 TEST(channels_that_fill_no_vector)
 {
     static const shape table[] = {

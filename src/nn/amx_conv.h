@@ -1,0 +1,43 @@
+/* amx_conv.h - convolutions over all channels as products of bfloat16 in AMX's matrix registers: pixels of the photo by channels, tap by tap, with nothing copied
+ * for a window. Sums are of float32. */
+#ifndef DF_NN_AMX_CONV_H
+#define DF_NN_AMX_CONV_H
+
+#include "nn/lanes.h"
+
+enum { DF_AMX_TAPS = 64 };
+
+/* Sums are made tap by tap, of `inputs` numbers each, that lie side by side where the photo is staged: output p of those in a row sees them from number
+ * p * apart + offset[t] on. Up to a multiple of 32 are read; weights of what lies beyond are 0.
+ * `exact`: a number is the sum of two of bfloat16, the second what the first lacks; three products of them hold 16 bits of the true one. */
+typedef struct df_amx_conv {
+    int64_t         inputs, co; /* co: at least 16 */
+    int             taps;
+    bool            exact;
+    int64_t         apart, offset[DF_AMX_TAPS];
+    const uint16_t *weights;    /* df__amx_conv_pack() */
+} df_amx_conv;
+
+/* A multiple of 32 that holds n numbers. */
+int64_t df__amx_conv_depth(int64_t n);
+/* Bytes of the packed weights. */
+size_t df__amx_conv_weights(const df_amx_conv *g);
+/* From [taps][inputs][co]. */
+void df__amx_conv_pack(const df_amx_conv *g, const float *weights, uint16_t *out);
+
+/* Stages n numbers, float32 or bfloat16 (`half`), at `to`, and what they lack at `to + rest` if rest is not 0. */
+void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64_t rest);
+
+/* Where sums go: `width` outputs of each `pitch`, as the rows of a photo in channels last; the first of the first photo is element `first` of y, that of the next one
+ * `apart` further. */
+typedef struct df_amx_out {
+    void          *y;
+    bool           half; /* y is of bfloat16 */
+    const df_tail *tail; /* its tensors' elements are y's */
+    int64_t        width, pitch, first, apart;
+} df_amx_out;
+
+/* Outputs 0 .. pixels - 1, at least 16 of them, of each of `photos`, which are staged at x, x + x_apart, ...; those from `valid` on are left. For `rows` see df__amx_point(). */
+void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, int64_t valid, const df_amx_out *out, int *rows);
+
+#endif
