@@ -79,8 +79,8 @@ typedef struct block {
     int     bands, blocks;
 } block;
 
-/* Most tails: a bias, a tensor that is added, a bend, bounds, each of them or not, in this order. */
-typedef struct common { bool is, clipped; const void *add; bool half; bend bends[2]; vec least, most; } common;
+/* Most tails: a bias, a tensor that is added, a bend, bounds, each of them or not, in this order; or a bias and swish. */
+typedef struct common { bool is, clipped, swish; const void *add; bool half; bend bends[2]; vec least, most; } common;
 
 static common common_of(const df_tail *tail, const block *k)
 {
@@ -95,26 +95,31 @@ static common common_of(const df_tail *tail, const block *k)
         rest.post[rest.n_post++] = fused->post[i++];
     if (i < n && fused->post[i].kind == DF_POST_CLIP)
         c.clipped = true, c.least = spread(fused->post[i].a), c.most = spread(fused->post[i].b), i++;
-    c.is = i == n;
+    c.swish = n == 1 && fused->post[0].kind == DF_POST_SWISH;
+    c.is = i == n || c.swish;
     for (int b = 0; b < k->blocks && c.is; b++)
         c.bends[b] = bend_of(&bent_tail, k->channel + b * k->second);
     return c;
 }
 
-enum { OTHER = -1, NO_ADD, ADD_F32, ADD_HALF };
+enum { OTHER = -1, NO_ADD, ADD_F32, ADD_HALF, SWISH };
 
-INLINE void put_pixel(const df_amx_out *out, const float *sums, const block *k, int64_t at, int blocks, const common *c, int add, bool clipped)
+INLINE void put_pixel(const df_amx_out *out, const float *sums, const block *k, int64_t at, int blocks, const common *c, int kind, bool clipped)
 {
     vec v[2];
     for (int b = 0; b < blocks; b++) {
         v[b] = load(sums + b * LANES);
-        if (add == OTHER) {
+        if (kind == OTHER) {
             finish_all(out->tail, &v[b], 1, k->channel + b * k->second, at + b * k->second, 0);
             continue;
         }
         v[b] += c->bends[b].bias;
-        if (add != NO_ADD)
-            v[b] += get(c->add, at + b * k->second, add == ADD_HALF);
+        if (kind == SWISH) {
+            v[b] *= sigmoid_of(v[b]);
+            continue;
+        }
+        if (kind != NO_ADD)
+            v[b] += get(c->add, at + b * k->second, kind == ADD_HALF);
         v[b] = bent(&c->bends[b], v[b]);
         if (clipped)
             v[b] = where_less(v[b], c->least, c->least, v[b]), v[b] = where_less(c->most, v[b], c->most, v[b]);
@@ -128,14 +133,14 @@ INLINE void put_pixel(const df_amx_out *out, const float *sums, const block *k, 
     }
 }
 
-INLINE void put_block(const df_amx_conv *g, const df_amx_out *out, const block *k, int blocks, const common *c, int add, bool clipped)
+INLINE void put_block(const df_amx_conv *g, const df_amx_out *out, const block *k, int blocks, const common *c, int kind, bool clipped)
 {
     for (int i = 0; i < k->bands; i++) {
         int64_t p = k->begin[i] > k->from[i] ? k->begin[i] : k->from[i], end = k->begin[i] + DF_AMX_SIDE < k->end ? k->begin[i] + DF_AMX_SIDE : k->end;
         int64_t row = p / out->pitch, column = p % out->pitch, at = k->first + (row * out->width + (column < out->width ? column : out->width)) * g->co + k->channel;
         for (; p < end; p++) {
             if (column < out->width) {
-                put_pixel(out, k->sums[i][p - k->begin[i]], k, at, blocks, c, add, clipped);
+                put_pixel(out, k->sums[i][p - k->begin[i]], k, at, blocks, c, kind, clipped);
                 at += g->co;
             }
             column = column + 1 == out->pitch ? 0 : column + 1;
@@ -148,16 +153,18 @@ static void finish_block(const df_amx_conv *g, const df_amx_out *out, const bloc
     if (!k->blocks)
         return;
     common c = common_of(out->tail, k);
-    int add = !c.is ? OTHER : !c.add ? NO_ADD : c.half ? ADD_HALF : ADD_F32;
+    int kind = !c.is ? OTHER : c.swish ? SWISH : !c.add ? NO_ADD : c.half ? ADD_HALF : ADD_F32;
     if (k->blocks == 1)
-        put_block(g, out, k, 1, &c, add, c.clipped);
-    else if (add == NO_ADD && !c.clipped)
+        put_block(g, out, k, 1, &c, kind, c.clipped);
+    else if (kind == NO_ADD && !c.clipped)
         put_block(g, out, k, 2, &c, NO_ADD, false);
-    else if (add == NO_ADD)
+    else if (kind == NO_ADD)
         put_block(g, out, k, 2, &c, NO_ADD, true);
-    else if (add == ADD_F32)
+    else if (kind == SWISH)
+        put_block(g, out, k, 2, &c, SWISH, false);
+    else if (kind == ADD_F32)
         put_block(g, out, k, 2, &c, ADD_F32, c.clipped);
-    else if (add == ADD_HALF)
+    else if (kind == ADD_HALF)
         put_block(g, out, k, 2, &c, ADD_HALF, c.clipped);
     else
         put_block(g, out, k, 2, &c, OTHER, false);

@@ -29,7 +29,8 @@ bool df__lanes_know(const df_fused *fused)
     bool known = true;
     for (int i = 0; fused && i < fused->n_post; i++) {
         df_post_kind kind = fused->post[i].kind;
-        known = known && (kind == DF_POST_ADD || kind == DF_POST_RELU || kind == DF_POST_PRELU || kind == DF_POST_CLIP);
+        known = known && (kind == DF_POST_ADD || kind == DF_POST_RELU || kind == DF_POST_PRELU || kind == DF_POST_CLIP || kind == DF_POST_SIGMOID || kind == DF_POST_SWISH ||
+                          kind == DF_POST_HARD_SWISH);
     }
     return known;
 }

@@ -91,6 +91,41 @@ INLINE vec where_less(vec a, vec b, vec x, vec y)
 #endif
 }
 
+/* v between two bounds; what is no number stays so. */
+INLINE vec between(vec v, float least, float most)
+{
+#if defined(__AVX512BF16__) && LANES == 16
+    return (vec)_mm512_min_ps((__m512)spread(most), _mm512_max_ps((__m512)spread(least), (__m512)v));
+#else
+    v = where_less(v, spread(least), spread(least), v);
+    return where_less(spread(most), v, spread(most), v);
+#endif
+}
+
+INLINE vec inverse(vec v)
+{
+#if defined(__AVX512BF16__) && LANES == 16
+    vec guess = (vec)_mm512_rcp14_ps((__m512)v); /* one step doubles its 14 bits */
+    return plus_product(guess, guess, plus_product(spread(1), -v, guess));
+#else
+    return spread(1) / v;
+#endif
+}
+
+/* 1 / (1 + exp(-v)), by Cephes' expf: -v = n ln 2 + r, a polynomial of r, n into the exponent; 2 ulp or so. */
+INLINE vec sigmoid_of(vec v)
+{
+    vec x = between(-v, -87, 87), t = plus_product(spread(12582912.0f), x, spread(1.44269504f)); /* 1.5 * 2^23: its low bits are n */
+    vec whole = t - spread(12582912.0f), r = plus_product(plus_product(x, whole, spread(-0.693359375f)), whole, spread(2.12194440e-4f));
+    vec p = plus_product(spread(1.3981999507e-3f), spread(1.9875691500e-4f), r);
+    p = plus_product(spread(8.3334519073e-3f), p, r);
+    p = plus_product(spread(4.1665795894e-2f), p, r);
+    p = plus_product(spread(1.6666665459e-1f), p, r);
+    p = plus_product(spread(5.0000001201e-1f), p, r);
+    vec e = plus_product(r + spread(1), p * r, r);
+    return inverse(plus_product(spread(1), e, (vec)(((ivec)t + 127) << 23)));
+}
+
 /* n sums of the same channels; those of the first begin at element `at` of the output, the others `step` apart. */
 INLINE void finish_all(const df_tail *tail, vec *v, int n, int64_t channel, int64_t at, int64_t step)
 {
@@ -114,6 +149,15 @@ INLINE void finish_all(const df_tail *tail, vec *v, int n, int64_t channel, int6
             for (int i = 0; i < n; i++) {
                 v[i] = where_less(v[i], least, least, v[i]);
                 v[i] = where_less(most, v[i], most, v[i]);
+            }
+        } else if (post->kind == DF_POST_SIGMOID || post->kind == DF_POST_SWISH) {
+            for (int i = 0; i < n; i++)
+                v[i] = post->kind == DF_POST_SWISH ? v[i] * sigmoid_of(v[i]) : sigmoid_of(v[i]);
+        } else if (post->kind == DF_POST_HARD_SWISH) {
+            for (int i = 0; i < n; i++) {
+                vec part = v[i] / spread(6) + spread(0.5f);
+                part = where_less(part, zero, zero, part);
+                v[i] *= where_less(spread(1), part, spread(1), part);
             }
         }
     }

@@ -5,41 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/amx.h"
 #include "nn/half.h"
-#include "nn/plan.h"
-#include "nn/verdict.h"
+#include "nn/net_part.h"
 #include "nn/weight_cache.h"
 
-enum { MAX_PLANS = 8 };
-static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
 /* What a file may ask for: more than any face network of 64 photos at once, less than brings a machine down. */
 static const df_budget default_limits = {.bytes = (size_t)8 << 30, .work = (int64_t)1 << 44};
 
-/* A plan with the shapes that it is for, and how many runs use it now. */
-typedef struct cached {
-    df_plan  *plan; /* NULL: shapes depend on data; each run interprets the program */
-    df_tensor *shapes;
-    int       threads, users;
-    uint64_t  used; /* when it was run last */
-    bool      stale; /* out of the cache; freed by its last user */
-} cached;
-
-struct df_net {
-    df_graph       *graph;
-    df_program      program;
-    df_packer      *packer;
-    df_precision    precision;
-    double          least_cosine; /* of FAST */
-    pthread_mutex_t lock;     /* of the list below */
-    pthread_mutex_t compiling; /* one plan is made at a time: nobody makes the same one twice */
-    cached         *plans[MAX_PLANS];
-    uint64_t        clock;
-    size_t          made;     /* plans, ever */
-    df_log          log;
-};
-
-static void cached_free(cached *c)
+void df__cached_free(df_cached *c)
 {
     if (!c)
         return;
@@ -70,8 +43,8 @@ void df__net_free(df_net *net)
     if (!net)
         return;
     save(net, true);
-    for (int i = 0; i < MAX_PLANS; i++)
-        cached_free(net->plans[i]);
+    for (int i = 0; i < DF_NET_PLANS; i++)
+        df__cached_free(net->plans[i]);
     df__packer_free(net->packer);
     df__program_free(&net->program);
     df__graph_free(net->graph);
@@ -196,7 +169,7 @@ static df_status narrow(df_dtype type, df_tensor *t, df_arena *scratch, df_error
 
 /* ---- plans ---- */
 
-static bool same_shapes(const cached *c, const df_tensor *in, size_t n, int threads)
+static bool same_shapes(const df_cached *c, const df_tensor *in, size_t n, int threads)
 {
     bool same = c && c->threads == threads;
     for (size_t i = 0; same && i < n; i++)
@@ -204,11 +177,11 @@ static bool same_shapes(const cached *c, const df_tensor *in, size_t n, int thre
     return same;
 }
 
-static cached *lookup(df_net *net, const df_tensor *in, int threads)
+static df_cached *lookup(df_net *net, const df_tensor *in, int threads)
 {
-    cached *found = NULL;
+    df_cached *found = NULL;
     pthread_mutex_lock(&net->lock);
-    for (int i = 0; i < MAX_PLANS && !found; i++)
+    for (int i = 0; i < DF_NET_PLANS && !found; i++)
         if (same_shapes(net->plans[i], in, net->graph->n_inputs, threads))
             found = net->plans[i];
     if (found) {
@@ -219,24 +192,24 @@ static cached *lookup(df_net *net, const df_tensor *in, int threads)
     return found;
 }
 
-static void leave(df_net *net, cached *c)
+static void leave(df_net *net, df_cached *c)
 {
     pthread_mutex_lock(&net->lock);
     bool last = --c->users == 0 && c->stale;
     pthread_mutex_unlock(&net->lock);
     if (last)
-        cached_free(c);
+        df__cached_free(c);
 }
 
 /* In place of the one not used for longest. */
-static void remember(df_net *net, cached *c)
+static void remember(df_net *net, df_cached *c)
 {
     int at = 0;
     pthread_mutex_lock(&net->lock);
-    for (int i = 0; i < MAX_PLANS; i++)
+    for (int i = 0; i < DF_NET_PLANS; i++)
         if (!net->plans[i] || (net->plans[at] && net->plans[i]->used < net->plans[at]->used))
             at = i;
-    cached *old = net->plans[at];
+    df_cached *old = net->plans[at];
     net->plans[at] = c;
     c->users = 1;
     c->used = ++net->clock;
@@ -246,16 +219,16 @@ static void remember(df_net *net, cached *c)
         old->stale = true;
     pthread_mutex_unlock(&net->lock);
     if (idle)
-        cached_free(old);
+        df__cached_free(old);
 }
 
-static df_status compile(df_net *net, const df_tensor *in, const df_plan_opts *opts, df_packer *packer, cached **out, df_error *err)
+df_status df__net_compile(df_net *net, const df_tensor *in, const df_plan_opts *opts, df_packer *packer, df_cached **out, df_error *err)
 {
     df_status st = DF_OK;
     df_program program = {0};
     bool open = false;
     size_t n = net->graph->n_inputs;
-    cached *c = calloc(1, sizeof *c);
+    df_cached *c = calloc(1, sizeof *c);
     *out = NULL;
     if (!c || !(c->shapes = calloc(n + 1, sizeof *c->shapes)))
         DF_TRY(df__no_memory(err, net->graph->label, sizeof *c));
@@ -274,184 +247,7 @@ static df_status compile(df_net *net, const df_tensor *in, const df_plan_opts *o
     c = NULL;
 done:
     df__program_free(&program);
-    cached_free(c);
-    return st;
-}
-
-/* One stage after another until the answers are close enough: first tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
- * kernels that are not exact have to be so many times faster than those that are. */
-static const struct { df_halves halves; double advantage, tiles; df_stacks stacks; } stages[] = {
-    {DF_HALVES_ALL, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, 1.03, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, 1.4, 1.3, DF_STACKS_OF_F32},   {DF_HALVES_NONE, 1.55, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, 1.8, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, 2.2, 1.3, DF_STACKS_OF_F32},   {DF_HALVES_NONE, 2.6, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, 1.03, 1.3, DF_STACKS_MOSTLY}};
-enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 1, BY_ROWS = STAGES /* beside the others: is it faster? */, NEAREST_TO_ROWS = 2 };
-
-static df_plan_opts stage_opts(const df_net *net, int stage, int threads)
-{
-    return (df_plan_opts){.precision = net->precision, .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .halves = stages[stage].halves,
-                          .stacks = stages[stage].stacks, .threads = threads};
-}
-
-/* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. What is strict
- * is as far away as STRICT_ERROR says. */
-static double least_cosine(const df_net *net)
-{
-    bool embedding = net->graph->n_outputs == 1 && net->graph->outputs[0].shape.rank <= 2;
-    if (net->precision == DF_PRECISION_STRICT)
-        return 1 - 0.5 * STRICT_ERROR * STRICT_ERROR;
-    if (net->precision == DF_PRECISION_INT8)
-        return 0.99;
-    return net->least_cosine > 0 ? net->least_cosine : embedding ? 0.9999 : 0.995;
-}
-
-/* The stage that this network needs, kept with its weights: found at the first run, when there is a cache to keep it. */
-static int stage_kept(df_net *net, const df_pack_key *key)
-{
-    int32_t stage = -1;
-    const void *kept = df__packer_find(net->packer, key, sizeof stage);
-    if (kept)
-        memcpy(&stage, kept, sizeof stage);
-    return stage >= 0 && stage < ALL_STAGES ? (int)stage : -1;
-}
-
-static void keep_stage(df_net *net, const df_pack_key *key, int stage)
-{
-    int32_t kept = (int32_t)stage;
-    void *room = df__packer_room(net->packer, sizeof kept);
-    if (!room)
-        return;
-    memcpy(room, &kept, sizeof kept);
-    (void)df__packer_keep(net->packer, key, room, sizeof kept);
-}
-
-/* Both take turns; the least times count. */
-static df_status is_faster(const df_yardstick *yard, df_plan *a, df_plan *than, bool *faster, df_error *err)
-{
-    enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 40 };
-    static const double enough_s = 0.02;
-    df_status st = DF_OK;
-    df_arena arena = {0};
-    df_plan *plans[] = {a, than};
-    double least[] = {1e9, 1e9}, spent = 0;
-    df_tensor *out = df__arena_calloc(&arena, yard->n_out + 1, sizeof *out);
-    if (!out)
-        DF_TRY(df__no_memory(err, "outputs", yard->n_out * sizeof *out));
-    for (int round = 0; round < MOST_ROUNDS && (round < LEAST_ROUNDS || spent < enough_s); round++)
-        for (int i = 0; i < 2; i++) {
-            df_arena_mark mark = df__arena_mark(&arena);
-            double begun = df__plan_clock();
-            DF_TRY(df__plan_run(plans[i], yard->in[0], out, &arena, NULL, err));
-            double took = df__plan_clock() - begun;
-            df__arena_release(&arena, mark);
-            least[i] = took < least[i] ? took : least[i];
-            spent += took;
-        }
-    *faster = least[0] < 0.97 * least[1];
-done:
-    df__arena_free(&arena);
-    return st;
-}
-
-/* Layers by rows in place of *out, where that is close enough and faster. */
-static df_status try_rows(df_net *net, const df_tensor *in, int threads, const df_yardstick *yard, int *stage, cached **out, df_error *err)
-{
-    df_status st = DF_OK;
-    cached *rows = NULL;
-    double cosine;
-    bool faster = false;
-    df_plan_opts opts = stage_opts(net, BY_ROWS, threads);
-    if (!df__dnn_has(DF_NUM_BF16)) /* what stacks then is in every stage */
-        return DF_OK;
-    DF_TRY(compile(net, in, &opts, net->packer, &rows, err));
-    if (!rows->plan)
-        goto done;
-    DF_TRY(df__yardstick_cosine(yard, rows->plan, &cosine, err));
-    if (cosine >= least_cosine(net))
-        DF_TRY(is_faster(yard, rows->plan, (*out)->plan, &faster, err));
-    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers by rows, which is %s", net->graph->label, cosine, faster ? "faster" : "no faster");
-    if (faster) {
-        cached *slower = *out;
-        *out = rows, rows = slower, *stage = BY_ROWS;
-    }
-done:
-    cached_free(rows);
-    return st;
-}
-
-/* Layers by rows, or as in another stage where few of them could be. */
-static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int otherwise, cached **out, df_error *err)
-{
-    df_plan_opts rows = stage_opts(net, BY_ROWS, threads), opts = stage_opts(net, otherwise, threads);
-    df_status st = compile(net, in, &rows, net->packer, out, err);
-    if (st != DF_OK || (*out)->plan)
-        return st;
-    cached_free(*out);
-    *out = NULL;
-    return compile(net, in, &opts, net->packer, out, err);
-}
-
-/* Nobody measures how close the answers are, or there is nothing to choose from. */
-static bool goes_by_rule(const df_net *net) { return !df__packer_lasting(net->packer) || (net->precision == DF_PRECISION_STRICT && !df__amx_has()); }
-
-/* The first stage that is close enough, measured on noise. */
-static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *stage, cached **out, df_error *err)
-{
-    static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
-    df_status st = DF_OK;
-    cached *exact = NULL;
-    df_packer *own = NULL;
-    df_yardstick yard = {0};
-    df_plan_opts opts, strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
-    bool careful = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
-    DF_TRY(df__packer_new(&own, err));
-    DF_TRY(compile(net, in, &strict, own, &exact, err));
-    bool judged = exact->plan != NULL; /* shapes that depend on data have no plan */
-    if (judged)
-        DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
-    for (*stage = exacting ? STAGES - 1 : 0;; *stage += careful ? STAGES - 1 : 1) {
-        double cosine = 1;
-        opts = stage_opts(net, *stage, threads);
-        DF_TRY(compile(net, in, &opts, net->packer, out, err));
-        if (judged && (*out)->plan)
-            DF_TRY(df__yardstick_cosine(&yard, (*out)->plan, &cosine, err));
-        df__log(&net->log, DF_LOG_DEBUG, careful ? "%s: cosine to float32 %.12f with %s where other kernels are %.2f times faster" : "%s: cosine to float32 %.6f with %s where other kernels are %.2f times faster",
-                net->graph->label, cosine, kinds[opts.halves], opts.advantage);
-        if (cosine >= least_cosine(net) || *stage + 1 == STAGES)
-            break;
-        cached_free(*out);
-        *out = NULL;
-    }
-    if (judged && (*out)->plan && !careful)
-        DF_TRY(try_rows(net, in, threads, &yard, stage, out, err));
-done:
-    df__yardstick_free(&yard);
-    cached_free(exact);
-    df__packer_free(own);
-    return st;
-}
-
-static df_status compile_close(df_net *net, const df_tensor *in, int threads, cached **out, df_error *err)
-{
-    df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("stage");
-    bool strict = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
-    int stage = goes_by_rule(net) ? strict || exacting ? STAGES - 1 : 0 : stage_kept(net, &key);
-    df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
-    if (stage == BY_ROWS)
-        return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
-    if (stage >= 0 && exacting && goes_by_rule(net)) /* what is sure to be close */
-        return compile_rows(net, in, threads, stage, out, err);
-    if (stage >= 0)
-        return compile(net, in, &opts, net->packer, out, err);
-    st = find_stage(net, in, threads, &stage, out, err);
-    if (st == DF_OK) {
-        keep_stage(net, &key, stage);
-        return DF_OK;
-    }
-    cached_free(*out);
-    *out = NULL;
+    df__cached_free(c);
     return st;
 }
 
@@ -463,7 +259,7 @@ static void drop_files(const df_net *net)
         df__bytes_drop(&f->bytes);
 }
 
-static df_status plan_for(df_net *net, const df_tensor *in, int threads, cached **out, bool *made, df_error *err)
+static df_status plan_for(df_net *net, const df_tensor *in, int threads, df_cached **out, bool *made, df_error *err)
 {
     df_status st = DF_OK;
     *made = false;
@@ -473,7 +269,7 @@ static df_status plan_for(df_net *net, const df_tensor *in, int threads, cached 
     pthread_mutex_lock(&net->compiling);
     *out = lookup(net, in, threads); /* somebody else may have made it meanwhile */
     if (!*out) {
-        st = compile_close(net, in, threads, out, err);
+        st = df__net_compile_close(net, in, threads, out, err);
         if (st == DF_OK) {
             remember(net, *out);
             drop_files(net);
@@ -516,7 +312,7 @@ df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *
                       df_error *err)
 {
     df_status st = DF_OK;
-    cached *c = NULL;
+    df_cached *c = NULL;
     bool made = false;
     if (n_in != net->graph->n_inputs || n_out != net->graph->n_outputs || threads < 1)
         return df__fail(err, DF_E_ARGUMENT, "%s: %zu inputs, %zu outputs and %d threads; the network has %zu and %zu", net->graph->label, n_in,
@@ -547,7 +343,7 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
                           size_t *n, df_error *err)
 {
     df_status st = DF_OK;
-    cached *c = NULL;
+    df_cached *c = NULL;
     size_t n_out = net->graph->n_outputs;
     df_tensor *out = df__arena_calloc(scratch, n_out, sizeof *out), *wide = df__arena_calloc(scratch, n_in, sizeof *wide);
     double *seconds = NULL, *least = NULL; /* of a run; of all */

@@ -47,8 +47,9 @@ typedef struct df_workspace {
 typedef enum df_halves { DF_HALVES_NONE, DF_HALVES_INNER, DF_HALVES_ALL } df_halves;
 
 /* Whether steps are computed together row by row (plan_stack.c): where nothing else is faster, which is in float32; or although there are products of
- * bfloat16, whose rows then are made together too. MOSTLY: no plan is made unless more than a third of the steps come together. */
-typedef enum df_stacks { DF_STACKS_OF_F32, DF_STACKS_MOSTLY } df_stacks;
+ * bfloat16, whose rows then are made together too. MOSTLY: no plan is made unless more than a third of the steps come together.
+ * NONE: never. */
+typedef enum df_stacks { DF_STACKS_OF_F32, DF_STACKS_MOSTLY, DF_STACKS_NONE } df_stacks;
 
 typedef struct df_plan {
     df_program    program; /* owns what the steps point to */
@@ -64,6 +65,7 @@ typedef struct df_plan {
     int           threads; /* that one run may use; 0: the plan is not whole */
     df_precision  precision;
     double        advantage, tiles; /* see df_call */
+    bool          exact_pixels; /* convolutions of up to 4 channels, which see a photo, stay exact */
     df_halves     halves;
     df_stacks     stacks;
     size_t        n_stacked; /* steps that became layers of stacks */
@@ -73,7 +75,7 @@ typedef struct df_plan {
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). *out stays NULL where `stacks` says so. */
-typedef struct df_plan_opts { df_precision precision; double advantage, tiles; df_halves halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
+typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; df_halves halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
 df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */

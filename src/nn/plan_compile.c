@@ -6,7 +6,7 @@
 #include "nn/kernel_stack.h"
 #include "nn/plan.h"
 
-enum { MAX_CREW = 8 }; /* threads that make kernels together */
+enum { MAX_CREW = 8 /* threads that make kernels together */, FEW = 4 };
 
 typedef struct making {
     df_plan   *plan;
@@ -42,6 +42,11 @@ static df_status align_constant(making *l, int slot)
     return DF_OK;
 }
 
+static bool sees_pixels(const df_plan_step *s, const df_tensor *in)
+{
+    return strcmp(s->node->op, "Conv") == 0 && s->n_in > 0 && in->rank == 4 && in->dims[s->nhwc ? 3 : 1] <= FEW;
+}
+
 df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *scratch, df_call *out, df_error *err)
 {
     size_t n = s->n_in + s->n_out;
@@ -54,7 +59,8 @@ df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *sc
             tensors[i] = (df_tensor){0};
     }
     *out = (df_call){.node = s->node, .opset = plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
-                     .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = plan->precision, .advantage = plan->advantage, .tiles = plan->tiles,
+                     .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = plan->precision,
+                     .advantage = plan->exact_pixels && sees_pixels(s, tensors) ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
                      .threads = plan->threads, .scratch = scratch, .limits = &plan->program.limits, .err = err};
     return DF_OK;
 }

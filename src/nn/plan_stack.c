@@ -194,6 +194,8 @@ df_status df__plan_stacks(df_plan *plan, df_error *err)
     df_arena *arena = &plan->program.arena;
     finding f = {.plan = plan, .err = err};
     size_t more = 2 * plan->n_refs + plan->n_steps + 1;
+    if (plan->stacks == DF_STACKS_NONE)
+        return DF_OK;
     if (plan->stacks == DF_STACKS_OF_F32 && plan->precision != DF_PRECISION_STRICT && plan->advantage < DF_ADVANTAGE_MOST && df__dnn_has(DF_NUM_BF16))
         return DF_OK;
     int *refs = df__arena_alloc(arena, more * sizeof *refs);

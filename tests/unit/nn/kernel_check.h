@@ -209,7 +209,7 @@ static inline bool known_posts(const df_fused *f)
     bool known = true;
     for (int i = 0; i < f->n_post; i++)
         known = known && (f->post[i].kind == DF_POST_ADD || f->post[i].kind == DF_POST_RELU || f->post[i].kind == DF_POST_PRELU ||
-                          f->post[i].kind == DF_POST_CLIP);
+                          f->post[i].kind == DF_POST_CLIP || f->post[i].kind == DF_POST_SIGMOID || f->post[i].kind == DF_POST_SWISH || f->post[i].kind == DF_POST_HARD_SWISH);
     return known;
 }
 

@@ -395,6 +395,7 @@ TEST(the_level_chosen_is_one_of_them)
     CHECK(df__lanes_know(NULL));
     for (int kind = DF_POST_RELU; kind <= DF_POST_ADD; kind++) {
         df_fused f = {.n_post = 1, .post = {{.kind = (df_post_kind)kind}}};
-        CHECK(df__lanes_know(&f) == (kind == DF_POST_RELU || kind == DF_POST_CLIP || kind == DF_POST_PRELU || kind == DF_POST_ADD));
+        CHECK(df__lanes_know(&f) == (kind == DF_POST_RELU || kind == DF_POST_CLIP || kind == DF_POST_PRELU || kind == DF_POST_ADD || kind == DF_POST_SIGMOID || kind == DF_POST_SWISH ||
+                                        kind == DF_POST_HARD_SWISH));
     }
 }

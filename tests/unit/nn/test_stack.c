@@ -110,7 +110,7 @@ TEST(what_is_no_layer_of_a_stack)
     check_stacks("x 1,3,9,9", "const f 15,3,1,1\nconst v 15,1,3,3\nConv x,f > a\nConv a,v > y | group:15", "y", "");
     check_stacks("x 1,160,9,9", "const f 160,160,1,1\nconst g 160,160,1,1\nConv x,f > a\nConv a,g > y", "y", "");
     check_stacks("x 1,32,9,9", "const f 32,2,3,3\nconst g 32,2,3,3\nConv x,f > a | group:16\nConv a,g > y | group:16", "y", "");
-    check_stacks("x 1,3,9,9", "const f 32,3,1,1\nConv x,f > a\nSigmoid a > y", "y", "");
+    check_stacks("x 1,3,9,9", "const f 32,3,1,1\nConv x,f > a\nTanh a > y", "y", "");
     check_stacks("x 1,3,9,9;w 32,3,1,1", "Conv x,w > a\nMaxPool a > y | kernel_shape:2,2", "y", "");
     /* windows that see nothing, and means */
     check_stacks("x 1,3,9,9", "const f 32,3,3,3\nConv x,f > a\nAveragePool a > y | kernel_shape:2,2", "y", "2 ");

@@ -1,0 +1,190 @@
+/* net_close.c - which plan of a net is fast and close enough to float32: one kind after another is compared on noise, and what was found is kept with the weights. */
+#include <string.h>
+
+#include "nn/amx.h"
+#include "nn/net_part.h"
+#include "nn/verdict.h"
+
+static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
+
+/* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
+ * kernels that are not exact have to be so many times faster than those that are. */
+static const struct { df_halves halves; bool exact_pixels; double advantage, tiles; df_stacks stacks; } stages[] = {
+    {DF_HALVES_ALL, false, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 1.03, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, true, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.5, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, true, 1.9, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, 2.5, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, false, 1.03, 1.3, DF_STACKS_MOSTLY}};
+enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 1, BY_ROWS = STAGES /* beside the others: is it faster? */, NEAREST_TO_ROWS = 3 };
+
+/* Of a stage: its layers one by one, where they would be computed by rows in float32. */
+enum { ALONE = 64 };
+
+static df_plan_opts stage_opts(const df_net *net, int kept, int threads)
+{
+    int stage = kept & ~ALONE;
+    return (df_plan_opts){.precision = net->precision, .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .exact_pixels = stages[stage].exact_pixels,
+                          .halves = stages[stage].halves, .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
+}
+
+/* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. What is strict
+ * is as far away as STRICT_ERROR says. */
+static double least_cosine(const df_net *net)
+{
+    bool embedding = net->graph->n_outputs == 1 && net->graph->outputs[0].shape.rank <= 2;
+    if (net->precision == DF_PRECISION_STRICT)
+        return 1 - 0.5 * STRICT_ERROR * STRICT_ERROR;
+    if (net->precision == DF_PRECISION_INT8)
+        return 0.99;
+    return net->least_cosine > 0 ? net->least_cosine : embedding ? 0.9999 : 0.995;
+}
+
+/* The stage that this network needs, kept with its weights: found at the first run, when there is a cache to keep it. */
+static int stage_kept(df_net *net, const df_pack_key *key)
+{
+    int32_t stage = -1;
+    const void *kept = df__packer_find(net->packer, key, sizeof stage);
+    if (kept)
+        memcpy(&stage, kept, sizeof stage);
+    return stage >= 0 && (stage & ~ALONE) < ALL_STAGES ? (int)stage : -1;
+}
+
+static void keep_stage(df_net *net, const df_pack_key *key, int stage)
+{
+    int32_t kept = (int32_t)stage;
+    void *room = df__packer_room(net->packer, sizeof kept);
+    if (!room)
+        return;
+    memcpy(room, &kept, sizeof kept);
+    (void)df__packer_keep(net->packer, key, room, sizeof kept);
+}
+
+/* Both take turns; the least times count. */
+static df_status is_faster(const df_yardstick *yard, df_plan *a, df_plan *than, bool *faster, df_error *err)
+{
+    enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 40 };
+    static const double enough_s = 0.02;
+    df_status st = DF_OK;
+    df_arena arena = {0};
+    df_plan *plans[] = {a, than};
+    double least[] = {1e9, 1e9}, spent = 0;
+    df_tensor *out = df__arena_calloc(&arena, yard->n_out + 1, sizeof *out);
+    if (!out)
+        DF_TRY(df__no_memory(err, "outputs", yard->n_out * sizeof *out));
+    for (int round = 0; round < MOST_ROUNDS && (round < LEAST_ROUNDS || spent < enough_s); round++)
+        for (int i = 0; i < 2; i++) {
+            df_arena_mark mark = df__arena_mark(&arena);
+            double begun = df__plan_clock();
+            DF_TRY(df__plan_run(plans[i], yard->in[0], out, &arena, NULL, err));
+            double took = df__plan_clock() - begun;
+            df__arena_release(&arena, mark);
+            least[i] = took < least[i] ? took : least[i];
+            spent += took;
+        }
+    *faster = least[0] < 0.97 * least[1];
+done:
+    df__arena_free(&arena);
+    return st;
+}
+
+/* Another stage in place of *out, where that is close enough and faster. */
+static df_status try_instead(df_net *net, const df_tensor *in, int threads, const df_yardstick *yard, int other, int *stage, df_cached **out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_cached *instead = NULL;
+    double cosine;
+    bool faster = false;
+    df_plan_opts opts = stage_opts(net, other, threads);
+    DF_TRY(df__net_compile(net, in, &opts, net->packer, &instead, err));
+    if (!instead->plan)
+        goto done;
+    DF_TRY(df__yardstick_cosine(yard, instead->plan, &cosine, err));
+    if (cosine >= least_cosine(net))
+        DF_TRY(is_faster(yard, instead->plan, (*out)->plan, &faster, err));
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers %s, which is %s", net->graph->label, cosine, other == BY_ROWS ? "by rows" : "one by one",
+            faster ? "faster" : "no faster");
+    if (faster) {
+        df_cached *slower = *out;
+        *out = instead, instead = slower, *stage = other;
+    }
+done:
+    df__cached_free(instead);
+    return st;
+}
+
+/* Layers by rows, or as in another stage where few of them could be. */
+static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int otherwise, df_cached **out, df_error *err)
+{
+    df_plan_opts rows = stage_opts(net, BY_ROWS, threads), opts = stage_opts(net, otherwise, threads);
+    df_status st = df__net_compile(net, in, &rows, net->packer, out, err);
+    if (st != DF_OK || (*out)->plan)
+        return st;
+    df__cached_free(*out);
+    *out = NULL;
+    return df__net_compile(net, in, &opts, net->packer, out, err);
+}
+
+/* Nobody measures how close the answers are, or there is nothing to choose from. */
+static bool goes_by_rule(const df_net *net) { return !df__packer_lasting(net->packer) || (net->precision == DF_PRECISION_STRICT && !df__amx_has()); }
+
+/* The first stage that is close enough, measured on noise. */
+static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *stage, df_cached **out, df_error *err)
+{
+    static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
+    df_status st = DF_OK;
+    df_cached *exact = NULL;
+    df_packer *own = NULL;
+    df_yardstick yard = {0};
+    df_plan_opts opts, strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
+    bool careful = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
+    DF_TRY(df__packer_new(&own, err));
+    DF_TRY(df__net_compile(net, in, &strict, own, &exact, err));
+    bool judged = exact->plan != NULL; /* shapes that depend on data have no plan */
+    if (judged)
+        DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
+    for (*stage = exacting ? STAGES - 1 : 0;; *stage += careful ? STAGES - 1 : 1) {
+        double cosine = 1;
+        opts = stage_opts(net, *stage, threads);
+        DF_TRY(df__net_compile(net, in, &opts, net->packer, out, err));
+        if (judged && (*out)->plan)
+            DF_TRY(df__yardstick_cosine(&yard, (*out)->plan, &cosine, err));
+        df__log(&net->log, DF_LOG_DEBUG, careful ? "%s: cosine to float32 %.12f with %s where other kernels are %.2f times faster" : "%s: cosine to float32 %.6f with %s where other kernels are %.2f times faster",
+                net->graph->label, cosine, kinds[opts.halves], opts.advantage);
+        if (cosine >= least_cosine(net) || *stage + 1 == STAGES)
+            break;
+        df__cached_free(*out);
+        *out = NULL;
+    }
+    bool compared = judged && (*out)->plan;
+    if (compared && df__amx_has() && (*out)->plan->n_stacked > 0) /* products by rows are of float32 */
+        DF_TRY(try_instead(net, in, threads, &yard, *stage | ALONE, stage, out, err));
+    if (compared && !careful && df__dnn_has(DF_NUM_BF16)) /* without bfloat16 what stacks does so in every stage */
+        DF_TRY(try_instead(net, in, threads, &yard, BY_ROWS, stage, out, err));
+done:
+    df__yardstick_free(&yard);
+    df__cached_free(exact);
+    df__packer_free(own);
+    return st;
+}
+
+df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_pack_key key = df__pack_key_new("stage");
+    bool strict = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
+    int stage = goes_by_rule(net) ? strict || exacting ? STAGES - 1 : 0 : stage_kept(net, &key);
+    df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
+    if (stage == BY_ROWS)
+        return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
+    if (stage >= 0 && exacting && goes_by_rule(net)) /* what is sure to be close */
+        return compile_rows(net, in, threads, stage, out, err);
+    if (stage >= 0)
+        return df__net_compile(net, in, &opts, net->packer, out, err);
+    st = find_stage(net, in, threads, &stage, out, err);
+    if (st == DF_OK) {
+        keep_stage(net, &key, stage);
+        return DF_OK;
+    }
+    df__cached_free(*out);
+    *out = NULL;
+    return st;
+}
