@@ -63,6 +63,12 @@ static void pixels_from(const float *planes, int64_t apart, int64_t first, int64
             out[p * c + k] = df__amx_pair(planes[k * apart + p]);
 }
 
+bool df__amx_ends(const df_fused *fused)
+{
+    int n = fused ? fused->n_post : 0, adds = n > 0 && fused->post[0].kind == DF_POST_ADD;
+    return n == adds || (n == adds + 1 && (fused->post[adds].kind == DF_POST_RELU || fused->post[adds].kind == DF_POST_PRELU));
+}
+
 #if (defined(__AMX_BF16__) || defined(__AMXBF16__)) && defined(__AVX512BF16__) && defined(__linux__) /* clang 14 has the second name */
 #include <immintrin.h>
 #include <pthread.h>
@@ -188,7 +194,7 @@ static inline __attribute__((always_inline)) void product(const sources *s, cons
 typedef enum bent { STRAIGHT, CUT /* 0 below 0 */, SLOPE } bent;
 
 /* What follows the sums of a block of outputs. */
-typedef struct ending { __m512 bias, slope; __mmask16 some; } ending;
+typedef struct ending { __m512 bias, slope; __mmask16 some, added; } ending;
 
 /* A row on its way. What one product leaves in the registers goes to `sums`, [turn][band][block][pixel][output], and from there to y while the next one
  * is made: who wants a sum at once waits for the matrix unit. */
@@ -207,12 +213,12 @@ typedef struct way {
     ending         endings[2];
 } way;
 
-static inline __attribute__((always_inline)) void finish_block(const float *sums, int pixels, int64_t co, const ending *e, const float *add, bent bend, float *y)
+static inline __attribute__((always_inline)) void finish_block(const float *sums, int pixels, int64_t co, const ending *e, const float *add, int64_t added, bent bend, float *y)
 {
     for (int p = 0; p < pixels; p++) {
         __m512 v = _mm512_add_ps(_mm512_load_ps(sums + p * DF_AMX_SIDE), e->bias);
         if (add)
-            v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(e->some, add + p * co));
+            v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(e->added, add + p * added));
         if (bend == CUT)
             v = _mm512_max_ps(_mm512_setzero_ps(), v); /* in this order what is no number stays */
         else if (bend == SLOPE)
@@ -227,20 +233,20 @@ static void finish(const way *w, int band, int output)
     if (band >= w->bands || output >= w->outputs)
         return;
     const ending *e = &w->endings[output];
-    int64_t co = w->g->co, at = w->at[band] * co + w->first + output * DF_AMX_SIDE;
-    const float *sums = w->sums + (((w->turn ^ 1) * 2 + band) * 2 + output) * TILE, *add = w->add ? w->add + at : NULL;
+    int64_t co = w->g->co, added = w->g->added, channel = w->first + output * DF_AMX_SIDE, at = w->at[band] * co + channel;
+    const float *sums = w->sums + (((w->turn ^ 1) * 2 + band) * 2 + output) * TILE, *add = w->add && channel < added ? w->add + w->at[band] * added + channel : NULL;
     if (add && w->bend == CUT)
-        finish_block(sums, w->side, co, e, add, CUT, w->y + at);
+        finish_block(sums, w->side, co, e, add, added, CUT, w->y + at);
     else if (add && w->bend == SLOPE)
-        finish_block(sums, w->side, co, e, add, SLOPE, w->y + at);
+        finish_block(sums, w->side, co, e, add, added, SLOPE, w->y + at);
     else if (add)
-        finish_block(sums, w->side, co, e, add, STRAIGHT, w->y + at);
+        finish_block(sums, w->side, co, e, add, added, STRAIGHT, w->y + at);
     else if (w->bend == CUT)
-        finish_block(sums, w->side, co, e, NULL, CUT, w->y + at);
+        finish_block(sums, w->side, co, e, NULL, 0, CUT, w->y + at);
     else if (w->bend == SLOPE)
-        finish_block(sums, w->side, co, e, NULL, SLOPE, w->y + at);
+        finish_block(sums, w->side, co, e, NULL, 0, SLOPE, w->y + at);
     else
-        finish_block(sums, w->side, co, e, NULL, STRAIGHT, w->y + at);
+        finish_block(sums, w->side, co, e, NULL, 0, STRAIGHT, w->y + at);
 }
 
 /* In place: copied as a whole, numbers that were just written one by one are waited for. */
@@ -249,6 +255,7 @@ static void get_ending(way *w, int output)
     ending *e = &w->endings[output];
     int64_t channel = w->first + output * DF_AMX_SIDE;
     e->some = some(w->g->co - channel);
+    e->added = some(w->g->added - channel);
     e->bias = w->bias ? _mm512_maskz_loadu_ps(e->some, w->bias + channel) : _mm512_setzero_ps();
     e->slope = w->n_slope > 1 ? _mm512_maskz_loadu_ps(e->some, w->slope + channel) : _mm512_set1_ps(w->slope[0]);
 }
@@ -305,19 +312,13 @@ static int64_t band_begin(const df_amx *g, int64_t band)
     return g->pixels > DF_AMX_SIDE && (band + 1) * DF_AMX_SIDE > g->pixels ? g->pixels - DF_AMX_SIDE : band * DF_AMX_SIDE;
 }
 
-static bool is_usual(const df_fused *fused)
-{
-    int n = fused ? fused->n_post : 0, adds = n > 0 && fused->post[0].kind == DF_POST_ADD;
-    return n == adds || (n == adds + 1 && (fused->post[adds].kind == DF_POST_RELU || fused->post[adds].kind == DF_POST_PRELU));
-}
-
 static void begin(way *w, const df_amx *g, const df_tail *tail, void *room, float *y, int *rows)
 {
     static const float none;
     w->g = g, w->tail = tail, w->sums = room, w->y = y;
     w->side = g->pixels < DF_AMX_SIDE ? (int)g->pixels : DF_AMX_SIDE;
     w->bands = w->outputs = w->turn = 0;
-    w->usual = is_usual(tail->fused);
+    w->usual = df__amx_ends(tail->fused);
     w->bias = w->usual ? tail->bias : NULL;
     w->add = NULL, w->slope = &none, w->n_slope = 1, w->bend = STRAIGHT;
     for (int p = 0; w->usual && tail->fused && p < tail->fused->n_post; p++) {

@@ -11,7 +11,7 @@ enum { DF_AMX_SIDE = 16 /* rows and columns of a register's sums */, DF_AMX_DEPT
  * DF_AMX_DEPTH, or what a window sees of one row. `pairs`: an input is the sum of two numbers of bfloat16, the second one what the first lacks - the pixels of a photo
  * would be blurred - and so is a weight; a step has half as many. */
 typedef struct df_amx {
-    int64_t         pixels, ci, co;
+    int64_t         pixels, ci, co, added; /* added: channels of what df__amx_ends() adds, those behind are 0 */
     int             steps, depth;
     bool            pairs, half; /* half: x is of bfloat16 already, df__amx_depth() numbers a pixel with zeros at the end */
     const uint16_t *weights; /* df__amx_pack() */
@@ -27,6 +27,9 @@ size_t df__amx_room(const df_amx *g);
 void df__amx_pack(const df_amx *g, const float *weights, int64_t inputs, uint16_t *out);
 /* Planes of a row, `apart` numbers from one to the next, to pixels of c channels, pairs of bfloat16. */
 void df__amx_pixels(const float *planes, int64_t apart, int64_t pixels, int64_t c, uint32_t *out);
+
+/* What most layers end with: a bias, a sum and a bend, or less. In this order, and nothing else. */
+bool df__amx_ends(const df_fused *fused);
 
 /* y = tail(x . weights), x[pixels][ci] of float32, or `half`: a window of one pixel. `room`: df__amx_room() bytes on a line of 64.
  * A thread's registers are configured when *rows, 0 at first, says that they are not; df__amx_end() gives them back, before anybody else uses them. */

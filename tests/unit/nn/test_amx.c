@@ -47,7 +47,7 @@ static double tail_of(double sum, const float *add, int64_t at)
 static void check_point(int64_t pixels, int64_t ci, int64_t co)
 {
     static float x[MOST_PIXELS * MOST_CHANNELS], w[MOST_CHANNELS * MOST_CHANNELS], bias[MOST_CHANNELS], add[MOST_PIXELS * MOST_CHANNELS], y[MOST_PIXELS * MOST_CHANNELS + 16];
-    df_amx g = {.pixels = pixels, .ci = ci, .co = co, .steps = (int)((ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH), .depth = DF_AMX_DEPTH};
+    df_amx g = {.pixels = pixels, .ci = ci, .co = co, .added = co, .steps = (int)((ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH), .depth = DF_AMX_DEPTH};
     df_fused fused = {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_RELU, .a = 0.25f}}};
     df_tail tail = {.bias = ci % 3 ? bias : NULL, .fused = ci % 2 ? &fused : NULL, .add = {add}};
     fill_noise(x, (size_t)(pixels * ci), 1), fill_noise(w, (size_t)(ci * co), 2), fill_noise(bias, (size_t)co, 3), fill_noise(add, (size_t)(pixels * co), 4);
@@ -88,7 +88,7 @@ static void check_window(int64_t pixels, int64_t c, int rows_seen, int columns, 
     static uint32_t ring[MOST_ROWS][3 * WIDTH + DF_AMX_DEPTH];
     const uint32_t *seen[MOST_ROWS] = {0};
     int64_t co = 24, inputs = rows_seen * columns * c;
-    df_amx g = {.pixels = pixels, .ci = c, .co = co, .steps = rows_seen, .depth = (int)(columns * c), .pairs = true};
+    df_amx g = {.pixels = pixels, .ci = c, .co = co, .added = co, .steps = rows_seen, .depth = (int)(columns * c), .pairs = true};
     df_fused fused = {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_RELU, .a = 0.25f}}};
     df_tail tail = {.bias = bias, .fused = &fused, .add = {add}};
     memset(ring, 0, sizeof ring);
