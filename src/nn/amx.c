@@ -8,20 +8,20 @@
 
 #include "nn/onednn.h"
 
-enum { STEP = DF_AMX_SIDE * DF_AMX_DEPTH /* weights of one step and block of outputs */ };
+enum { STEP = DF_AMX_SIDE * DF_AMX_DEPTH /* weights of one step and block of outputs */, TILE = DF_AMX_SIDE * DF_AMX_SIDE /* sums of a register */ };
 
-static int64_t padded(int64_t ci) { return (ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH * DF_AMX_DEPTH; }
+int64_t df__amx_depth(int64_t ci) { return (ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH * DF_AMX_DEPTH; }
 
 static int64_t blocks(int64_t n) { return (n + DF_AMX_SIDE - 1) / DF_AMX_SIDE; }
-
-/* The last block of what does not divide reaches back into the one before it. */
-static int64_t begin_of(int64_t block, int64_t all) { return block * DF_AMX_SIDE + DF_AMX_SIDE > all ? all - DF_AMX_SIDE : block * DF_AMX_SIDE; }
 
 static int64_t of_block(const df_amx *g) { return (int64_t)g->steps * STEP * (g->pairs ? 2 : 1); }
 
 size_t df__amx_weights(const df_amx *g) { return (size_t)(blocks(g->co) * of_block(g)); }
 
-size_t df__amx_room(int64_t ci) { return (size_t)(4 * DF_AMX_SIDE * padded(ci)); }
+size_t df__amx_room(const df_amx *g)
+{
+    return 8 * TILE * sizeof(float) + (g->half || g->pairs ? 0 : (size_t)(4 * DF_AMX_SIDE * df__amx_depth(g->ci)) * sizeof(uint16_t));
+}
 
 static uint16_t nearest(float v) /* halves to even; weights and pixels are finite */
 {
@@ -45,8 +45,8 @@ void df__amx_pack(const df_amx *g, const float *weights, int64_t inputs, uint16_
     memset(out, 0, df__amx_weights(g) * sizeof *out);
     for (int64_t b = 0; b < blocks(g->co); b++)
         for (int64_t i = 0; i < inputs; i++)
-            for (int64_t o = 0; o < DF_AMX_SIDE; o++) {
-                uint32_t w = df__amx_pair(weights[i * g->co + begin_of(b, g->co) + o]);
+            for (int64_t o = 0; o < DF_AMX_SIDE && b * DF_AMX_SIDE + o < g->co; o++) {
+                uint32_t w = df__amx_pair(weights[i * g->co + b * DF_AMX_SIDE + o]);
                 uint16_t *to = out + b * of_block(g) + i / g->depth * STEP;
                 int64_t within = i % g->depth;
                 if (!g->pairs)
@@ -61,6 +61,12 @@ static void pixels_from(const float *planes, int64_t apart, int64_t first, int64
     for (int64_t p = first; p < end; p++)
         for (int64_t k = 0; k < c; k++)
             out[p * c + k] = df__amx_pair(planes[k * apart + p]);
+}
+
+bool df__amx_ends(const df_fused *fused)
+{
+    int n = fused ? fused->n_post : 0, adds = n > 0 && fused->post[0].kind == DF_POST_ADD;
+    return n == adds || (n == adds + 1 && (fused->post[adds].kind == DF_POST_RELU || fused->post[adds].kind == DF_POST_PRELU));
 }
 
 #if (defined(__AMX_BF16__) || defined(__AMXBF16__)) && defined(__AVX512BF16__) && defined(__linux__) /* clang 14 has the second name */
@@ -142,10 +148,9 @@ void df__amx_pixels(const float *planes, int64_t apart, int64_t pixels, int64_t 
 
 /* What a product reads: for each step the first pixel's numbers of one or two bands, `apart` bytes from pixel to pixel, and its place among the weights. */
 typedef struct sources {
-    const uint16_t *x[2][2 * DF_AMX_STEPS];
-    int             weights[2 * DF_AMX_STEPS], n;
+    const uint16_t *x[2][DF_AMX_STEPS];
+    int             weights[DF_AMX_STEPS], n;
     int64_t         apart;
-    const float    *bias; /* what sums begin with where nothing else follows them, or NULL */
 } sources;
 
 static void add_source(sources *s, const uint16_t *x, const uint16_t *second, int weights)
@@ -155,151 +160,240 @@ static void add_source(sources *s, const uint16_t *x, const uint16_t *second, in
     s->weights[s->n++] = weights;
 }
 
-/* One or two bands by one or two blocks of outputs, which begin at `at`; what is constant where this is inlined picks the registers. */
-static inline __attribute__((always_inline)) void product(const sources *s, const uint16_t *const w[2], const int64_t at[2], float *y[2][2], int64_t co, int bands, int outputs)
+/* One or two bands by one or two blocks of outputs; what is constant where this is inlined picks the registers. `rest`: from the weights to what they
+ * lack, or 0. */
+static inline __attribute__((always_inline)) void product(const sources *s, const uint16_t *const w[2], int64_t rest, int bands, int outputs)
 {
     __asm__ volatile("" : : : "memory"); /* gcc 12 does not know that registers are loaded from memory */
-    if (s->bias) { /* one line of it 16 times */
-        _tile_loadd(0, s->bias + at[0], 0);
-        if (outputs > 1)
-            _tile_loadd(1, s->bias + at[1], 0);
-        if (bands > 1)
-            _tile_loadd(2, s->bias + at[0], 0);
-        if (bands > 1 && outputs > 1)
-            _tile_loadd(3, s->bias + at[1], 0);
-    } else {
-        _tile_zero(0);
-        if (outputs > 1)
-            _tile_zero(1);
-        if (bands > 1)
-            _tile_zero(2);
-        if (bands > 1 && outputs > 1)
-            _tile_zero(3);
-    }
-    for (int k = 0; k < s->n; k++) {
-        int64_t step = s->weights[k] * STEP;
-        _tile_loadd(4, s->x[0][k], s->apart);
-        _tile_loadd(6, w[0] + step, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        if (outputs > 1) {
-            _tile_loadd(7, w[1] + step, 64);
-            _tile_dpbf16ps(1, 4, 7);
-        }
-        if (bands > 1) {
-            _tile_loadd(5, s->x[1][k], s->apart);
-            _tile_dpbf16ps(2, 5, 6);
-            if (outputs > 1)
-                _tile_dpbf16ps(3, 5, 7);
-        }
-    }
-    _tile_stored(0, y[0][0], co * 4);
+    _tile_zero(0);
     if (outputs > 1)
-        _tile_stored(1, y[0][1], co * 4);
+        _tile_zero(1);
     if (bands > 1)
-        _tile_stored(2, y[1][0], co * 4);
+        _tile_zero(2);
     if (bands > 1 && outputs > 1)
-        _tile_stored(3, y[1][1], co * 4);
-}
-
-/* All outputs of `count` bands, which begin at these pixels. */
-static void multiply(const df_amx *g, const sources *s, const int64_t at[2], int count, float *y)
-{
-    int64_t co = g->co, all = blocks(co), size = of_block(g);
-    for (int64_t o = 0; o < all; o += 2) {
-        bool two = o + 1 < all;
-        const int64_t from[2] = {begin_of(o, co), begin_of(two ? o + 1 : o, co)};
-        const uint16_t *w[2] = {g->weights + o * size, g->weights + (two ? o + 1 : o) * size};
-        float *to[2][2] = {{y + at[0] * co + from[0], y + at[0] * co + from[1]}, {y + at[1] * co + from[0], y + at[1] * co + from[1]}};
-        if (count > 1 && two)
-            product(s, w, from, to, co, 2, 2);
-        else if (count > 1)
-            product(s, w, from, to, co, 2, 1);
-        else if (two)
-            product(s, w, from, to, co, 1, 2);
-        else
-            product(s, w, from, to, co, 1, 1);
+        _tile_zero(3);
+    for (int k = 0; k < s->n; k++) {
+        _tile_loadd(4, s->x[0][k], s->apart);
+        if (bands > 1)
+            _tile_loadd(5, s->x[1][k], s->apart);
+        for (int64_t step = s->weights[k] * STEP, end = step + rest; step <= end; step += rest ? rest : 1) {
+            _tile_loadd(6, w[0] + step, 64);
+            _tile_dpbf16ps(0, 4, 6);
+            if (bands > 1)
+                _tile_dpbf16ps(2, 5, 6);
+            if (outputs > 1) {
+                _tile_loadd(7, w[1] + step, 64);
+                _tile_dpbf16ps(1, 4, 7);
+                if (bands > 1)
+                    _tile_dpbf16ps(3, 5, 7);
+            }
+        }
     }
 }
 
-/* How a row is walked: bands of 16 pixels by twos. The last band reaches back into the one before it. */
-typedef struct walk { int64_t bands; int side; } walk;
+typedef enum bent { STRAIGHT, CUT /* 0 below 0 */, SLOPE } bent;
 
-static walk walk_of(const df_amx *g)
+/* What follows the sums of a block of outputs. */
+typedef struct ending { __m512 bias, slope; __mmask16 some, added; } ending;
+
+/* A row on its way. What one product leaves in the registers goes to `sums`, [turn][band][block][pixel][output], and from there to y while the next one
+ * is made: who wants a sum at once waits for the matrix unit. */
+typedef struct way {
+    const df_amx  *g;
+    const df_tail *tail;
+    float         *sums, *y;
+    int            side, turn;
+    bool           usual; /* what follows is a bias, a sum and a bend, or less, as in most layers; else y gets its plain sums first */
+    const float   *bias, *add, *slope;
+    int64_t        n_slope;
+    bent           bend;
+    /* The product before: where its bands begin, its first output. */
+    int64_t        at[2], first;
+    int            bands, outputs;
+    ending         endings[2];
+} way;
+
+static inline __attribute__((always_inline)) void finish_block(const float *sums, int pixels, int64_t co, const ending *e, const float *add, int64_t added, bent bend, float *y)
 {
-    bool few = g->pixels < DF_AMX_SIDE;
-    return (walk){.bands = few ? 1 : blocks(g->pixels), .side = few ? (int)g->pixels : DF_AMX_SIDE};
+    for (int p = 0; p < pixels; p++) {
+        __m512 v = _mm512_add_ps(_mm512_load_ps(sums + p * DF_AMX_SIDE), e->bias);
+        if (add)
+            v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(e->added, add + p * added));
+        if (bend == CUT)
+            v = _mm512_max_ps(_mm512_setzero_ps(), v); /* in this order what is no number stays */
+        else if (bend == SLOPE)
+            v = _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ), v, e->slope);
+        _mm512_mask_storeu_ps(y + p * co, e->some, v);
+    }
 }
 
-/* A bias alone goes along with the sums, and nothing is left to do when they are there. */
-static bool bias_alone(const df_tail *tail) { return !tail->fused || !tail->fused->n_post; }
-
-static void finish(const df_amx *g, const df_tail *tail, int64_t first, int64_t end, float *y)
+/* To y what the product before left in one register, if it was in use. */
+static void finish(const way *w, int band, int output)
 {
-    if (!bias_alone(tail))
-        df__lanes()->row_tail(y, first, end, g->co, tail);
+    if (band >= w->bands || output >= w->outputs)
+        return;
+    const ending *e = &w->endings[output];
+    int64_t co = w->g->co, added = w->g->added, channel = w->first + output * DF_AMX_SIDE, at = w->at[band] * co + channel;
+    const float *sums = w->sums + (((w->turn ^ 1) * 2 + band) * 2 + output) * TILE, *add = w->add && channel < added ? w->add + w->at[band] * added + channel : NULL;
+    if (add && w->bend == CUT)
+        finish_block(sums, w->side, co, e, add, added, CUT, w->y + at);
+    else if (add && w->bend == SLOPE)
+        finish_block(sums, w->side, co, e, add, added, SLOPE, w->y + at);
+    else if (add)
+        finish_block(sums, w->side, co, e, add, added, STRAIGHT, w->y + at);
+    else if (w->bend == CUT)
+        finish_block(sums, w->side, co, e, NULL, 0, CUT, w->y + at);
+    else if (w->bend == SLOPE)
+        finish_block(sums, w->side, co, e, NULL, 0, SLOPE, w->y + at);
+    else
+        finish_block(sums, w->side, co, e, NULL, 0, STRAIGHT, w->y + at);
 }
 
-static int64_t band_begin(const df_amx *g, const walk *w, int64_t band) { return w->bands > 1 ? begin_of(band, g->pixels) : 0; }
-
-/* While one pair of bands is multiplied, the next one is there in bfloat16 already and the one before is finished: for what was just written the matrix
- * registers would wait. */
-void df__amx_point(const df_amx *g, const float *x, const df_tail *tail, uint16_t *room, float *y, int *rows)
+/* In place: copied as a whole, numbers that were just written one by one are waited for. */
+static void get_ending(way *w, int output)
 {
-    walk w = walk_of(g);
-    int64_t depth = padded(g->ci), done = 0, end = 0;
-    df__amx_begin(w.side, rows);
-    for (int64_t band = -2; band < w.bands; band += 2) {
-        for (int64_t next = band + 2; next < band + 4 && next < w.bands; next++)
-            to_bf16(x + band_begin(g, &w, next) * g->ci, w.side, g->ci, room + next % 4 * DF_AMX_SIDE * depth);
+    ending *e = &w->endings[output];
+    int64_t channel = w->first + output * DF_AMX_SIDE;
+    e->some = some(w->g->co - channel);
+    e->added = some(w->g->added - channel);
+    e->bias = w->bias ? _mm512_maskz_loadu_ps(e->some, w->bias + channel) : _mm512_setzero_ps();
+    e->slope = w->n_slope > 1 ? _mm512_maskz_loadu_ps(e->some, w->slope + channel) : _mm512_set1_ps(w->slope[0]);
+}
+
+/* The matrix unit and the vectors' get into each other's way least when they take turns often. */
+static inline __attribute__((always_inline)) void step_on(way *w, const sources *s, const uint16_t *const weights[2], int64_t rest, int bands, int outputs)
+{
+    float *sums = w->sums + w->turn * 4 * TILE;
+    product(s, weights, rest, bands, outputs);
+    finish(w, 0, 0);
+    _tile_stored(0, sums, 64);
+    finish(w, 0, 1);
+    if (outputs > 1)
+        _tile_stored(1, sums + TILE, 64);
+    finish(w, 1, 0);
+    if (bands > 1)
+        _tile_stored(2, sums + 2 * TILE, 64);
+    finish(w, 1, 1);
+    if (bands > 1 && outputs > 1)
+        _tile_stored(3, sums + 3 * TILE, 64);
+    __asm__ volatile("" : : : "memory");
+}
+
+/* All outputs of `bands` bands, which begin at these pixels. */
+static void multiply(way *w, const sources *s, const int64_t at[2], int bands)
+{
+    const df_amx *g = w->g;
+    int64_t all = blocks(g->co), size = of_block(g), rest = g->pairs ? g->steps * STEP : 0;
+    for (int64_t o = 0; o < all; o += 2) {
+        int outputs = o + 1 < all ? 2 : 1;
+        const uint16_t *weights[2] = {g->weights + o * size, g->weights + (o + outputs - 1) * size};
+        if (bands > 1 && outputs > 1)
+            step_on(w, s, weights, rest, 2, 2);
+        else if (bands > 1)
+            step_on(w, s, weights, rest, 2, 1);
+        else if (outputs > 1)
+            step_on(w, s, weights, rest, 1, 2);
+        else
+            step_on(w, s, weights, rest, 1, 1);
+        w->at[0] = at[0], w->at[1] = at[1];
+        w->first = o * DF_AMX_SIDE;
+        for (int i = 0; i < outputs; i++)
+            get_ending(w, i);
+        w->bands = bands, w->outputs = outputs;
+        w->turn ^= 1;
+    }
+}
+
+/* A row is walked in bands of 16 pixels by twos. The last band reaches back into the one before it. */
+static int64_t band_count(const df_amx *g) { return g->pixels < DF_AMX_SIDE ? 1 : blocks(g->pixels); }
+
+static int64_t band_begin(const df_amx *g, int64_t band)
+{
+    return g->pixels > DF_AMX_SIDE && (band + 1) * DF_AMX_SIDE > g->pixels ? g->pixels - DF_AMX_SIDE : band * DF_AMX_SIDE;
+}
+
+static void begin(way *w, const df_amx *g, const df_tail *tail, void *room, float *y, int *rows)
+{
+    static const float none;
+    w->g = g, w->tail = tail, w->sums = room, w->y = y;
+    w->side = g->pixels < DF_AMX_SIDE ? (int)g->pixels : DF_AMX_SIDE;
+    w->bands = w->outputs = w->turn = 0;
+    w->usual = df__amx_ends(tail->fused);
+    w->bias = w->usual ? tail->bias : NULL;
+    w->add = NULL, w->slope = &none, w->n_slope = 1, w->bend = STRAIGHT;
+    for (int p = 0; w->usual && tail->fused && p < tail->fused->n_post; p++) {
+        const df_post *post = &tail->fused->post[p];
+        if (post->kind == DF_POST_ADD) {
+            w->add = (const float *)tail->add[p];
+        } else {
+            w->bend = post->kind == DF_POST_RELU && post->a == 0 ? CUT : SLOPE;
+            w->slope = post->kind == DF_POST_PRELU ? post->slope : &post->a;
+            w->n_slope = post->kind == DF_POST_PRELU ? (int64_t)post->n_slope : 1;
+        }
+    }
+    df__amx_begin(w->side, rows);
+}
+
+static void end(way *w)
+{
+    for (int i = 0; i < 4; i++)
+        finish(w, i / 2, i % 2);
+    if (!w->usual)
+        df__lanes()->row_tail(w->y, 0, w->g->pixels, w->g->co, w->tail);
+}
+
+void df__amx_point(const df_amx *g, const void *x, const df_tail *tail, void *room, float *y, int *rows)
+{
+    way w;
+    begin(&w, g, tail, room, y, rows);
+    uint16_t *halves = (uint16_t *)(w.sums + 8 * TILE);
+    int64_t depth = df__amx_depth(g->ci), bands = band_count(g);
+    for (int64_t band = g->half ? 0 : -2; band < bands; band += 2) {
+        for (int64_t next = band + 2; next < band + 4 && next < bands && !g->half; next++) /* the next ones are there before they are wanted */
+            to_bf16((const float *)x + band_begin(g, next) * g->ci, w.side, g->ci, halves + next % 4 * DF_AMX_SIDE * depth);
         if (band < 0)
             continue;
-        sources s = {.apart = depth * 2, .bias = bias_alone(tail) ? tail->bias : NULL};
-        int count = band + 1 < w.bands ? 2 : 1;
-        int64_t at[2] = {band_begin(g, &w, band), count > 1 ? band_begin(g, &w, band + 1) : 0};
-        const uint16_t *first = room + band % 4 * DF_AMX_SIDE * depth;
+        sources s = {.apart = depth * 2};
+        int count = band + 1 < bands ? 2 : 1;
+        int64_t at[2] = {band_begin(g, band), band_begin(g, band + count - 1)};
+        const uint16_t *first = g->half ? (const uint16_t *)x + at[0] * depth : halves + band % 4 * DF_AMX_SIDE * depth;
+        const uint16_t *second = g->half ? (const uint16_t *)x + at[1] * depth : first + DF_AMX_SIDE * depth;
         for (int k = 0; k < g->steps; k++)
-            add_source(&s, first + k * DF_AMX_DEPTH, first + DF_AMX_SIDE * depth + k * DF_AMX_DEPTH, k);
-        multiply(g, &s, at, count, y);
-        finish(g, tail, done, end, y);
-        done = end, end = at[count - 1] + w.side;
+            add_source(&s, first + k * DF_AMX_DEPTH, second + k * DF_AMX_DEPTH, k);
+        multiply(&w, &s, at, count);
     }
-    finish(g, tail, done, end, y);
+    end(&w);
 }
 
-void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, const df_tail *tail, float *y, int *rows)
+void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, const df_tail *tail, void *room, float *y, int *rows)
 {
-    walk w = walk_of(g);
-    int64_t done = 0, end = 0;
-    df__amx_begin(w.side, rows);
-    for (int64_t band = 0; band < w.bands; band += 2) {
-        sources s = {.apart = step * 4, .bias = bias_alone(tail) ? tail->bias : NULL};
-        int count = band + 1 < w.bands ? 2 : 1;
-        int64_t at[2] = {band_begin(g, &w, band), count > 1 ? band_begin(g, &w, band + 1) : 0};
+    way w;
+    begin(&w, g, tail, room, y, rows);
+    int64_t bands = band_count(g);
+    for (int64_t band = 0; band < bands; band += 2) {
+        sources s = {.apart = step * 4};
+        int count = band + 1 < bands ? 2 : 1;
+        int64_t at[2] = {band_begin(g, band), band_begin(g, band + count - 1)};
         for (int k = 0; k < g->steps; k++)
-            if (x[k]) {
-                const uint16_t *first = (const uint16_t *)(x[k] + at[0] * step), *second = (const uint16_t *)(x[k] + at[1] * step);
-                add_source(&s, first, second, k);
-                add_source(&s, first, second, g->steps + k);
-            }
-        multiply(g, &s, at, count, y);
-        finish(g, tail, done, end, y);
-        done = end, end = at[count - 1] + w.side;
+            if (x[k])
+                add_source(&s, (const uint16_t *)(x[k] + at[0] * step), (const uint16_t *)(x[k] + at[1] * step), k);
+        multiply(&w, &s, at, count);
     }
-    finish(g, tail, done, end, y);
+    end(&w);
 }
 #else
 bool df__amx_has(void) { return false; }
 
 void df__amx_pixels(const float *planes, int64_t apart, int64_t pixels, int64_t c, uint32_t *out) { pixels_from(planes, apart, 0, pixels, c, out); }
 
-void df__amx_point(const df_amx *g, const float *x, const df_tail *tail, uint16_t *room, float *y, int *rows)
+void df__amx_point(const df_amx *g, const void *x, const df_tail *tail, void *room, float *y, int *rows)
 {
     (void)g, (void)x, (void)tail, (void)room, (void)y, (void)rows;
 }
 
-void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, const df_tail *tail, float *y, int *rows)
+void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, const df_tail *tail, void *room, float *y, int *rows)
 {
-    (void)g, (void)x, (void)step, (void)tail, (void)y, (void)rows;
+    (void)g, (void)x, (void)step, (void)tail, (void)room, (void)y, (void)rows;
 }
 
 void df__amx_begin(int side, int *rows) { (void)side, (void)rows; }

@@ -26,7 +26,7 @@ typedef struct layer {
     df_depthwise    depthwise;
     df_most         most;
     df_weights_at   weights;
-    bool            half; /* products of bfloat16 (amx.h); of PLANES: rows for them, pixels of pairs */
+    bool            half; /* products of bfloat16 (amx.h); of PLANES and DEPTHWISE: rows for them, pixels of pairs and df__amx_depth() numbers a pixel */
     df_amx          amx;
     float          *bias;
     const df_fused *fused;
@@ -39,7 +39,7 @@ typedef struct stack {
     df_kernel base;
     int       n;
     int64_t   parts;
-    size_t    each, room; /* floats of a worker; where in them a row of bfloat16 lies */
+    size_t    each, room; /* floats of a worker; where in them the products' room lies */
     layer     layers[DF_STACK_MOST];
     char      name[24];
 } stack;
@@ -101,6 +101,7 @@ static void make_row(band *b, int l, int64_t row, float *y)
     const float *rows[MAX_TAPS], *seen[MAX_TAPS];
     int64_t top = row * w->stride[0] - w->pad[0], before = k->kind == DENSE ? w->pad[1] * k->dense.pixel : 0;
     df_tail tail = {.bias = k->bias, .fused = k->fused};
+    bool products = k->kind == DENSE && k->half;
     int n = 0;
     if (k->kind == PLANES) {
         planes_row(b, k, row, y);
@@ -118,19 +119,19 @@ static void make_row(band *b, int l, int64_t row, float *y)
         if (k->fused->post[p].kind == DF_POST_ADD) {
             if (k->add[p] >= 0 && b->made[k->add[p]] < row)
                 b->made[k->add[p]] = row;
-            tail.add[p] = row_of(b, k->add[p], row, w->out[1] * k->c, w->out[0]);
+            tail.add[p] = row_of(b, k->add[p], row, w->out[1] * (products ? k->amx.added : k->c), w->out[0]);
         }
-    if (k->half && w->c > FEW) {
-        df__amx_point(&k->amx, rows[0], &tail, (uint16_t *)(b->memory + b->s->room), y, &b->configured);
-    } else if (k->half) {
+    if (products && w->c > FEW) {
+        df__amx_point(&k->amx, rows[0], &tail, b->memory + b->s->room, y, &b->configured);
+    } else if (products) {
         const uint32_t *pairs[MAX_TAPS];
         for (int r = 0; r < w->kernel[0]; r++)
             pairs[r] = (const uint32_t *)rows[r];
-        df__amx_window(&k->amx, pairs, w->stride[1] * w->c, &tail, y, &b->configured);
+        df__amx_window(&k->amx, pairs, w->stride[1] * w->c, &tail, b->memory + b->s->room, y, &b->configured);
     } else if (k->kind == DENSE) {
         df__lanes()->dense(&k->dense, rows, &tail, y);
     } else if (k->kind == DEPTHWISE) {
-        df__lanes()->depthwise[0][0](&k->depthwise, (const void *const *)rows, 0, &tail, y);
+        df__lanes()->depthwise[0][k->half](&k->depthwise, (const void *const *)rows, 0, &tail, y);
     } else if (k->kind == MOST) {
         df_most most = k->most;
         most.rows = n;
@@ -150,7 +151,7 @@ static void run_part(void *arg, size_t part, int worker)
     int64_t height = last->w.out[0], all = last->w.n * height, first = all * (int64_t)part / s->parts, end = all * ((int64_t)part + 1) / s->parts;
     band b = {.s = s, .call = job->call, .memory = job->memory + (size_t)worker * s->each, .photo = -1};
     for (int l = 0; l < s->n; l++)
-        if (s->layers[l].kind == PLANES) /* the margins */
+        if (s->layers[l].kind == PLANES || (s->layers[l].kind == DEPTHWISE && s->layers[l].half)) /* the margins; what lies behind a pixel's channels */
             memset(b.memory + s->layers[l].ring, 0, (size_t)(s->layers[l].rows * s->layers[l].row) * sizeof *b.memory);
     for (int64_t i = first; i < end; i++) {
         if (i / height != b.photo) {
@@ -270,7 +271,7 @@ static bool amx_of(layer *k)
     int64_t depth = point ? DF_AMX_DEPTH : w->c * w->kernel[1], steps = point ? (w->c + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH : w->kernel[0];
     if (depth > (point ? DF_AMX_DEPTH : DF_AMX_DEPTH / 2) || steps > DF_AMX_STEPS)
         return false;
-    k->amx = (df_amx){.pixels = w->out[1], .ci = w->c, .co = k->c, .steps = (int)steps, .depth = (int)depth, .pairs = !point};
+    k->amx = (df_amx){.pixels = w->out[1], .ci = w->c, .co = k->c, .added = k->c, .steps = (int)steps, .depth = (int)depth, .pairs = !point};
     return true;
 }
 
@@ -305,11 +306,30 @@ done:
     return st;
 }
 
+/* Products of bfloat16: what stands before them writes that, and zeros behind the channels of what is added need no layer. */
+static void join_half(stack *s, layer *k)
+{
+    layer *x = k->from >= 0 ? &s->layers[k->from] : NULL;
+    if (x && x->kind == PLANES) {
+        x->half = true;
+    } else if (x && x->kind == DEPTHWISE) {
+        x->half = k->amx.half = true;
+        x->depthwise.apart = df__amx_depth(k->w.c);
+    }
+    for (int p = 0; k->fused && p < k->fused->n_post && df__amx_ends(k->fused); p++)
+        if (k->fused->post[p].kind == DF_POST_ADD && k->add[p] >= 0 && s->layers[k->add[p]].kind == SPREAD) {
+            k->amx.added = s->layers[k->add[p]].w.c;
+            k->add[p] = s->layers[k->add[p]].from;
+        }
+}
+
 /* The rings: as the layer that reads them wants it. */
 static void lay_out(stack *s)
 {
     for (int i = 0; i < s->n; i++) {
         layer *k = &s->layers[i], *x = k->from >= 0 ? &s->layers[k->from] : NULL;
+        if (k->kind == DENSE && k->half)
+            join_half(s, k);
         if (!x)
             continue;
         x->rows = (k->w.kernel[0] - 1) * k->w.dilation[0] + 1;
@@ -317,7 +337,6 @@ static void lay_out(stack *s)
             x->margin = k->w.pad[1];
         if (x->kind != PLANES)
             continue;
-        x->half = k->half;
         x->plane = k->w.pad[1] + x->w.in[1] + k->w.pad_end[1];
         if (k->half)
             continue;
@@ -327,6 +346,8 @@ static void lay_out(stack *s)
     for (int i = 0; i + 1 < s->n; i++) {
         layer *k = &s->layers[i];
         int64_t width = k->kind == PLANES ? k->plane * k->w.c : (k->w.out[1] + 2 * k->margin) * k->c;
+        if (k->kind == DEPTHWISE && k->half)
+            width = k->w.out[1] * k->depthwise.apart / 2;
         k->margin *= k->kind == PLANES && !k->half ? 1 : k->c;
         k->row = (width / LINE + APART) * LINE;
         k->ring = s->each;
@@ -336,7 +357,7 @@ static void lay_out(stack *s)
     s->room = s->each;
     for (int i = 0; i < s->n; i++) {
         const layer *k = &s->layers[i];
-        size_t room = k->half ? (df__amx_room(k->w.c) * sizeof(uint16_t) / sizeof(float) + LINE) / LINE * LINE : 0;
+        size_t room = k->half && k->kind == DENSE ? (df__amx_room(&k->amx) / sizeof(float) + LINE) / LINE * LINE : 0;
         s->each = s->room + room > s->each ? s->room + room : s->each;
     }
 }

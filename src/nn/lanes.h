@@ -19,6 +19,7 @@ typedef struct df_tail {
 typedef struct df_depthwise {
     int64_t      w, ow, c;
     int          rows, columns, stride, pad, dilation; /* of the window; what follows is along the row */
+    int64_t      apart;   /* numbers from one pixel of the output to the next, 0: c of them */
     const float *weights; /* [rows][columns][c] */
 } df_depthwise;
 

@@ -1,62 +1,83 @@
 /* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
 
-enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, INNER = 8, FIVE = 5 };
+enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, CHUNK_NUMBERS = 1536 /* or more of them, with so many numbers */, INNER = 8, FIVE = 5 };
 
-/* Three rows of inputs, LANES channels of each pixel; a row that is not there is one pixel of zeros again and again. */
-typedef struct three { const char *row[3]; int64_t step[3], w; vec weights[9]; } three;
+/* Three rows of inputs, LANES channels of each pixel, from pixel x on; a row that is not there is one pixel of zeros again and again. */
+typedef struct three { const char *row[3]; int64_t step[3], x, w; } three;
 
-INLINE three three_of(const df_depthwise *g, const void *const *rows, int64_t c, bool half)
+/* The next column of inputs, 0 outside of the row. */
+INLINE void next_column(three *t, bool half, vec *column)
 {
-    static const vec none = {0};
-    three t = {.w = g->w};
+    bool inside = (uint64_t)t->x < (uint64_t)t->w;
     for (int r = 0; r < 3; r++) {
-        t.row[r] = rows[r] ? (const char *)rows[r] + c * (half ? 2 : 4) : (const char *)&none;
-        t.step[r] = rows[r] ? g->c * (half ? 2 : 4) : 0;
-        for (int k = 0; k < 3; k++)
-            t.weights[3 * r + k] = load(g->weights + (3 * r + k) * g->c + c);
+        column[r] = inside ? get(t->row[r], 0, half) : (vec){0};
+        t->row[r] += inside ? t->step[r] : 0;
     }
-    return t;
+    t->x++;
 }
 
-/* sum + column x of the inputs times column k of the weights */
-INLINE vec plus_column(const three *t, const vec *column, int k, vec sum)
+/* sum + the column of inputs times column k of the weights */
+INLINE vec plus_column(const vec *weights, const vec *column, int k, vec sum)
 {
     for (int r = 0; r < 3; r++)
-        sum = plus_product(sum, column[r], t->weights[3 * r + k]);
+        sum = plus_product(sum, column[r], weights[3 * r + k]);
     return sum;
 }
 
-INLINE void get_column(const three *t, int64_t x, bool half, vec *column)
+/* Outputs first .. end of 3 x 3 windows from left to right, LANES channels from c on, to y[at] and what lies `apart` behind it: each column of inputs is
+ * read once and goes to all outputs that see it. */
+INLINE void depthwise_three(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half_x, int stride,
+                            bool straight, void *y, int64_t at, int64_t apart, bool half_y)
 {
-    bool inside = x >= 0 && x < t->w;
-    for (int r = 0; r < 3; r++)
-        column[r] = inside ? get(t->row[r] + x * t->step[r], 0, half) : (vec){0};
+    static const vec none = {0};
+    vec weights[9], column[3], now, next;
+    three t = {.x = first * stride - g->pad, .w = g->w};
+    for (int r = 0; r < 3; r++) {
+        int64_t size = half_x ? 2 : 4, begin = t.x > 0 ? t.x : 0;
+        t.row[r] = rows[r] ? (const char *)rows[r] + (begin * g->c + c) * size : (const char *)&none;
+        t.step[r] = rows[r] ? g->c * size : 0;
+        for (int k = 0; k < 3; k++)
+            weights[3 * r + k] = load(g->weights + (3 * r + k) * g->c + c);
+    }
+    next_column(&t, half_x, column);
+    now = plus_column(weights, column, 0, b->bias);
+    if (stride == 1) {
+        next_column(&t, half_x, column);
+        now = plus_column(weights, column, 1, now);
+        next = plus_column(weights, column, 0, b->bias);
+    }
+    for (int64_t i = first; i < end; i++, at += apart) {
+        next_column(&t, half_x, column);
+        if (stride == 2) {
+            now = plus_column(weights, column, 1, now);
+            next_column(&t, half_x, column);
+        }
+        now = plus_column(weights, column, 2, now);
+        put(y, at, half_y, straight ? now : bent(b, now));
+        now = stride == 1 ? plus_column(weights, column, 1, next) : plus_column(weights, column, 0, b->bias);
+        if (stride == 1)
+            next = plus_column(weights, column, 0, b->bias);
+    }
 }
 
-/* Outputs first .. end of 3 x 3 windows from left to right: each column of inputs is read once and goes to all outputs that see it. */
-INLINE void depthwise_three(const df_depthwise *g, const three *t, int64_t first, int64_t end, const bend *b, bool half, int stride, vec *sums)
-{
-    int64_t x = first * stride - g->pad;
-    vec column[3], now, next;
-    get_column(t, x, half, column);
-    now = plus_column(t, column, 0, b->bias);
-    if (stride == 1) {
-        get_column(t, ++x, half, column);
-        now = plus_column(t, column, 1, now);
-        next = plus_column(t, column, 0, b->bias);
+/* A function of its own, so that all registers are its own. */
+#define THREE(name, half_x, half_y)                                                                                                               \
+    static __attribute__((noinline)) void name(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c,             \
+                                               const bend *b, void *y, int64_t at, int64_t apart)                                                 \
+    {                                                                                                                                             \
+        if (g->stride == 1 && b->straight)                                                                                                        \
+            depthwise_three(g, rows, first, end, c, b, half_x, 1, true, y, at, apart, half_y);                                                    \
+        else if (g->stride == 1)                                                                                                                  \
+            depthwise_three(g, rows, first, end, c, b, half_x, 1, false, y, at, apart, half_y);                                                   \
+        else if (b->straight)                                                                                                                     \
+            depthwise_three(g, rows, first, end, c, b, half_x, 2, true, y, at, apart, half_y);                                                    \
+        else                                                                                                                                      \
+            depthwise_three(g, rows, first, end, c, b, half_x, 2, false, y, at, apart, half_y);                                                   \
     }
-    for (int64_t i = 0; i < end - first; i++) {
-        get_column(t, ++x, half, column);
-        if (stride == 2) {
-            now = plus_column(t, column, 1, now);
-            get_column(t, ++x, half, column);
-        }
-        sums[i] = bent(b, plus_column(t, column, 2, now));
-        now = stride == 1 ? plus_column(t, column, 1, next) : plus_column(t, column, 0, b->bias);
-        if (stride == 1)
-            next = plus_column(t, column, 0, b->bias);
-    }
-}
+THREE(three_f32, false, false)
+THREE(three_to_bf16, false, true)
+THREE(three_of_bf16, true, false)
+THREE(three_bf16, true, true)
 
 /* INNER outputs from `first` on, all of whose columns lie within the row: their sums stay in registers. */
 INLINE void depthwise_inner(const df_depthwise *g, const void *const *rows, int64_t first, int64_t c, const bend *b, bool half, vec *sums)
@@ -153,43 +174,48 @@ INLINE void depthwise_wide(const df_depthwise *g, const void *const *rows, int64
     depthwise_any(g, rows, high, end, c, b, half, sums + (high - first));
 }
 
+typedef void (*three_fn)(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, void *y, int64_t at, int64_t apart);
+
+INLINE int64_t no_more(int64_t a, int64_t most) { return a < most ? a : most; }
+
 /* All channels of a row. The last vector of channels may reach back into the one before it. */
-INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y)
+INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y, three_fn threes, three_fn to_sums)
 {
-    bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1;
-    int64_t channels = g->c;
+    bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && bend_of(tail, 0).whole;
+    int64_t channels = g->c, apart = g->apart ? g->apart : channels, chunk = CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
     df_tail posts = *tail;
     posts.bias = NULL;
-    for (int64_t first = 0; first < g->ow; first += CHUNK)
+    for (int64_t first = 0; direct && first < g->ow; first += chunk)
         for (int64_t next = 0; next < channels; next += LANES) {
-            int64_t c = next > channels - LANES ? channels - LANES : next, end = first + CHUNK < g->ow ? first + CHUNK : g->ow, to = first * channels + c;
+            int64_t c = no_more(next, channels - LANES);
+            bend b = bend_of(tail, c);
+            threes(g, rows, first, no_more(first + chunk, g->ow), c, &b, y, first * apart + c, apart);
+        }
+    for (int64_t first = 0; !direct && first < g->ow; first += CHUNK)
+        for (int64_t next = 0; next < channels; next += LANES) {
+            int64_t c = no_more(next, channels - LANES), end = no_more(first + CHUNK, g->ow), to = first * apart + c;
             vec sums[CHUNK];
             bend b = bend_of(tail, c);
-            if (usual && g->stride <= 2) {
-                three t = three_of(g, rows, c, half_x);
-                if (g->stride == 1)
-                    depthwise_three(g, &t, first, end, &b, half_x, 1, sums);
-                else
-                    depthwise_three(g, &t, first, end, &b, half_x, 2, sums);
-            } else {
+            if (usual)
+                to_sums(g, rows, first, end, c, &b, sums, 0, LANES);
+            else
                 depthwise_wide(g, rows, first, end, c, &b, half_x, sums);
-            }
             if (!b.whole)
-                finish_sums(&posts, sums, (int)(end - first), c, at + to, channels);
-            for (int64_t i = 0; i < end - first; i++, to += channels)
+                finish_sums(&posts, sums, (int)(end - first), c, at + first * channels + c, channels);
+            for (int64_t i = 0; i < end - first; i++, to += apart)
                 put(y, to, half_y, sums[i]);
         }
 }
 
-#define DEPTHWISE(name, half_x, half_y)                                                                                         \
+#define DEPTHWISE(name, half_x, half_y, threes, to_sums)                                                                        \
     static void name(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y)                  \
     {                                                                                                                           \
-        depthwise_row(g, rows, at, tail, y, half_x, half_y);                                                                    \
+        depthwise_row(g, rows, at, tail, y, half_x, half_y, threes, to_sums);                                                   \
     }
-DEPTHWISE(depthwise, false, false)
-DEPTHWISE(depthwise_to_bf16, false, true)
-DEPTHWISE(depthwise_of_bf16, true, false)
-DEPTHWISE(depthwise_bf16, true, true)
+DEPTHWISE(depthwise, false, false, three_f32, three_f32)
+DEPTHWISE(depthwise_to_bf16, false, true, three_to_bf16, three_f32)
+DEPTHWISE(depthwise_of_bf16, true, false, three_of_bf16, three_of_bf16)
+DEPTHWISE(depthwise_bf16, true, true, three_bf16, three_of_bf16)
 
 /* ---- pools ---- */
 

@@ -175,13 +175,13 @@ static __attribute__((noinline, unused)) void finish_sums(const df_tail *tail, v
 }
 
 /* Most tails are a bias and what numbers below 0 are multiplied by: those go along with the sums, whose first number is the bias. */
-typedef struct bend { bool whole; vec bias, slope; } bend; /* whole: it is all there is */
+typedef struct bend { bool whole, straight; vec bias, slope; } bend; /* whole: it is all there is; straight: the bias alone */
 
 INLINE bend bend_of(const df_tail *tail, int64_t channel)
 {
     int n = tail->fused ? tail->fused->n_post : 0;
     const df_post *post = n == 1 ? &tail->fused->post[0] : NULL;
-    bend b = {.whole = n == 0, .bias = tail->bias ? load(tail->bias + channel) : (vec){0}, .slope = spread(1)};
+    bend b = {.whole = n == 0, .straight = n == 0, .bias = tail->bias ? load(tail->bias + channel) : (vec){0}, .slope = spread(1)};
     if (post && (post->kind == DF_POST_RELU || post->kind == DF_POST_PRELU)) {
         b.whole = true;
         b.slope = post->kind == DF_POST_RELU ? spread(post->a) : post->n_slope > 1 ? load(post->slope + channel) : spread(post->slope[0]);
@@ -189,7 +189,14 @@ INLINE bend bend_of(const df_tail *tail, int64_t channel)
     return b;
 }
 
-INLINE vec bent(const bend *b, vec v) { return where_less(v, (vec){0}, v * b->slope, v); }
+INLINE vec bent(const bend *b, vec v)
+{
+#if defined(__AVX512BF16__) && LANES == 16
+    return (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)b->slope);
+#else
+    return where_less(v, (vec){0}, v * b->slope, v);
+#endif
+}
 
 INLINE vec finish(const df_tail *tail, vec v, int64_t channel, int64_t pixel)
 {

@@ -1,4 +1,5 @@
 /* test_amx.c - rows multiplied in matrix registers, beside the same sums in float64. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "nn/amx.h"
@@ -38,26 +39,42 @@ static void need_amx(void)
 }
 
 /* What is added, and the slope below 0. */
-static double tail_of(double sum, const float *add, int64_t at)
+static double tail_of(double sum, float add)
 {
-    double v = sum + (double)add[at];
+    double v = sum + (double)add;
     return v < 0 ? 0.25 * v : v;
 }
 
-static void check_point(int64_t pixels, int64_t ci, int64_t co)
+/* Ends of a row: a bias alone; a sum and a slope, with zeros behind what is added; what is no usual end. */
+static const df_fused ends[] = {{.n_post = 0}, {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_RELU, .a = 0.25f}}},
+                                {.n_post = 2, .post = {{.kind = DF_POST_RELU}, {.kind = DF_POST_CLIP, .a = 0, .b = 0.5f}}}, {.n_post = 1, .post = {{.kind = DF_POST_RELU}}}};
+
+static double end_of(const df_fused *fused, double sum, float added)
+{
+    if (fused->n_post == 0)
+        return sum;
+    if (fused->post[0].kind == DF_POST_ADD)
+        return tail_of(sum, added);
+    return fmin(fmax(sum, 0), fused->n_post == 2 ? 0.5 : INFINITY);
+}
+
+static void check_point(int64_t pixels, int64_t ci, int64_t co, bool half, size_t end)
 {
     static float x[MOST_PIXELS * MOST_CHANNELS], w[MOST_CHANNELS * MOST_CHANNELS], bias[MOST_CHANNELS], add[MOST_PIXELS * MOST_CHANNELS], y[MOST_PIXELS * MOST_CHANNELS + 16];
-    df_amx g = {.pixels = pixels, .ci = ci, .co = co, .steps = (int)((ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH), .depth = DF_AMX_DEPTH};
-    df_fused fused = {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_RELU, .a = 0.25f}}};
-    df_tail tail = {.bias = ci % 3 ? bias : NULL, .fused = ci % 2 ? &fused : NULL, .add = {add}};
+    df_amx g = {.pixels = pixels, .ci = ci, .co = co, .added = half ? co - 9 : co, .steps = (int)((ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH), .depth = DF_AMX_DEPTH, .half = half};
+    df_tail tail = {.bias = ci % 3 ? bias : NULL, .fused = &ends[end], .add = {add}};
+    int64_t depth = df__amx_depth(ci);
     fill_noise(x, (size_t)(pixels * ci), 1), fill_noise(w, (size_t)(ci * co), 2), fill_noise(bias, (size_t)co, 3), fill_noise(add, (size_t)(pixels * co), 4);
-    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights), *room = aligned(df__amx_room(ci) * sizeof *room);
+    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights), *room = aligned(df__amx_room(&g)), *halves = aligned((size_t)(pixels * depth) * sizeof *halves);
     int rows = 0;
-    assert_non_null(weights), assert_non_null(room);
+    assert_non_null(weights), assert_non_null(room), assert_non_null(halves);
+    memset(halves, 0, (size_t)(pixels * depth) * sizeof *halves);
+    for (int64_t p = 0; p < pixels; p++)
+        df__lanes()->to_bf16(x + p * ci, halves + p * depth, ci);
     df__amx_pack(&g, w, ci, weights);
     g.weights = weights;
     y[pixels * co] = 7;
-    df__amx_point(&g, x, &tail, room, y, &rows);
+    df__amx_point(&g, half ? (const void *)halves : (const void *)x, &tail, room, y, &rows);
     df__amx_end(&rows);
     assert_int_equal(rows, 0);
     for (int64_t p = 0; p < pixels; p++)
@@ -66,10 +83,10 @@ static void check_point(int64_t pixels, int64_t ci, int64_t co)
             for (int64_t i = 0; i < ci; i++)
                 sum += (double)half_of(x[p * ci + i]) * (double)half_of(w[i * co + o]);
             sum += tail.bias ? (double)bias[o] : 0;
-            CHECK_NEAR(tail.fused ? tail_of(sum, add, p * co + o) : sum, y[p * co + o], 1e-4); /* sums of 130 products in float32, in another order */
+            CHECK_NEAR(end_of(tail.fused, sum, o < g.added ? add[p * g.added + o] : 0), y[p * co + o], 1e-4); /* sums of 130 products in float32, in another order */
         }
     CHECK_NEAR(7, y[pixels * co], 0);
-    free(weights), free(room);
+    free(weights), free(room), free(halves);
 }
 
 TEST(points_of_all_numbers_of_pixels_and_channels)
@@ -77,7 +94,8 @@ TEST(points_of_all_numbers_of_pixels_and_channels)
     need_amx();
     for (int64_t pixels = 1; pixels <= 100; pixels += pixels < 18 ? 1 : 17)
         for (int64_t c = 16; c <= 128; c += 19)
-            check_point(pixels, c, 144 - c), check_point(pixels, c, c);
+            for (size_t end = 0; end < sizeof ends / sizeof *ends; end++)
+                check_point(pixels, c, 144 - c, end % 2, end), check_point(pixels, c, c, (end + c) % 2, end);
 }
 
 /* Pixels of planes in pairs, and windows over them: as close as float32 itself. */
@@ -88,7 +106,7 @@ static void check_window(int64_t pixels, int64_t c, int rows_seen, int columns, 
     static uint32_t ring[MOST_ROWS][3 * WIDTH + DF_AMX_DEPTH];
     const uint32_t *seen[MOST_ROWS] = {0};
     int64_t co = 24, inputs = rows_seen * columns * c;
-    df_amx g = {.pixels = pixels, .ci = c, .co = co, .steps = rows_seen, .depth = (int)(columns * c), .pairs = true};
+    df_amx g = {.pixels = pixels, .ci = c, .co = co, .added = co, .steps = rows_seen, .depth = (int)(columns * c), .pairs = true};
     df_fused fused = {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_RELU, .a = 0.25f}}};
     df_tail tail = {.bias = bias, .fused = &fused, .add = {add}};
     memset(ring, 0, sizeof ring);
@@ -98,12 +116,12 @@ static void check_window(int64_t pixels, int64_t c, int rows_seen, int columns, 
         df__amx_pixels(planes[r], WIDTH, WIDTH, c, ring[r]);
         seen[r] = r == absent ? NULL : ring[r];
     }
-    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights);
+    uint16_t *weights = aligned(df__amx_weights(&g) * sizeof *weights), *room = aligned(df__amx_room(&g));
     int configured = 0;
-    assert_non_null(weights);
+    assert_non_null(weights), assert_non_null(room);
     df__amx_pack(&g, w, inputs, weights);
     g.weights = weights;
-    df__amx_window(&g, seen, stride * c, &tail, y, &configured);
+    df__amx_window(&g, seen, stride * c, &tail, room, y, &configured);
     df__amx_end(&configured);
     for (int64_t p = 0; p < pixels; p++)
         for (int64_t o = 0; o < co; o++) {
@@ -111,9 +129,9 @@ static void check_window(int64_t pixels, int64_t c, int rows_seen, int columns, 
             for (int r = 0; r < rows_seen; r++)
                 for (int64_t k = 0; k < columns * c && r != absent; k++)
                     sum += (double)planes[r][k % c * WIDTH + p * stride + k / c] * (double)w[(r * columns * c + k) * co + o];
-            CHECK_NEAR(tail_of(sum + (double)bias[o], add, p * co + o), y[p * co + o], 3e-4); /* what two bfloat16 numbers hold: 16 bits, of 75 products */
+            CHECK_NEAR(tail_of(sum + (double)bias[o], add[p * co + o]), y[p * co + o], 3e-4); /* what two bfloat16 numbers hold: 16 bits, of 75 products */
         }
-    free(weights);
+    free(weights), free(room);
 }
 
 TEST(windows_over_the_pixels_of_planes)

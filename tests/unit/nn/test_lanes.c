@@ -321,7 +321,7 @@ static void check_near(const float *a, const float *b, int64_t n)
 TEST(rows_of_each_channel_by_itself_are_the_same_but_for_rounding)
 {
     find_levels();
-    enum { W = 21, C = 37, TAPS = 25, SIZE = 5 * W * C };
+    enum { W = 21, C = 37, TAPS = 25, SIZE = 5 * W * C, APART = 11 };
     static float x[SIZE], weights[TAPS * C], bias[C], slope[C], y[2][SIZE];
     static uint16_t half[SIZE], z[SIZE], rounded[SIZE];
     df_fused fused = {.n_post = 1, .post = {{.kind = DF_POST_PRELU, .slope = slope, .n_slope = C}}};
@@ -348,6 +348,11 @@ TEST(rows_of_each_channel_by_itself_are_the_same_but_for_rounding)
                             levels[0]->to_bf16(y[at], rounded, g.ow * c);
                             check_near(y[0], y[at], g.ow * c);
                             CHECK(memcmp(rounded, z, (size_t)(g.ow * c) * 2) == 0);
+                            df_depthwise wide = g;
+                            wide.apart = c + APART;
+                            levels[level]->depthwise[of_half][1](&wide, rows, 0, &tail, z);
+                            for (int64_t p = 0; p < g.ow; p++)
+                                CHECK(memcmp(rounded + p * c, z + p * wide.apart, (size_t)c * 2) == 0);
                         }
                 }
 }
