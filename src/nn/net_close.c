@@ -158,7 +158,7 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
     bool compared = judged && (*out)->plan;
     if (compared && df__amx_has() && (*out)->plan->n_stacked > 0) /* products by rows are of float32 */
         DF_TRY(try_instead(net, in, threads, &yard, *stage | ALONE, stage, out, err));
-    if (compared && !careful && df__dnn_has(DF_NUM_BF16)) /* without bfloat16 what stacks does so in every stage */
+    if (compared && least_cosine(net) < 1 && !careful && df__dnn_has(DF_NUM_BF16)) /* without bfloat16 what stacks does so in every stage */
         DF_TRY(try_instead(net, in, threads, &yard, BY_ROWS, stage, out, err));
 done:
     df__yardstick_free(&yard);
@@ -176,7 +176,7 @@ df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, d
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
     if (stage == BY_ROWS)
         return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
-    if (stage >= 0 && exacting && goes_by_rule(net)) /* what is sure to be close */
+    if (stage >= 0 && exacting && net->least_cosine < 1 && goes_by_rule(net)) /* what is sure to be close */
         return compile_rows(net, in, threads, stage, out, err);
     if (stage >= 0)
         return df__net_compile(net, in, &opts, net->packer, out, err);
