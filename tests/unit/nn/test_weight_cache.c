@@ -300,7 +300,8 @@ TEST(a_writer_killed_at_any_moment_leaves_a_whole_file_or_none)
         if (child == 0)
             for (;;)
                 (void)df__weight_cache_write(path, mine, pieces, PIECES, &err);
-        nanosleep(&(struct timespec){0, 200000 + (round * 7919 % 40) * 100000}, NULL);
+        long wait = 200000 + (round * 7919 % 40) * 100000; /* ns; more while no child has come to an end of its first write, as on a busy machine */
+        nanosleep(&(struct timespec){0, found ? wait : wait * (1 + round)}, NULL);
         kill(child, SIGKILL);
         CHECK(waitpid(child, NULL, 0) == child);
         if (access(path, F_OK) == 0) {
