@@ -263,13 +263,13 @@ static df_status fill_half(void *arg, void *out, df_error *err)
     return st;
 }
 
-/* Whether the products of a dense layer fit the registers' steps. */
+/* Whether the products of a dense layer fit the registers' steps. Few channels are pairs in the ring of PLANES, the one layer that makes so few. */
 static bool amx_of(layer *k)
 {
     const df_window *w = &k->w;
     bool point = w->c > FEW;
     int64_t depth = point ? DF_AMX_DEPTH : w->c * w->kernel[1], steps = point ? (w->c + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH : w->kernel[0];
-    if (depth > (point ? DF_AMX_DEPTH : DF_AMX_DEPTH / 2) || steps > DF_AMX_STEPS)
+    if (depth > (point ? DF_AMX_DEPTH : DF_AMX_DEPTH / 2) || steps > DF_AMX_STEPS || (!point && k->from < 0))
         return false;
     k->amx = (df_amx){.pixels = w->out[1], .ci = w->c, .co = k->c, .added = k->c, .steps = (int)steps, .depth = (int)depth, .pairs = !point};
     return true;

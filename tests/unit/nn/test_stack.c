@@ -167,6 +167,13 @@ TEST(a_network_that_has_to_be_close_goes_by_rows)
     check_close("x 1,3,40,9", "const a 16,3,7,7\nconst b 100,16,1,1\nConv x,a > x1 | pads:3,3,3,3\nConv x1,b > y", "3 ");
 }
 
+/* Two layers read the pixels, which then lie outside of both stacks, channels last: float32, not the pairs of a ring. */
+TEST(pixels_that_more_than_one_layer_reads)
+{
+    check_close("x 1,3,24,20", "const a 16,3,1,1\nconst b 32,16,1,1\nconst c 16,3,1,1\nconst d 32,16,1,1\nConv x,a > x1\nConv x1,b > x2\nConv x,c > x3\nConv x3,d > x4\n"
+                               "Concat x2,x4 > y | axis:1", "2 2 ");
+}
+
 static void check_failing_allocations(const df_net_opts *opts)
 {
     df_graph *g;
