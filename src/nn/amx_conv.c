@@ -7,9 +7,7 @@
 
 enum { STEP = DF_AMX_SIDE * DF_AMX_DEPTH /* weights of one step and block of outputs */ };
 
-int64_t df__amx_conv_depth(int64_t n) { return (n + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH * DF_AMX_DEPTH; }
-
-static int64_t steps_of(const df_amx_conv *g) { return g->taps * df__amx_conv_depth(g->inputs) / DF_AMX_DEPTH; }
+static int64_t steps_of(const df_amx_conv *g) { return g->taps * df__amx_depth(g->inputs) / DF_AMX_DEPTH; }
 
 static int64_t blocks_of(const df_amx_conv *g) { return (g->co + DF_AMX_SIDE - 1) / DF_AMX_SIDE; }
 
@@ -21,7 +19,7 @@ size_t df__amx_conv_weights(const df_amx_conv *g) { return (size_t)(blocks_of(g)
 /* [two blocks of outputs, or the last one][tap][32 inputs][first number, rest][block][pair of inputs][output][2] */
 void df__amx_conv_pack(const df_amx_conv *g, const float *weights, uint16_t *out)
 {
-    int64_t all = blocks_of(g), steps = df__amx_conv_depth(g->inputs) / DF_AMX_DEPTH, kinds = g->exact ? 2 : 1;
+    int64_t all = blocks_of(g), steps = df__amx_depth(g->inputs) / DF_AMX_DEPTH, kinds = g->exact ? 2 : 1;
     memset(out, 0, df__amx_conv_weights(g));
     for (int64_t first = 0; first < all; first += 2) {
         int64_t blocks = first + 1 < all ? 2 : 1;
@@ -80,7 +78,7 @@ typedef struct block {
 } block;
 
 /* Most tails: a bias, a tensor that is added, a bend, bounds, each of them or not, in this order; or a bias and swish. */
-typedef struct common { bool is, clipped, swish; const void *add; bool half; bend bends[2]; vec least, most; } common;
+typedef struct common { bool is, clipped, swish; const void *add; bool half; bend bends[2]; float least, most; } common;
 
 static common common_of(const df_tail *tail, const block *k)
 {
@@ -94,7 +92,7 @@ static common common_of(const df_tail *tail, const block *k)
     if (i < n && (fused->post[i].kind == DF_POST_RELU || fused->post[i].kind == DF_POST_PRELU))
         rest.post[rest.n_post++] = fused->post[i++];
     if (i < n && fused->post[i].kind == DF_POST_CLIP)
-        c.clipped = true, c.least = spread(fused->post[i].a), c.most = spread(fused->post[i].b), i++;
+        c.clipped = true, c.least = fused->post[i].a, c.most = fused->post[i].b, i++;
     c.swish = n == 1 && fused->post[0].kind == DF_POST_SWISH;
     c.is = i == n || c.swish;
     for (int b = 0; b < k->blocks && c.is; b++)
@@ -122,7 +120,7 @@ INLINE void put_pixel(const df_amx_out *out, const float *sums, const block *k, 
             v[b] += get(c->add, at + b * k->second, kind == ADD_HALF);
         v[b] = bent(&c->bends[b], v[b]);
         if (clipped)
-            v[b] = where_less(v[b], c->least, c->least, v[b]), v[b] = where_less(c->most, v[b], c->most, v[b]);
+            v[b] = between(v[b], c->least, c->most);
     }
     if (out->half && blocks > 1 && k->second == LANES) {
         __m512bh both = _mm512_cvtne2ps_pbh((__m512)v[1], (__m512)v[0]);
@@ -179,7 +177,7 @@ typedef struct place { int64_t end, channel, second, first; } place;
  * 4 and 5 pixels, 6 and 7 weights. */
 INLINE void product(const df_amx_conv *g, const uint16_t *const x[2], int64_t rest, const uint16_t *w, float sums[2][DF_AMX_SIDE][2 * DF_AMX_SIDE], int bands, int blocks)
 {
-    int64_t depth = df__amx_conv_depth(g->inputs), apart = g->apart * 2, size = (int64_t)blocks * STEP;
+    int64_t depth = df__amx_depth(g->inputs), apart = g->apart * 2, size = (int64_t)blocks * STEP;
     __asm__ volatile("" : : : "memory"); /* gcc 12 does not know that registers are loaded from memory */
     _tile_zero(0);
     if (blocks > 1)
@@ -223,8 +221,9 @@ INLINE void product(const df_amx_conv *g, const uint16_t *const x[2], int64_t re
 }
 
 /* While one block is multiplied the one before gets its tail. */
-INLINE void products(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t pixels, const df_amx_out *out, const place *like, const uint16_t *w, block kept[2], int *turn, int blocks)
+INLINE void products(const df_amx_conv *g, const uint16_t *x, int64_t rest, const df_amx_out *out, const place *like, const uint16_t *w, block kept[2], int *turn, int blocks)
 {
+    int64_t pixels = like->end < DF_AMX_SIDE ? DF_AMX_SIDE : like->end; /* those beyond the end are left */
     for (int64_t p = 0; p < pixels; p += 2 * DF_AMX_SIDE) {
         block *k = &kept[*turn], *before = &kept[1 - *turn];
         const uint16_t *from[2];
@@ -244,7 +243,7 @@ INLINE void products(const df_amx_conv *g, const uint16_t *x, int64_t rest, int6
     }
 }
 
-void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, int64_t valid, const df_amx_out *out, int *rows)
+void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, const df_amx_out *out, int *rows)
 {
     int64_t all = blocks_of(g), size = steps_of(g) * STEP * (g->exact ? 2 : 1);
     _Alignas(64) block kept[2];
@@ -254,23 +253,23 @@ void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t
     for (int64_t o = 0; o < all; o += 2) /* the weights of two blocks stay in the second cache while pixels go by */
         for (int64_t i = 0; i < photos; i++) {
             const uint16_t *w = g->weights + o * size, *from = x + i * x_apart;
-            const place like = {.end = valid, .channel = channel_of(g, o), .second = o + 1 < all ? channel_of(g, o + 1) - channel_of(g, o) : 0, .first = out->first + i * out->apart};
+            const place like = {.end = pixels, .channel = channel_of(g, o), .second = o + 1 < all ? channel_of(g, o + 1) - channel_of(g, o) : 0, .first = out->first + i * out->apart};
             if (o + 1 < all && g->exact)
-                products(g, from, rest, pixels, out, &like, w, kept, &turn, 2);
+                products(g, from, rest, out, &like, w, kept, &turn, 2);
             else if (o + 1 < all)
-                products(g, from, 0, pixels, out, &like, w, kept, &turn, 2);
+                products(g, from, 0, out, &like, w, kept, &turn, 2);
             else if (g->exact)
-                products(g, from, rest, pixels, out, &like, w, kept, &turn, 1);
+                products(g, from, rest, out, &like, w, kept, &turn, 1);
             else
-                products(g, from, 0, pixels, out, &like, w, kept, &turn, 1);
+                products(g, from, 0, out, &like, w, kept, &turn, 1);
         }
     finish_block(g, out, &kept[1 - turn]);
 }
 #else
 void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64_t rest) { (void)x, (void)half, (void)n, (void)to, (void)rest; }
 
-void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, int64_t valid, const df_amx_out *out, int *rows)
+void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, const df_amx_out *out, int *rows)
 {
-    (void)g, (void)x, (void)rest, (void)photos, (void)x_apart, (void)pixels, (void)valid, (void)out, (void)rows;
+    (void)g, (void)x, (void)rest, (void)photos, (void)x_apart, (void)pixels, (void)out, (void)rows;
 }
 #endif

@@ -18,8 +18,6 @@ typedef struct df_amx_conv {
     const uint16_t *weights;    /* df__amx_conv_pack() */
 } df_amx_conv;
 
-/* A multiple of 32 that holds n numbers. */
-int64_t df__amx_conv_depth(int64_t n);
 /* Bytes of the packed weights. */
 size_t df__amx_conv_weights(const df_amx_conv *g);
 /* From [taps][inputs][co]. */
@@ -37,7 +35,7 @@ typedef struct df_amx_out {
     int64_t        width, pitch, first, apart;
 } df_amx_out;
 
-/* Outputs 0 .. pixels - 1, at least 16 of them, of each of `photos`, which are staged at x, x + x_apart, ...; those from `valid` on are left. For `rows` see df__amx_point(). */
-void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, int64_t valid, const df_amx_out *out, int *rows);
+/* Outputs 0 .. pixels - 1 of each of `photos`, which are staged at x, x + x_apart, ...; what at least 16 outputs see is there to be read. For `rows` see df__amx_point(). */
+void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, const df_amx_out *out, int *rows);
 
 #endif

@@ -98,7 +98,7 @@ static void run_part(void *arg, size_t i, int worker)
     }
     for (int64_t p = 0; p < photos && !k->as_they_are; p++)
         stage(k, x, photo + p, first, rows, staged + p * k->staged);
-    df__amx_conv(&k->g, staged, k->rest, photos, x_apart, pixels < DF_AMX_SIDE ? DF_AMX_SIDE : pixels, pixels, &out, &configured);
+    df__amx_conv(&k->g, staged, k->rest, photos, x_apart, pixels, &out, &configured);
     df__amx_end(&configured);
 }
 

@@ -150,20 +150,14 @@ INLINE void finish_all(const df_tail *tail, vec *v, int n, int64_t channel, int6
             for (int i = 0; i < n; i++)
                 v[i] = where_less(v[i], zero, v[i] * slope, v[i]);
         } else if (post->kind == DF_POST_CLIP) {
-            vec least = spread(post->a), most = spread(post->b);
-            for (int i = 0; i < n; i++) {
-                v[i] = where_less(v[i], least, least, v[i]);
-                v[i] = where_less(most, v[i], most, v[i]);
-            }
+            for (int i = 0; i < n; i++)
+                v[i] = between(v[i], post->a, post->b);
         } else if (post->kind == DF_POST_SIGMOID || post->kind == DF_POST_SWISH) {
             for (int i = 0; i < n; i++)
                 v[i] = post->kind == DF_POST_SWISH ? v[i] * sigmoid_of(v[i]) : sigmoid_of(v[i]);
         } else if (post->kind == DF_POST_HARD_SWISH) {
-            for (int i = 0; i < n; i++) {
-                vec part = v[i] / spread(6) + spread(0.5f);
-                part = where_less(part, zero, zero, part);
-                v[i] *= where_less(spread(1), part, spread(1), part);
-            }
+            for (int i = 0; i < n; i++)
+                v[i] *= between(v[i] / spread(6) + spread(0.5f), 0, 1);
         }
     }
 }

@@ -127,6 +127,9 @@ static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int
 /* Nobody measures how close the answers are, or there is nothing to choose from. */
 static bool goes_by_rule(const df_net *net) { return !df__packer_lasting(net->packer) || (net->precision == DF_PRECISION_STRICT && !df__amx_has()); }
 
+/* A network that names its cosine (net.h). */
+static bool is_exacting(const df_net *net) { return net->precision == DF_PRECISION_FAST && net->least_cosine > 0; }
+
 /* The first stage that is close enough, measured on noise. */
 static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *stage, df_cached **out, df_error *err)
 {
@@ -136,20 +139,20 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
     df_packer *own = NULL;
     df_yardstick yard = {0};
     df_plan_opts opts, strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
-    bool careful = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
+    bool careful = net->precision == DF_PRECISION_STRICT;
     DF_TRY(df__packer_new(&own, err));
     DF_TRY(df__net_compile(net, in, &strict, own, &exact, err));
     bool judged = exact->plan != NULL; /* shapes that depend on data have no plan */
     if (judged)
         DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
-    for (*stage = exacting ? STAGES - 1 : 0;; *stage += careful ? STAGES - 1 : 1) {
+    for (*stage = is_exacting(net) ? STAGES - 1 : 0;; *stage += careful ? STAGES - 1 : 1) {
         double cosine = 1;
         opts = stage_opts(net, *stage, threads);
         DF_TRY(df__net_compile(net, in, &opts, net->packer, out, err));
         if (judged && (*out)->plan)
             DF_TRY(df__yardstick_cosine(&yard, (*out)->plan, &cosine, err));
-        df__log(&net->log, DF_LOG_DEBUG, careful ? "%s: cosine to float32 %.12f with %s where other kernels are %.2f times faster" : "%s: cosine to float32 %.6f with %s where other kernels are %.2f times faster",
-                net->graph->label, cosine, kinds[opts.halves], opts.advantage);
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f with %s where other kernels are %.2f times faster", net->graph->label, careful ? 12 : 6, cosine,
+                kinds[opts.halves], opts.advantage);
         if (cosine >= least_cosine(net) || *stage + 1 == STAGES)
             break;
         df__cached_free(*out);
@@ -171,12 +174,12 @@ df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, d
 {
     df_status st = DF_OK;
     df_pack_key key = df__pack_key_new("stage");
-    bool strict = net->precision == DF_PRECISION_STRICT, exacting = net->precision == DF_PRECISION_FAST && net->least_cosine > 0;
-    int stage = goes_by_rule(net) ? strict || exacting ? STAGES - 1 : 0 : stage_kept(net, &key);
+    bool by_rule = goes_by_rule(net), sure = net->precision == DF_PRECISION_STRICT || is_exacting(net); /* that it is close */
+    int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0;
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
     if (stage == BY_ROWS)
         return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
-    if (stage >= 0 && exacting && net->least_cosine < 1 && goes_by_rule(net)) /* what is sure to be close */
+    if (by_rule && is_exacting(net) && net->least_cosine < 1) /* rows are sure to be close too */
         return compile_rows(net, in, threads, stage, out, err);
     if (stage >= 0)
         return df__net_compile(net, in, &opts, net->packer, out, err);
