@@ -63,6 +63,8 @@ static void pixels_from(const float *planes, int64_t apart, int64_t first, int64
             out[p * c + k] = df__amx_pair(planes[k * apart + p]);
 }
 
+int df__amx_side(const df_amx *g) { return g->pixels < DF_AMX_SIDE ? (int)g->pixels : DF_AMX_SIDE; }
+
 bool df__amx_ends(const df_fused *fused)
 {
     int n = fused ? fused->n_post : 0, adds = n > 0 && fused->post[0].kind == DF_POST_ADD;
@@ -101,6 +103,8 @@ void df__amx_begin(int side, int *rows)
     *rows = side;
 }
 
+void df__amx_stir(void) { _tile_dpbf16ps(0, 4, 6); }
+
 void df__amx_end(int *rows)
 {
     if (*rows)
@@ -130,12 +134,14 @@ static __m512i pairs_of(const float *x)
 /* Three planes: number j of 16 pixels is that of channel j % 3. */
 void df__amx_pixels(const float *planes, int64_t apart, int64_t pixels, int64_t c, uint32_t *out)
 {
-    uint32_t two[3][16], third[3][16]; /* which of red and green; which of those and blue */
+    /* which of red and green; which of those and blue */
+    static const uint32_t two[3][16] = {{0, 16, 0, 1, 17, 1, 2, 18, 2, 3, 19, 3, 4, 20, 4, 5},
+                                         {21, 5, 6, 22, 6, 7, 23, 7, 8, 24, 8, 9, 25, 9, 10, 26},
+                                         {10, 11, 27, 11, 12, 28, 12, 13, 29, 13, 14, 30, 14, 15, 31, 15}};
+    static const uint32_t third[3][16] = {{0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15},
+                                           {0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15},
+                                           {26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31}};
     int64_t p = 0;
-    for (uint32_t j = 0; j < 48; j++) {
-        two[j / 16][j % 16] = j % 3 == 1 ? 16 + j / 3 : j / 3;
-        third[j / 16][j % 16] = j % 3 == 2 ? 16 + j / 3 : j % 16;
-    }
     for (; c == 3 && p + 16 <= pixels; p += 16) {
         __m512i r = pairs_of(planes + p), g = pairs_of(planes + apart + p), b = pairs_of(planes + 2 * apart + p);
         for (int i = 0; i < 3; i++) {
@@ -215,15 +221,17 @@ typedef struct way {
 
 static inline __attribute__((always_inline)) void finish_block(const float *sums, int pixels, int64_t co, const ending *e, const float *add, int64_t added, bent bend, float *y)
 {
+    __m512 bias = e->bias, slope = e->slope;
+    __mmask16 there = e->some, adds = e->added;
     for (int p = 0; p < pixels; p++) {
-        __m512 v = _mm512_add_ps(_mm512_load_ps(sums + p * DF_AMX_SIDE), e->bias);
+        __m512 v = _mm512_add_ps(_mm512_load_ps(sums + p * DF_AMX_SIDE), bias);
         if (add)
-            v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(e->added, add + p * added));
+            v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(adds, add + p * added));
         if (bend == CUT)
             v = _mm512_max_ps(_mm512_setzero_ps(), v); /* in this order what is no number stays */
         else if (bend == SLOPE)
-            v = _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ), v, e->slope);
-        _mm512_mask_storeu_ps(y + p * co, e->some, v);
+            v = _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ), v, slope);
+        _mm512_mask_storeu_ps(y + p * co, there, v);
     }
 }
 
@@ -316,7 +324,7 @@ static void begin(way *w, const df_amx *g, const df_tail *tail, void *room, floa
 {
     static const float none;
     w->g = g, w->tail = tail, w->sums = room, w->y = y;
-    w->side = g->pixels < DF_AMX_SIDE ? (int)g->pixels : DF_AMX_SIDE;
+    w->side = df__amx_side(g);
     w->bands = w->outputs = w->turn = 0;
     w->usual = df__amx_ends(tail->fused);
     w->bias = w->usual ? tail->bias : NULL;
@@ -395,6 +403,8 @@ void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, con
 {
     (void)g, (void)x, (void)step, (void)tail, (void)room, (void)y, (void)rows;
 }
+
+void df__amx_stir(void) {}
 
 void df__amx_begin(int side, int *rows) { (void)side, (void)rows; }
 

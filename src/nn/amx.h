@@ -37,6 +37,10 @@ void df__amx_point(const df_amx *g, const void *x, const df_tail *tail, void *ro
 /* The same of windows of pairs: rows, one a step, NULL where all is 0; `step` pairs from one window to the next. DF_AMX_DEPTH / 2 pairs from the last window's
  * beginning on are read, those of other pixels times 0. */
 void df__amx_window(const df_amx *g, const uint32_t *const *x, int64_t step, const df_tail *tail, void *room, float *y, int *rows);
+/* The matrix unit falls asleep some 700 cycles after its last product and takes 800 to wake up. Who has registers configured and does something else calls this
+ * now and then: one product, for nobody. */
+void df__amx_stir(void);
+int  df__amx_side(const df_amx *g); /* pixels of a band */
 void df__amx_begin(int side, int *rows); /* bands of so many pixels; what df__amx_point() and df__amx_window() do by themselves */
 void df__amx_end(int *rows);
 /* A number as the sum of two of bfloat16: the nearest in the lower half, what it lacks in the upper one. */

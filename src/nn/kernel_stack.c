@@ -12,7 +12,7 @@
 #include "nn/pack.h"
 #include "nn/plan.h"
 
-enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 16 /* of a part */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
+enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 16 /* of a part */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
 static const int64_t least_work = 1000000; /* multiply-adds of a part */
 
 typedef enum kind { DENSE, DEPTHWISE, MOST, SPREAD /* more channels, of 0 */, PLANES /* an input in channels first */ } kind;
@@ -37,7 +37,7 @@ typedef struct layer {
 
 typedef struct stack {
     df_kernel base;
-    int       n;
+    int       n, side; /* side: pixels of the first products' bands in matrix registers, 0: there are none */
     int64_t   parts;
     size_t    each, room; /* floats of a worker; where in them the products' room lies */
     layer     layers[DF_STACK_MOST];
@@ -82,12 +82,13 @@ static const float *row_of(band *b, int from, int64_t row, int64_t row_numbers, 
     return ring_row(b, from, row);
 }
 
-/* A row of an input in channels first: planes side by side. */
+/* A row of an input in channels first: planes side by side, or pixels of pairs. */
 static void planes_row(const band *b, const layer *k, int64_t row, float *y)
 {
     const float *x = (const float *)b->call->in[~k->from].data + (b->photo * k->w.c * k->w.in[0] + row) * k->w.in[1];
     if (k->half) {
-        df__amx_pixels(x, k->w.in[0] * k->w.in[1], k->w.in[1], k->w.c, (uint32_t *)y);
+        for (int64_t p = 0; p < k->w.in[1]; p += PIECE, df__amx_stir())
+            df__amx_pixels(x + p, k->w.in[0] * k->w.in[1], k->w.in[1] - p < PIECE ? k->w.in[1] - p : PIECE, k->w.c, (uint32_t *)y + p * k->w.c);
         return;
     }
     for (int64_t c = 0; c < k->w.c; c++)
@@ -121,6 +122,8 @@ static void make_row(band *b, int l, int64_t row, float *y)
                 b->made[k->add[p]] = row;
             tail.add[p] = row_of(b, k->add[p], row, w->out[1] * (products ? k->amx.added : k->c), w->out[0]);
         }
+    if (b->configured && !products)
+        df__amx_stir();
     if (products && w->c > FEW) {
         df__amx_point(&k->amx, rows[0], &tail, b->memory + b->s->room, y, &b->configured);
     } else if (products) {
@@ -153,6 +156,8 @@ static void run_part(void *arg, size_t part, int worker)
     for (int l = 0; l < s->n; l++)
         if (s->layers[l].kind == PLANES || (s->layers[l].kind == DEPTHWISE && s->layers[l].half)) /* the margins; what lies behind a pixel's channels */
             memset(b.memory + s->layers[l].ring, 0, (size_t)(s->layers[l].rows * s->layers[l].row) * sizeof *b.memory);
+    if (s->side)
+        df__amx_begin(s->side, &b.configured);
     for (int64_t i = first; i < end; i++) {
         if (i / height != b.photo) {
             b.photo = i / height;
@@ -328,8 +333,10 @@ static void lay_out(stack *s)
 {
     for (int i = 0; i < s->n; i++) {
         layer *k = &s->layers[i], *x = k->from >= 0 ? &s->layers[k->from] : NULL;
-        if (k->kind == DENSE && k->half)
+        if (k->kind == DENSE && k->half) {
             join_half(s, k);
+            s->side = s->side ? s->side : df__amx_side(&k->amx);
+        }
         if (!x)
             continue;
         x->rows = (k->w.kernel[0] - 1) * k->w.dilation[0] + 1;
@@ -343,6 +350,8 @@ static void lay_out(stack *s)
         k->dense.pixel = 1;
         k->dense.channel = x->plane;
     }
+    for (int i = 0; i < s->n && s->side; i++)
+        s->layers[i].depthwise.between = df__amx_stir;
     for (int i = 0; i + 1 < s->n; i++) {
         layer *k = &s->layers[i];
         int64_t width = k->kind == PLANES ? k->plane * k->w.c : (k->w.out[1] + 2 * k->margin) * k->c;

@@ -21,6 +21,7 @@ typedef struct df_depthwise {
     int          rows, columns, stride, pad, dilation; /* of the window; what follows is along the row */
     int64_t      apart;   /* numbers from one pixel of the output to the next, 0: c of them */
     const float *weights; /* [rows][columns][c] */
+    void       (*between)(void); /* or NULL: called every few hundred cycles */
 } df_depthwise;
 
 /* A convolution over all channels, along a row of `ow` outputs of co channels, at least DF_LANES_MOST of them. Number i of pixel x lies at

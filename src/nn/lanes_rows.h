@@ -1,6 +1,6 @@
 /* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
 
-enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, CHUNK_NUMBERS = 1536 /* or more of them, with so many numbers */, INNER = 8, FIVE = 5 };
+enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, CHUNK_NUMBERS = 1536 /* or more of them, with so many numbers */, INNER = 8, FIVE = 5, BETWEEN = 512 /* products of vectors, some hundred cycles */ };
 
 /* Three rows of inputs, LANES channels of each pixel, from pixel x on; a row that is not there is one pixel of zeros again and again. */
 typedef struct three { const char *row[3]; int64_t step[3], x, w; } three;
@@ -176,34 +176,52 @@ INLINE void depthwise_wide(const df_depthwise *g, const void *const *rows, int64
 
 typedef void (*three_fn)(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, void *y, int64_t at, int64_t apart);
 
+/* Outputs first .. end of one vector of channels, no more than CHUNK of them, by way of sums that the tail may still change. */
+INLINE void depthwise_sums(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half_x, three_fn threes,
+                           const df_tail *posts, int64_t at, void *y, bool half_y)
+{
+    int64_t apart = g->apart ? g->apart : g->c;
+    vec sums[CHUNK];
+    sums[0] = b->bias; /* for gcc, which does not see that all are written */
+    if (threes)
+        threes(g, rows, first, end, c, b, sums, 0, LANES);
+    else
+        depthwise_wide(g, rows, first, end, c, b, half_x, sums);
+    if (!b->whole)
+        finish_sums(posts, sums, (int)(end - first), c, at + first * g->c + c, g->c);
+    for (int64_t i = 0; i < end - first; i++)
+        put(y, (first + i) * apart + c, half_y, sums[i]);
+}
+
 INLINE int64_t no_more(int64_t a, int64_t most) { return a < most ? a : most; }
+
+/* More has been done: so many products of vectors. */
+INLINE void pass(const df_depthwise *g, int64_t products, int64_t *since)
+{
+    *since += products;
+    if (*since < BETWEEN || !g->between)
+        return;
+    g->between();
+    *since = 0;
+}
 
 /* All channels of a row. The last vector of channels may reach back into the one before it. */
 INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y, three_fn threes, three_fn to_sums)
 {
     bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && bend_of(tail, 0).whole;
-    int64_t channels = g->c, apart = g->apart ? g->apart : channels, chunk = CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
+    int64_t channels = g->c, apart = g->apart ? g->apart : channels, taps = (int64_t)g->rows * g->columns, since = 0;
+    int64_t chunk = direct && CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
     df_tail posts = *tail;
     posts.bias = NULL;
-    for (int64_t first = 0; direct && first < g->ow; first += chunk)
+    for (int64_t first = 0; first < g->ow; first += chunk)
         for (int64_t next = 0; next < channels; next += LANES) {
-            int64_t c = no_more(next, channels - LANES);
+            int64_t c = no_more(next, channels - LANES), end = no_more(first + chunk, g->ow), to = first * apart + c;
             bend b = bend_of(tail, c);
-            threes(g, rows, first, no_more(first + chunk, g->ow), c, &b, y, first * apart + c, apart);
-        }
-    for (int64_t first = 0; !direct && first < g->ow; first += CHUNK)
-        for (int64_t next = 0; next < channels; next += LANES) {
-            int64_t c = no_more(next, channels - LANES), end = no_more(first + CHUNK, g->ow), to = first * apart + c;
-            vec sums[CHUNK];
-            bend b = bend_of(tail, c);
-            if (usual)
-                to_sums(g, rows, first, end, c, &b, sums, 0, LANES);
+            if (direct)
+                threes(g, rows, first, end, c, &b, y, to, apart);
             else
-                depthwise_wide(g, rows, first, end, c, &b, half_x, sums);
-            if (!b.whole)
-                finish_sums(&posts, sums, (int)(end - first), c, at + first * channels + c, channels);
-            for (int64_t i = 0; i < end - first; i++, to += apart)
-                put(y, to, half_y, sums[i]);
+                depthwise_sums(g, rows, first, end, c, &b, half_x, usual ? to_sums : NULL, &posts, at, y, half_y);
+            pass(g, (end - first) * taps, &since);
         }
 }
 
