@@ -40,13 +40,15 @@ df_status df__blaze_decode(const df_tensor out[DF_BLAZE_OUTPUTS], int side, doub
             return df__fail(err, DF_E_BAD_MODEL, "mediapipe: output %d is not [1][%d][%d]", i, rows, width);
     }
     *n = 0;
+    /* Most anchors see nothing: below this, by more than rounding, no score is good enough. */
+    float least_logit = (float)(least > 1e-6 && least < 1 ? log(least / (1 - least)) - 1e-3 : -INFINITY);
     for (int level = 0; level < LEVELS; level++) {
         const float *logit = out[level].data, *raw = out[LEVELS + level].data;
         double stride = (double)side / cells[level];
         for (int y = 0; y < cells[level]; y++)
             for (int x = 0; x < cells[level]; x++)
                 for (int a = 0; a < per_cell[level]; a++, logit++, raw += NUMBERS)
-                    if (decode_one(raw, *logit, (x + 0.5) * stride, (y + 0.5) * stride, least, &found[*n]))
+                    if (!(*logit < least_logit) && decode_one(raw, *logit, (x + 0.5) * stride, (y + 0.5) * stride, least, &found[*n]))
                         ++*n;
     }
     return DF_OK;

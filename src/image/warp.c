@@ -37,6 +37,15 @@ DF_CLONES static void find_places(batch *b, const double *m, int x0, int y, doub
     }
 }
 
+/* A batch all of whose pixels lie far outside, on one side: they are black. Places along a row are in order. */
+static bool is_black(const double *m, int x, int y, int n, double width, double height)
+{
+    const double reach = 3; /* of a cubic's taps */
+    double first = m[0] * x + (m[1] * y + m[2]), last = first + m[0] * (n - 1), top = m[3] * x + (m[4] * y + m[5]), end = top + m[3] * (n - 1);
+    return (first < -reach && last < -reach) || (first > width + reach && last > width + reach) || (top < -reach && end < -reach) ||
+           (top > height + reach && end > height + reach);
+}
+
 static uint32_t pixel_or_black(df_pixels px, int x, int y)
 {
     if (x < 0 || y < 0 || x >= px.width || y >= px.height)
@@ -137,6 +146,10 @@ df_status df__warp_affine(df_pixels from, df_pixels to, const double m[6], df_fi
     for (int y = 0; y < to.height; y++)
         for (int x = 0; x < to.width; x += BATCH) {
             b.n = to.width - x < BATCH ? to.width - x : BATCH;
+            if (is_black(m, x, y, b.n, from.width, from.height)) {
+                memset(to.data + (size_t)y * to.stride + 3 * (size_t)x, 0, 3 * (size_t)b.n);
+                continue;
+            }
             find_places(&b, m, x, y, from.width, from.height);
             if (filter == DF_LINEAR) {
                 fetch_linear(&b, from);

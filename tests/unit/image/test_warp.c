@@ -87,6 +87,26 @@ TEST(places_far_outside_are_black)
     df__pixels_free(&from);
 }
 
+/* Rows and their pieces that lie outside as a whole go another way than single pixels. */
+TEST(a_row_is_what_its_pixels_are_one_by_one)
+{
+    static const double maps[][6] = {{0.5, 0, 0, 0, 0.5, -30}, {0.2, 0, -20, 0, 0.2, -3}, {0.6, 0.4, -30, -0.4, 0.6, 12}, {-0.5, 0, 60, 0, 1, -3.5}};
+    df_pixels from = sample_smooth(40, 20);
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        for (int filter = DF_LINEAR; filter <= DF_CUBIC; filter++) {
+            const double *m = maps[i];
+            df_pixels to = warped(from, 200, 110, m, (df_filter)filter);
+            for (int y = 0; y < 110; y++)
+                for (int x = 0; x < 200; x++) {
+                    df_pixels one = warped(from, 1, 1, (double[]){m[0], m[1], m[0] * x + (m[1] * y + m[2]), m[3], m[4], m[3] * x + (m[4] * y + m[5])}, (df_filter)filter);
+                    check_pixel(to, x, y, one.data[0], one.data[1], one.data[2]);
+                    df__pixels_free(&one);
+                }
+            df__pixels_free(&to);
+        }
+    df__pixels_free(&from);
+}
+
 TEST(bad_arguments_are_refused)
 {
     df_error err;
