@@ -66,7 +66,7 @@ static const df_weights weights[] = {
     {.info = {.name = "yunet", .task = "detector", .file = "face_detection_yunet_2023mar.onnx",
               .sha256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4", .bytes = 232589,
               .licence = "MIT", .commercial = true, .get = "make weights-test"},
-     .urls = {GITHUB "opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx"}, .any_size = true, .least_cosine = 0.999},
+     .urls = {GITHUB "opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx"}, .any_size = true, .least_cosine = 0.999, .exact_weights = true},
     /* CenterFace, Xu et al. 2019, as its authors exported it. */
     {.info = {.name = "centerface", .task = "detector", .file = "centerface.onnx",
               .sha256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", .bytes = 7304518,

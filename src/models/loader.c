@@ -232,12 +232,12 @@ done:
     return st;
 }
 
-/* Takes over the graph. */
-static df_status net_of(const df_loader *loader, df_graph *graph, const char *base, df_precision precision, const uint8_t model[32], double least_cosine, df_net **out,
+/* Takes over the graph. `row` may be NULL: a file that no catalogue knows. */
+static df_status net_of(const df_loader *loader, df_graph *graph, const char *base, df_precision precision, const uint8_t model[32], const df_weights *row, df_net **out,
                         df_error *err)
 {
     char *cache = NULL;
-    df_net_opts opts = {.precision = precision, .least_cosine = least_cosine, .log = &loader->log};
+    df_net_opts opts = {.precision = precision, .least_cosine = row ? row->least_cosine : 0, .exact_weights = row && row->exact_weights, .log = &loader->log};
     memcpy(opts.model_hash, model, 32);
     df_status st = cache_path(loader, base, precision, model, &cache, err);
     if (st != DF_OK) {
@@ -301,7 +301,7 @@ df_status df__weights_net_checked(const df_loader *loader, const char *name, df_
         free_size(graph);
     df_graph *given = graph;
     graph = NULL; /* df__net_new takes it over in any case */
-    DF_TRY(net_of(loader, given, base, precision, model, row->least_cosine, &net, err));
+    DF_TRY(net_of(loader, given, base, precision, model, row, &net, err));
     if (check)
         DF_TRY(check(net, err));
     if (row->info.dims)
@@ -366,7 +366,7 @@ df_status df__file_net(const df_loader *loader, const char *path, df_precision p
     DF_TRY(add_files(folder, dir, graph, model, err));
     df_graph *given = graph;
     graph = NULL;
-    DF_TRY(net_of(loader, given, name, precision, model, 0, out, err));
+    DF_TRY(net_of(loader, given, name, precision, model, NULL, out, err));
 done:
     df__graph_free(graph);
     df__bytes_free(&file);

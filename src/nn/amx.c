@@ -14,13 +14,19 @@ int64_t df__amx_depth(int64_t ci) { return (ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPT
 
 static int64_t blocks(int64_t n) { return (n + DF_AMX_SIDE - 1) / DF_AMX_SIDE; }
 
-static int64_t of_block(const df_amx *g) { return (int64_t)g->steps * STEP * (g->pairs ? 2 : 1); }
+/* From a block's weights to what they lack, or 0. */
+static int64_t to_rest(const df_amx *g) { return g->pairs || g->exact_weights ? g->steps * STEP : 0; }
+
+static int64_t of_block(const df_amx *g) { return g->steps * STEP + to_rest(g); }
+
+/* Numbers of bfloat16 that df__amx_point() reads of a pixel. */
+static int64_t of_pixel(const df_amx *g) { return df__amx_depth(g->pairs ? 2 * g->ci : g->ci); }
 
 size_t df__amx_weights(const df_amx *g) { return (size_t)(blocks(g->co) * of_block(g)); }
 
 size_t df__amx_room(const df_amx *g)
 {
-    return 8 * TILE * sizeof(float) + (g->half || g->pairs ? 0 : (size_t)(4 * DF_AMX_SIDE * df__amx_depth(g->ci)) * sizeof(uint16_t));
+    return 8 * TILE * sizeof(float) + (g->half ? 0 : (size_t)(4 * DF_AMX_SIDE * of_pixel(g)) * sizeof(uint16_t));
 }
 
 static uint16_t nearest(float v) /* halves to even; weights and pixels are finite */
@@ -39,7 +45,7 @@ uint32_t df__amx_pair(float v)
     return bits >> 16 | (uint32_t)nearest(v - first) << 16;
 }
 
-/* [block of outputs][step][pair of inputs][output][2]; for pairs the steps once more with what the weights lack. */
+/* [block of outputs][step][pair of inputs][output][2]; the steps once more with what the weights lack. */
 void df__amx_pack(const df_amx *g, const float *weights, int64_t inputs, uint16_t *out)
 {
     memset(out, 0, df__amx_weights(g) * sizeof *out);
@@ -49,10 +55,12 @@ void df__amx_pack(const df_amx *g, const float *weights, int64_t inputs, uint16_
                 uint32_t w = df__amx_pair(weights[i * g->co + b * DF_AMX_SIDE + o]);
                 uint16_t *to = out + b * of_block(g) + i / g->depth * STEP;
                 int64_t within = i % g->depth;
-                if (!g->pairs)
-                    to[(within / 2 * DF_AMX_SIDE + o) * 2 + within % 2] = (uint16_t)w;
-                for (int k = 0; g->pairs && k < 4; k++)
-                    to[(within * DF_AMX_SIDE + o) * 2 + k % 2 + k / 2 * g->steps * STEP] = (uint16_t)(k < 2 ? w : w >> 16);
+                for (int rest = 0; rest <= (to_rest(g) > 0); rest++, to += to_rest(g), w >>= 16) {
+                    if (!g->pairs)
+                        to[(within / 2 * DF_AMX_SIDE + o) * 2 + within % 2] = (uint16_t)w;
+                    for (int k = 0; g->pairs && k < 2; k++)
+                        to[(within * DF_AMX_SIDE + o) * 2 + k] = (uint16_t)w;
+                }
             }
 }
 
@@ -123,12 +131,18 @@ static void to_bf16(const float *x, int64_t pixels, int64_t ci, uint16_t *out)
         }
 }
 
-static __m512i pairs_of(const float *x)
+static __m512i pairs_of(__m512 v)
 {
-    __m512 v = _mm512_loadu_ps(x);
     __m512i first = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(v));
     __m512 rest = _mm512_sub_ps(v, _mm512_castsi512_ps(_mm512_slli_epi32(first, 16)));
     return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(rest)), 16));
+}
+
+static void to_pairs(const float *x, int64_t pixels, int64_t ci, uint16_t *out)
+{
+    for (int64_t p = 0; p < pixels; p++, x += ci)
+        for (int64_t c = 0; c < ci; c += DF_AMX_DEPTH / 2, out += DF_AMX_DEPTH)
+            _mm512_store_si512(out, pairs_of(_mm512_maskz_loadu_ps(some(ci - c), x + c)));
 }
 
 /* Three planes: number j of 16 pixels is that of channel j % 3. */
@@ -143,7 +157,8 @@ void df__amx_pixels(const float *planes, int64_t apart, int64_t pixels, int64_t 
                                            {26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31}};
     int64_t p = 0;
     for (; c == 3 && p + 16 <= pixels; p += 16) {
-        __m512i r = pairs_of(planes + p), g = pairs_of(planes + apart + p), b = pairs_of(planes + 2 * apart + p);
+        __m512i r = pairs_of(_mm512_loadu_ps(planes + p)), g = pairs_of(_mm512_loadu_ps(planes + apart + p)),
+                b = pairs_of(_mm512_loadu_ps(planes + 2 * apart + p));
         for (int i = 0; i < 3; i++) {
             __m512i mixed = _mm512_permutex2var_epi32(r, _mm512_loadu_si512(two[i]), g);
             _mm512_storeu_si512(out + p * 3 + i * 16, _mm512_permutex2var_epi32(mixed, _mm512_loadu_si512(third[i]), b));
@@ -291,7 +306,7 @@ static inline __attribute__((always_inline)) void step_on(way *w, const sources 
 static void multiply(way *w, const sources *s, const int64_t at[2], int bands)
 {
     const df_amx *g = w->g;
-    int64_t all = blocks(g->co), size = of_block(g), rest = g->pairs ? g->steps * STEP : 0;
+    int64_t all = blocks(g->co), size = of_block(g), rest = to_rest(g);
     for (int64_t o = 0; o < all; o += 2) {
         int outputs = o + 1 < all ? 2 : 1;
         const uint16_t *weights[2] = {g->weights + o * size, g->weights + (o + outputs - 1) * size};
@@ -355,10 +370,10 @@ void df__amx_point(const df_amx *g, const void *x, const df_tail *tail, void *ro
     way w;
     begin(&w, g, tail, room, y, rows);
     uint16_t *halves = (uint16_t *)(w.sums + 8 * TILE);
-    int64_t depth = df__amx_depth(g->ci), bands = band_count(g);
+    int64_t depth = of_pixel(g), bands = band_count(g);
     for (int64_t band = g->half ? 0 : -2; band < bands; band += 2) {
         for (int64_t next = band + 2; next < band + 4 && next < bands && !g->half; next++) /* the next ones are there before they are wanted */
-            to_bf16((const float *)x + band_begin(g, next) * g->ci, w.side, g->ci, halves + next % 4 * DF_AMX_SIDE * depth);
+            (g->pairs ? to_pairs : to_bf16)((const float *)x + band_begin(g, next) * g->ci, w.side, g->ci, halves + next % 4 * DF_AMX_SIDE * depth);
         if (band < 0)
             continue;
         sources s = {.apart = depth * 2};

@@ -9,11 +9,11 @@ enum { DF_AMX_SIDE = 16 /* rows and columns of a register's sums */, DF_AMX_DEPT
 
 /* A convolution along a row of `pixels` outputs of co channels, at least DF_AMX_SIDE. Sums are made in steps of `depth` inputs each: a pixel's channels by
  * DF_AMX_DEPTH, or what a window sees of one row. `pairs`: an input is the sum of two numbers of bfloat16, the second one what the first lacks - the pixels of a photo
- * would be blurred - and so is a weight; a step has half as many. */
+ * would be blurred - and so is a weight; a step has half as many. `exact_weights`: a weight alone is. */
 typedef struct df_amx {
     int64_t         pixels, ci, co, added; /* added: channels of what df__amx_ends() adds, those behind are 0 */
     int             steps, depth;
-    bool            pairs, half; /* half: x is of bfloat16 already, df__amx_depth() numbers a pixel with zeros at the end */
+    bool            pairs, exact_weights, half; /* half: x is of bfloat16 already, df__amx_depth() numbers a pixel with zeros at the end; not of pairs */
     const uint16_t *weights; /* df__amx_pack() */
 } df_amx;
 

@@ -14,6 +14,7 @@
 
 enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 16 /* of a part */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
 static const int64_t least_work = 1000000; /* multiply-adds of a part */
+static const double close_advantage = 2, small_product = 5e6; /* who wants kernels to be so much faster wants to be close; multiply-adds whose time does not show */
 
 typedef enum kind { DENSE, DEPTHWISE, MOST, SPREAD /* more channels, of 0 */, PLANES /* an input in channels first */ } kind;
 
@@ -268,15 +269,16 @@ static df_status fill_half(void *arg, void *out, df_error *err)
     return st;
 }
 
-/* Whether the products of a dense layer fit the registers' steps. Few channels are pairs in the ring of PLANES, the one layer that makes so few. */
-static bool amx_of(layer *k)
+/* Whether the products of a dense layer fit the registers' steps. Few channels are pairs in the ring of PLANES, the one layer that makes so few. Where answers
+ * have to be close, so are all of a small layer's, and the weights of others. */
+static bool amx_of(layer *k, double advantage)
 {
     const df_window *w = &k->w;
-    bool point = w->c > FEW;
-    int64_t depth = point ? DF_AMX_DEPTH : w->c * w->kernel[1], steps = point ? (w->c + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH : w->kernel[0];
-    if (depth > (point ? DF_AMX_DEPTH : DF_AMX_DEPTH / 2) || steps > DF_AMX_STEPS || (!point && k->from < 0))
+    bool point = w->c > FEW, close = point && advantage > close_advantage, pairs = !point || (close && (double)(w->out[0] * w->out[1] * w->c * k->c) < small_product);
+    int64_t most = pairs ? DF_AMX_DEPTH / 2 : DF_AMX_DEPTH, depth = point ? most : w->c * w->kernel[1], steps = point ? (w->c + depth - 1) / depth : w->kernel[0];
+    if (depth > most || steps > DF_AMX_STEPS || (!point && k->from < 0))
         return false;
-    k->amx = (df_amx){.pixels = w->out[1], .ci = w->c, .co = k->c, .added = k->c, .steps = (int)steps, .depth = (int)depth, .pairs = !point};
+    k->amx = (df_amx){.pixels = w->out[1], .ci = w->c, .co = k->c, .added = k->c, .steps = (int)steps, .depth = (int)depth, .pairs = pairs, .exact_weights = close && !pairs};
     return true;
 }
 
@@ -297,8 +299,8 @@ static df_status add_layer(const df_call *call, const df_stack_layer *from, df_p
     if (k->kind != DENSE && k->kind != DEPTHWISE)
         return DF_OK;
     filling f = {from, k, k->kind == DENSE ? w->c : 1};
-    k->half = k->kind == DENSE && own->precision != DF_PRECISION_STRICT && own->advantage < DF_ADVANTAGE_MOST && df__amx_has() && amx_of(k);
-    df_pack_key key = df__weights_key(own, k->half ? "stack half" : k->kind == DENSE ? "stack" : "depthwise", from->fused ? from->fused->scale : NULL, k->c);
+    k->half = k->kind == DENSE && own->precision != DF_PRECISION_STRICT && own->advantage < DF_ADVANTAGE_MOST && df__amx_has() && amx_of(k, own->advantage);
+    df_pack_key key = df__weights_key(own, k->half && k->amx.exact_weights ? "stack exact" : k->half && k->amx.pairs ? "stack pairs" : k->half ? "stack half" : k->kind == DENSE ? "stack" : "depthwise", from->fused ? from->fused->scale : NULL, k->c);
     size_t bytes = k->half ? df__amx_weights(&k->amx) * sizeof(uint16_t) : (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
     DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half ? fill_half : fill, &f, &k->weights));
     k->amx.weights = k->weights.data;
@@ -317,7 +319,7 @@ static void join_half(stack *s, layer *k)
     layer *x = k->from >= 0 ? &s->layers[k->from] : NULL;
     if (x && x->kind == PLANES) {
         x->half = true;
-    } else if (x && x->kind == DEPTHWISE) {
+    } else if (x && x->kind == DEPTHWISE && !k->amx.pairs) {
         x->half = k->amx.half = true;
         x->depthwise.apart = df__amx_depth(k->w.c);
     }

@@ -83,6 +83,7 @@ df_status df__net_new(df_graph *graph, const df_net_opts *opts, df_net **out, df
     opts = opts ? opts : &plain;
     net->precision = opts->precision;
     net->least_cosine = opts->least_cosine;
+    net->exact_weights = opts->exact_weights;
     if (opts->log)
         net->log = *opts->log;
     if (opts->cache) {

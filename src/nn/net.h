@@ -11,6 +11,7 @@ typedef struct df_net_opts {
     df_precision     precision;
     double           least_cosine;   /* FAST: to the answers of float32, on noise; 1: nothing rounds; 0: 0.99992, or 0.995 for
                                         outputs that are no embeddings (one of [n, d]). Checked at the first run where there is a cache */
+    bool             exact_weights;  /* FAST, with a least_cosine: products of layers by rows round at most what they multiply, not their weights */
     const char      *cache;          /* file of packed weights (weight_cache.h), read if it fits and written after the first run; NULL: none */
     uint8_t          model_hash[32]; /* of the weights' file; a cache made for another is stale */
     const df_budget *limits;         /* on what the file may ask for; NULL: the engine's own */

@@ -14,8 +14,8 @@ static const struct { df_halves halves; bool exact_pixels; double advantage, til
     {DF_HALVES_ALL, false, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 1.03, 1.3, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, true, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.5, 1.3, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, true, 1.9, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, 2.5, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, false, 1.03, 1.3, DF_STACKS_MOSTLY}};
-enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 1, BY_ROWS = STAGES /* beside the others: is it faster? */, NEAREST_TO_ROWS = 3 };
+    {DF_HALVES_NONE, false, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 2.5, 1.3, DF_STACKS_MOSTLY}};
+enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 2, BY_ROWS = STAGES /* beside the others: is it faster? */, CLOSE_ROWS /* the same with exact weights */, NEAREST_TO_ROWS = 3 };
 
 /* Of a stage: its layers one by one, where they would be computed by rows in float32. */
 enum { ALONE = 64 };
@@ -101,8 +101,7 @@ static df_status try_instead(df_net *net, const df_tensor *in, int threads, cons
     DF_TRY(df__yardstick_cosine(yard, instead->plan, &cosine, err));
     if (cosine >= least_cosine(net))
         DF_TRY(is_faster(yard, instead->plan, (*out)->plan, &faster, err));
-    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers %s, which is %s", net->graph->label, cosine, other == BY_ROWS ? "by rows" : "one by one",
-            faster ? "faster" : "no faster");
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers %s, which is %s", net->graph->label, cosine, other & ALONE ? "one by one" : "by rows", faster ? "faster" : "no faster");
     if (faster) {
         df_cached *slower = *out;
         *out = instead, instead = slower, *stage = other;
@@ -112,10 +111,12 @@ done:
     return st;
 }
 
+static int by_rows(const df_net *net) { return net->exact_weights ? CLOSE_ROWS : BY_ROWS; }
+
 /* Layers by rows, or as in another stage where few of them could be. */
 static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int otherwise, df_cached **out, df_error *err)
 {
-    df_plan_opts rows = stage_opts(net, BY_ROWS, threads), opts = stage_opts(net, otherwise, threads);
+    df_plan_opts rows = stage_opts(net, by_rows(net), threads), opts = stage_opts(net, otherwise, threads);
     df_status st = df__net_compile(net, in, &rows, net->packer, out, err);
     if (st != DF_OK || (*out)->plan)
         return st;
@@ -162,7 +163,7 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
     if (compared && df__amx_has() && (*out)->plan->n_stacked > 0) /* products by rows are of float32 */
         DF_TRY(try_instead(net, in, threads, &yard, *stage | ALONE, stage, out, err));
     if (compared && least_cosine(net) < 1 && !careful && df__dnn_has(DF_NUM_BF16)) /* without bfloat16 what stacks does so in every stage */
-        DF_TRY(try_instead(net, in, threads, &yard, BY_ROWS, stage, out, err));
+        DF_TRY(try_instead(net, in, threads, &yard, by_rows(net), stage, out, err));
 done:
     df__yardstick_free(&yard);
     df__cached_free(exact);
@@ -177,7 +178,7 @@ df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, d
     bool by_rule = goes_by_rule(net), sure = net->precision == DF_PRECISION_STRICT || is_exacting(net); /* that it is close */
     int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0;
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
-    if (stage == BY_ROWS)
+    if (stage == by_rows(net))
         return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
     if (by_rule && is_exacting(net) && net->least_cosine < 1) /* rows are sure to be close too */
         return compile_rows(net, in, threads, stage, out, err);

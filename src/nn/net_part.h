@@ -22,6 +22,7 @@ struct df_net {
     df_packer      *packer;
     df_precision    precision;
     double          least_cosine; /* of FAST */
+    bool            exact_weights;
     pthread_mutex_t lock;     /* of the list below */
     pthread_mutex_t compiling; /* one plan is made at a time: nobody makes the same one twice */
     df_cached      *plans[DF_NET_PLANS];

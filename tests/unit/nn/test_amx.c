@@ -58,10 +58,16 @@ static double end_of(const df_fused *fused, double sum, float added)
     return fmin(fmax(sum, 0), fused->n_post == 2 ? 0.5 : INFINITY);
 }
 
-static void check_point(int64_t pixels, int64_t ci, int64_t co, bool half, size_t end)
+/* What rounds: inputs, by the product or before it, and weights; inputs alone; nothing. */
+typedef enum rounding { ALL, BEFORE, INPUTS, NONE, ROUNDINGS } rounding;
+
+static void check_point(int64_t pixels, int64_t ci, int64_t co, rounding what, size_t end)
 {
     static float x[MOST_PIXELS * MOST_CHANNELS], w[MOST_CHANNELS * MOST_CHANNELS], bias[MOST_CHANNELS], add[MOST_PIXELS * MOST_CHANNELS], y[MOST_PIXELS * MOST_CHANNELS + 16];
-    df_amx g = {.pixels = pixels, .ci = ci, .co = co, .added = half ? co - 9 : co, .steps = (int)((ci + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH), .depth = DF_AMX_DEPTH, .half = half};
+    bool half = what == BEFORE;
+    int step = what == NONE ? DF_AMX_DEPTH / 2 : DF_AMX_DEPTH;
+    df_amx g = {.pixels = pixels, .ci = ci, .co = co, .added = half ? co - 9 : co, .steps = (int)((ci + step - 1) / step), .depth = step, .half = half,
+                .exact_weights = what == INPUTS, .pairs = what == NONE};
     df_tail tail = {.bias = ci % 3 ? bias : NULL, .fused = &ends[end], .add = {add}};
     int64_t depth = df__amx_depth(ci);
     fill_noise(x, (size_t)(pixels * ci), 1), fill_noise(w, (size_t)(ci * co), 2), fill_noise(bias, (size_t)co, 3), fill_noise(add, (size_t)(pixels * co), 4);
@@ -81,9 +87,9 @@ static void check_point(int64_t pixels, int64_t ci, int64_t co, bool half, size_
         for (int64_t o = 0; o < co; o++) {
             double sum = 0;
             for (int64_t i = 0; i < ci; i++)
-                sum += (double)half_of(x[p * ci + i]) * (double)half_of(w[i * co + o]);
+                sum += (double)(what == NONE ? x[p * ci + i] : half_of(x[p * ci + i])) * (double)(what < INPUTS ? half_of(w[i * co + o]) : w[i * co + o]);
             sum += tail.bias ? (double)bias[o] : 0;
-            CHECK_NEAR(end_of(tail.fused, sum, o < g.added ? add[p * g.added + o] : 0), y[p * co + o], 1e-4); /* sums of 130 products in float32, in another order */
+            CHECK_NEAR(end_of(tail.fused, sum, o < g.added ? add[p * g.added + o] : 0), y[p * co + o], what < INPUTS ? 1e-4 : 4e-4); /* sums of 128 products in float32, in another order; 16 bits of what does not round */
         }
     CHECK_NEAR(7, y[pixels * co], 0);
     free(weights), free(room), free(halves);
@@ -95,7 +101,8 @@ TEST(points_of_all_numbers_of_pixels_and_channels)
     for (int64_t pixels = 1; pixels <= 100; pixels += pixels < 18 ? 1 : 17)
         for (int64_t c = 16; c <= 128; c += 19)
             for (size_t end = 0; end < sizeof ends / sizeof *ends; end++)
-                check_point(pixels, c, 144 - c, end % 2, end), check_point(pixels, c, c, (end + c) % 2, end);
+                for (rounding what = ALL; what < ROUNDINGS; what++)
+                    check_point(pixels, c, 144 - c, what, end), check_point(pixels, c, c, what, end);
 }
 
 /* Pixels of planes in pairs, and windows over them: as close as float32 itself. */
