@@ -14,7 +14,7 @@ static const struct { df_halves halves; bool exact_pixels; double advantage, til
     {DF_HALVES_ALL, false, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 1.03, 1.3, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, true, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.5, 1.3, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, true, 1.9, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, 2.5, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, false, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 2.5, 1.3, DF_STACKS_MOSTLY}};
+    {DF_HALVES_NONE, false, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 100, 1.3, DF_STACKS_MOSTLY}};
 enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 2, BY_ROWS = STAGES /* beside the others: is it faster? */, CLOSE_ROWS /* the same with exact weights */, NEAREST_TO_ROWS = 3 };
 
 /* Of a stage: its layers one by one, where they would be computed by rows in float32. */
@@ -62,8 +62,8 @@ static void keep_stage(df_net *net, const df_pack_key *key, int stage)
 /* Both take turns; the least times count. */
 static df_status is_faster(const df_yardstick *yard, df_plan *a, df_plan *than, bool *faster, df_error *err)
 {
-    enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 40 };
-    static const double enough_s = 0.02;
+    enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 60 };
+    static const double enough_s = 0.06;
     df_status st = DF_OK;
     df_arena arena = {0};
     df_plan *plans[] = {a, than};
@@ -88,20 +88,22 @@ done:
 }
 
 /* Another stage in place of *out, where that is close enough and faster. */
-static df_status try_instead(df_net *net, const df_tensor *in, int threads, const df_yardstick *yard, int other, int *stage, df_cached **out, df_error *err)
+static df_status try_instead(df_net *net, const df_tensor *in, int threads, const df_yardstick *yard, int other, int *stage, df_cached **out, bool *close, df_error *err)
 {
     df_status st = DF_OK;
     df_cached *instead = NULL;
     double cosine;
     bool faster = false;
     df_plan_opts opts = stage_opts(net, other, threads);
+    *close = true;
     DF_TRY(df__net_compile(net, in, &opts, net->packer, &instead, err));
     if (!instead->plan)
         goto done;
     DF_TRY(df__yardstick_cosine(yard, instead->plan, &cosine, err));
-    if (cosine >= least_cosine(net))
+    *close = cosine >= least_cosine(net);
+    if (*close)
         DF_TRY(is_faster(yard, instead->plan, (*out)->plan, &faster, err));
-    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers %s, which is %s", net->graph->label, cosine, other & ALONE ? "one by one" : "by rows", faster ? "faster" : "no faster");
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers %s, which is %s", net->graph->label, cosine, other & ALONE ? "one by one" : other < STAGES ? "of float32" : "by rows", faster ? "faster" : "no faster");
     if (faster) {
         df_cached *slower = *out;
         *out = instead, instead = slower, *stage = other;
@@ -111,12 +113,10 @@ done:
     return st;
 }
 
-static int by_rows(const df_net *net) { return net->exact_weights ? CLOSE_ROWS : BY_ROWS; }
-
 /* Layers by rows, or as in another stage where few of them could be. */
-static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int otherwise, df_cached **out, df_error *err)
+static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int stage, int otherwise, df_cached **out, df_error *err)
 {
-    df_plan_opts rows = stage_opts(net, by_rows(net), threads), opts = stage_opts(net, otherwise, threads);
+    df_plan_opts rows = stage_opts(net, stage, threads), opts = stage_opts(net, otherwise, threads);
     df_status st = df__net_compile(net, in, &rows, net->packer, out, err);
     if (st != DF_OK || (*out)->plan)
         return st;
@@ -159,11 +159,14 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
         df__cached_free(*out);
         *out = NULL;
     }
-    bool compared = judged && (*out)->plan;
+    bool compared = judged && (*out)->plan, close = false;
     if (compared && df__amx_has() && (*out)->plan->n_stacked > 0) /* products by rows are of float32 */
-        DF_TRY(try_instead(net, in, threads, &yard, *stage | ALONE, stage, out, err));
-    if (compared && least_cosine(net) < 1 && !careful && df__dnn_has(DF_NUM_BF16)) /* without bfloat16 what stacks does so in every stage */
-        DF_TRY(try_instead(net, in, threads, &yard, by_rows(net), stage, out, err));
+        DF_TRY(try_instead(net, in, threads, &yard, *stage | ALONE, stage, out, &close, err));
+    close = false;
+    for (int rows = net->exact_weights ? CLOSE_ROWS : BY_ROWS; rows < ALL_STAGES && !close && compared && least_cosine(net) < 1 && !careful && df__dnn_has(DF_NUM_BF16); rows++)
+        DF_TRY(try_instead(net, in, threads, &yard, rows, stage, out, &close, err)); /* without bfloat16 what stacks does so in every stage */
+    if (compared && *stage < STAGES - 1 && exact->plan->n_stacked > 0)
+        DF_TRY(try_instead(net, in, threads, &yard, STAGES - 1, stage, out, &close, err));
 done:
     df__yardstick_free(&yard);
     df__cached_free(exact);
@@ -178,10 +181,10 @@ df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, d
     bool by_rule = goes_by_rule(net), sure = net->precision == DF_PRECISION_STRICT || is_exacting(net); /* that it is close */
     int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0;
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
-    if (stage == by_rows(net))
-        return compile_rows(net, in, threads, NEAREST_TO_ROWS, out, err);
+    if (stage == BY_ROWS || stage == CLOSE_ROWS)
+        return compile_rows(net, in, threads, stage, stage == BY_ROWS ? NEAREST_TO_ROWS : STAGES - 1, out, err);
     if (by_rule && is_exacting(net) && net->least_cosine < 1) /* rows are sure to be close too */
-        return compile_rows(net, in, threads, stage, out, err);
+        return compile_rows(net, in, threads, net->exact_weights ? CLOSE_ROWS : BY_ROWS, stage, out, err);
     if (stage >= 0)
         return df__net_compile(net, in, &opts, net->packer, out, err);
     st = find_stage(net, in, threads, &stage, out, err);

@@ -109,6 +109,39 @@ TEST(scales_are_part_of_the_name)
     layer_free(&l);
 }
 
+/* Both sides made by the run: batches, small ones in float32 throughout, more than are rounded at a time. */
+TEST(products_of_two_tensors)
+{
+    static const struct { int64_t batch, m, k, n; } table[] = {{1, 1, 1, 1}, {3, 7, 5, 9}, {8, 100, 32, 100}, {7, 33, 70, 65}, {40, 100, 100, 32}, {2, 300, 500, 200}, {13, 64, 64, 17}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        layer l;
+        df_error err = {0};
+        layer_begin(&l, "MatMul");
+        l.call.n_in = 2;
+        l.in[0] = (df_tensor){.type = DF_F32, .rank = 3, .dims = {table[i].batch, table[i].m, table[i].k}};
+        l.in[1] = (df_tensor){.type = DF_F32, .rank = 3, .dims = {table[i].batch, table[i].k, table[i].n}};
+        l.call.err = &err;
+        CHECK_OK(df__op_MatMul.infer(&l.call));
+        fill_tensor(&l, &l.in[0], 1);
+        fill_tensor(&l, &l.in[1], 1 / sqrtf((float)table[i].k));
+        layer_answer(&l, &df__op_MatMul);
+        for (int threads = 1; threads <= 3; threads++)
+            for (int p = DF_PRECISION_STRICT; p <= DF_PRECISION_FAST; p++) {
+                char what[128];
+                df_kernel *k;
+                l.call.precision = (df_precision)p;
+                l.call.threads = threads;
+                CHECK_OK(df__pairs_compile(&l.call, table[i].batch, table[i].m, table[i].k, table[i].n, &k));
+                assert_non_null(k);
+                snprintf(what, sizeof what, "product %zu, precision %d, %d threads", i, p, threads);
+                check_threads(&l, what, k, threads);
+                check_close(&l, what, p != DF_PRECISION_STRICT, false, 1e-5);
+                k->free(k);
+            }
+        layer_free(&l);
+    }
+}
+
 TEST(a_row_that_is_no_number_stays_alone)
 {
     static const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
