@@ -56,6 +56,9 @@ df_status df__conv_dots(const df_conv *conv, df_kernel **out);
 
 /* ---- helpers ---- */
 
+/* x = exp(x - the largest of all n); their sum (op_softmax.c). */
+float df__softmax_powers(float *x, int64_t n);
+
 /* Products are twice as fast in bfloat16, and that is enough. */
 bool df__half_products(const df_call *call);
 

@@ -4,6 +4,7 @@
 
 #include "core/simd.h"
 #include "core/threads.h"
+#include "nn/kernel.h"
 #include "nn/op.h"
 
 /* Values that are normalised together: n of them, `step` apart; `outer` x `step` such groups. */
@@ -42,7 +43,7 @@ static df_status softmax_infer(df_call *call)
     return st;
 }
 
-enum { LANES = 16, SIDE_BY_SIDE = 256, PIECE = 8 << 10 /* numbers */ };
+enum { LANES = 16, WIDE = 4 * LANES, SIDE_BY_SIDE = 256, PIECE = 8 << 10 /* numbers */ };
 
 /* y = exp(x - shift[i * step]) for numbers up to 0. Cephes' expf: x = n ln 2 + r, a polynomial of r, n into the exponent; 1 ulp or so. */
 static inline __attribute__((always_inline)) void exp_of(const float *x, float *y, int64_t n, const float *shift, int64_t step)
@@ -64,18 +65,23 @@ static inline __attribute__((always_inline)) void exp_of(const float *x, float *
 DF_CLONES static void exp_row(const float *x, float *y, int64_t n, float shift) { exp_of(x, y, n, &shift, 0); }
 DF_CLONES static void exp_run(const float *x, float *y, int64_t n, const float *shift) { exp_of(x, y, n, shift, 1); }
 
+/* Many lanes, so that one does not wait for the other; then halves of them meet. */
 DF_CLONES static float largest(const float *x, int64_t n)
 {
-    float lane[LANES], top;
-    for (int k = 0; k < LANES; k++)
-        lane[k] = x[0];
+    float lane[WIDE], top = x[0];
     int64_t i = 0;
+    for (int k = 0; k < WIDE; k++)
+        lane[k] = top;
+    for (; i + WIDE <= n; i += WIDE)
+        for (int k = 0; k < WIDE; k++)
+            lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
     for (; i + LANES <= n; i += LANES)
         for (int k = 0; k < LANES; k++)
             lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
+    for (int half = WIDE / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            lane[k] = lane[k + half] > lane[k] ? lane[k + half] : lane[k];
     top = lane[0];
-    for (int k = 1; k < LANES; k++)
-        top = lane[k] > top ? lane[k] : top;
     for (; i < n; i++)
         top = x[i] > top ? x[i] : top;
     return top;
@@ -83,13 +89,18 @@ DF_CLONES static float largest(const float *x, int64_t n)
 
 DF_CLONES static float sum_of(const float *x, int64_t n)
 {
-    float lane[LANES] = {0}, sum = 0;
+    float lane[WIDE] = {0}, sum;
     int64_t i = 0;
+    for (; i + WIDE <= n; i += WIDE)
+        for (int k = 0; k < WIDE; k++)
+            lane[k] += x[i + k];
     for (; i + LANES <= n; i += LANES)
         for (int k = 0; k < LANES; k++)
             lane[k] += x[i + k];
-    for (int k = 0; k < LANES; k++)
-        sum += lane[k];
+    for (int half = WIDE / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            lane[k] += lane[k + half];
+    sum = lane[0];
     for (; i < n; i++)
         sum += x[i];
     return sum;
@@ -105,6 +116,12 @@ DF_CLONES static void scale_run(float *y, int64_t n, const float *by)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] *= by[i];
+}
+
+float df__softmax_powers(float *x, int64_t n)
+{
+    exp_row(x, x, n, largest(x, n));
+    return sum_of(x, n);
 }
 
 static void softmax_row(const float *x, float *y, int64_t n)

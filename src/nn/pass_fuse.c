@@ -256,8 +256,10 @@ df_status df__pass_fuse(df_program *p, bool shapes, df_error *err)
     DF_TRY(df__pass_transpose(p, shapes, err));
     DF_TRY(df__pass_spelled(p, shapes, err));
     DF_TRY(df__pass_norms(p, shapes, err));
-    if (shapes)
+    if (shapes) {
         DF_TRY(df__pass_local(p, err));
+        DF_TRY(df__pass_attention(p, err));
+    }
     DF_TRY(df__pass_pad(p, shapes, err));
     DF_TRY(df__rewrite_begin(&f, p, shapes, 0, err));
     for (size_t i = 0; i < p->main.n_steps; i++) {

@@ -57,19 +57,6 @@ static bool shape_is(const df_rewrite *r, int value, int rank, const int64_t *di
     return t->type == DF_F32 && t->rank == rank && memcmp(t->dims, dims, sizeof *dims * (size_t)rank) == 0;
 }
 
-/* The step that alone reads what `s` makes, so far as the patterns need it: a search forward, from the step on. */
-static df_step *sole_reader(const df_rewrite *r, const df_step *s)
-{
-    int v = df__value_root(r->p, s->out[0]);
-    if (r->readers[v] != 1)
-        return NULL;
-    for (df_step *at = r->p->main.steps + (s - r->p->main.steps) + 1; at < r->p->main.steps + r->p->main.n_steps; at++)
-        for (size_t i = 0; i < at->n_in && !at->dead; i++)
-            if (df__rewrite_input(r, at, i) == v)
-                return at->op && at->n_out == 1 ? at : NULL;
-    return NULL;
-}
-
 static df_status make_local(df_rewrite *r, df_step *s)
 {
     int64_t kernel[2], places[2], stride[2];
@@ -93,12 +80,12 @@ static df_status make_local(df_rewrite *r, df_step *s)
         !shape_is(r, flat->out[0], 3, (int64_t[]){in->dims[0], in->dims[1] * kernel[0] * kernel[1], here}))
         return DF_OK;
     /* The photo again, the bias, the Relu: the operator takes the place of the last. */
-    df_step *back = sole_reader(r, s), *last = back, *add, *relu;
+    df_step *back = df__rewrite_reader(r, s), *last = back, *add, *relu;
     if (!back || !df__step_is(back, "Reshape") || !shape_is(r, back->out[0], 4, (int64_t[]){in->dims[0], w->dims[1], places[0], places[1]}))
         return DF_OK;
     int list[3] = {x, df__rewrite_input(r, s, 1), -1};
     bool has_relu = false;
-    add = sole_reader(r, last);
+    add = df__rewrite_reader(r, last);
     for (size_t i = 0; add && df__step_is(add, "Add") && i < 2; i++) {
         const df_tensor *b = df__rewrite_constant(r, df__rewrite_input(r, add, i));
         if (b && b->type == DF_F32 && b->rank >= 3 && df__tensor_count(b) == w->dims[1] * here && b->dims[b->rank - 1] == places[1] &&
@@ -107,7 +94,7 @@ static df_status make_local(df_rewrite *r, df_step *s)
             last = add;
         }
     }
-    relu = sole_reader(r, last);
+    relu = df__rewrite_reader(r, last);
     if (relu && df__step_is(relu, "Relu")) {
         has_relu = true;
         last = relu;

@@ -59,6 +59,18 @@ df_step *df__rewrite_maker(const df_rewrite *r, int value)
 
 df_step *df__rewrite_sole(const df_rewrite *r, int value) { return value >= 0 && r->readers[value] == 1 ? df__rewrite_maker(r, value) : NULL; }
 
+df_step *df__rewrite_reader(const df_rewrite *r, const df_step *s)
+{
+    int v = df__value_root(r->p, s->out[0]);
+    if (r->readers[v] != 1)
+        return NULL;
+    for (df_step *at = r->p->main.steps + (s - r->p->main.steps) + 1; at < r->p->main.steps + r->p->main.n_steps; at++)
+        for (size_t i = 0; i < at->n_in && !at->dead; i++)
+            if (df__rewrite_input(r, at, i) == v)
+                return at->op && at->n_out == 1 ? at : NULL;
+    return NULL;
+}
+
 df_status df__rewrite_begin(df_rewrite *r, df_program *p, bool shapes, size_t more, df_error *err)
 {
     df_status st = df__pass_dead(p, err);

@@ -24,6 +24,8 @@ bool df__rewrite_scalar(const df_rewrite *r, const df_step *s, size_t i, float *
 df_step *df__rewrite_maker(const df_rewrite *r, int value);
 /* The same, if the value is read once: by the asker. */
 df_step *df__rewrite_sole(const df_rewrite *r, int value);
+/* The step that alone reads what `s` makes, if it has one output; NULL else. */
+df_step *df__rewrite_reader(const df_rewrite *r, const df_step *s);
 /* A constant that spreads over the channels alone (dimension 1 of `rank`, or the last), as a list; false: it does not. */
 bool df__rewrite_by_channel(const df_tensor *t, int64_t channels, int rank, bool last, float *out);
 float df__rewrite_f32(const df_tensor *t, int64_t i); /* a constant may lie askew in its file */
@@ -43,10 +45,11 @@ df_status df__pass_spelled(df_program *p, bool shapes, df_error *err);     /* pa
 df_status df__pass_norms(df_program *p, bool shapes, df_error *err);       /* pass_norms.c: vectors of length 1, local response */
 df_status df__pass_batch_norms(df_program *p, df_error *err);              /* the same file; after the fusions, with shapes */
 df_status df__pass_local(df_program *p, df_error *err);                    /* pass_local.c: locally connected layers; shapes are known */
+df_status df__pass_attention(df_program *p, df_error *err);                /* pass_attention.c; shapes are known */
 df_status df__pass_forward(df_program *p, df_error *err);                  /* pass_forward.c: before a convolution; after the fusions, without shapes */
 df_status df__pass_pad(df_program *p, bool shapes, df_error *err);         /* pass_pad.c: padding into convolutions and pools */
 
 /* Operators of the engine's own, which only passes make. */
-extern const df_op df__op_unit, df__op_local; /* op_unit.c, op_local.c */
+extern const df_op df__op_unit, df__op_local, df__op_attention; /* op_unit.c, op_local.c, op_attention.c */
 
 #endif

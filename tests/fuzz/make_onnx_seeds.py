@@ -108,6 +108,8 @@ write("local", [node("Gather", "x i", "a", axis=2), node("Gather", "a i", "b", a
       [numpy_helper.from_array(np.array([[0, 2, 4], [1, 3, 5]], np.int64), "i"), ints("f", 1, 12, 9), ints("g", 1, 2, 3, 3), const("w", 9, 2, 12), const("s", 2, 3, 3)])
 write("parts", [node("Split", "x", "a b c", axis=1), node("Exp", "a", "d"), node("Concat", "d b", "e", axis=1), node("Slice", "e s t o", "f"), node("Concat", "f c e", axis=1)],
       [ints("s", 1), ints("t", 2), ints("o", 1)])
+write("attention", [node("Transpose", "x", "t", perm=[0, 1, 3, 2]), node("MatMul", "t x", "a"), node("Mul", "a f", "b"), node("Softmax", "b", "c"),
+                    node("Transpose", "c", "d", perm=[0, 1, 3, 2]), node("MatMul", "x d")], [number("f", 0.25)])
 write("before", [node("Sub", "x k", "a"), node("Mul", "a s", "b"), node("Conv", "b w", "c"), node("Pad", "c p", "d"), node("AveragePool", "d", kernel_shape=[2, 2])],
       [number("k", 0.5), const("s", 3, 1, 1), const("w", 4, 3, 3, 3), ints("p", 0, 0, 1, 0, 0, 0, 0, 1)])
 

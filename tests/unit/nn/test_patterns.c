@@ -229,7 +229,7 @@ static df_status walk(void *arg, df_error *why)
 {
     static const char *text = HARD "const w 8,3,3,3\nconst v 8,8,3,3\nconst s 1,1,8\nconst l 1,1,8\nConv x,w > a | pads:1,1,1,1\nTranspose a > b | " LAST "\n"
                               "Mul b,s > c\nAdd c,l > d\nRelu d > e\nNeg d > f\nRelu f > g\nMul g,s > h\nAdd e,h > i\nTranspose i > j | " FIRST "\nPad j,pd > k0\n"
-                              "Conv k0,v > m\nAdd m,three > n\nClip n,zero,six > o\nMul m,o > q\nDiv q,six > r\nReduceL2 r > t | axes:1\nDiv r,t > y\nints pd 0,0,1,1,0,0,1,1";
+                              "Conv k0,v > m\nAdd m,three > n\nClip n,zero,six > o\nMul m,o > q\nDiv q,six > r\nReduceL2 r > t | axes:1\nDiv r,t > u\nMatMul u,u > v0\nSoftmax v0 > v1\nMatMul v1,u > y\nints pd 0,0,1,1,0,0,1,1";
     df_status st = DF_OK;
     df_graph *g = NULL;
     df_net *net = NULL;
@@ -253,6 +253,37 @@ done:
 TEST(each_failing_allocation_is_reported_and_leaks_nothing)
 {
     assert_true(test_alloc_each(walk, NULL) > 10); /* those that only make things faster may fail unseen */
+}
+
+/* ---- attention ---- */
+
+#define TURN " | perm:0,1,3,2\n"
+
+/* Rows past a whole number of what is computed at a time; one query; batches; each matrix turned or not. */
+TEST(attention_in_its_spellings)
+{
+    static const char *const sizes[][2] = {{"q 2,3,100,16;k 2,3,16,70;v 2,3,70,24", "q 2,3,16,100;k 2,3,70,16;v 2,3,24,70"}, {"q 1,2,128,8;k 1,2,8,9;v 1,2,9,5", "q 1,2,8,128;k 1,2,9,8;v 1,2,5,9"},
+                                           {"q 1,1,1,4;k 1,1,4,33;v 1,1,33,1", "q 1,1,4,1;k 1,1,33,4;v 1,1,1,33"}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        check(sizes[i][0], "MatMul q,k > a\nSoftmax a > b | axis:-1\nMatMul b,v > y", "y", 1);
+        check(sizes[i][0], "number d 4\nMatMul q,k > a\nDiv a,d > s\nSoftmax s > b | axis:3\nMatMul b,v > y", "y", 1);
+        check(sizes[i][1], "number f 0.2\nTranspose q > t" TURN "Transpose k > u" TURN "MatMul t,u > a\nMul f,a > s\nSoftmax s > b\nTranspose b > c" TURN "MatMul v,c > y", "y", 1);
+        check(sizes[i][1], "Transpose q > t" TURN "Transpose k > u" TURN "Transpose v > w" TURN "MatMul t,u > a\nSoftmax a > b\nMatMul b,w > y", "y", 2);
+    }
+    check("q 5,7;k 7,6;v 6,3", "MatMul q,k > a\nSoftmax a > b\nMatMul b,v > y", "y", 1);
+}
+
+TEST(what_is_no_attention_stays)
+{
+    static const char rooms[] = "q 2,3,8,16;k 2,3,16,8;v 2,3,8,8";
+    check(rooms, "MatMul q,k > a\nSoftmax a > b | axis:2\nMatMul b,v > y", "y", 3);
+    check(rooms, "MatMul q,k > a\nSoftmax a > b\nMatMul b,v > y", "y,b", 3); /* read elsewhere */
+    check(rooms, "MatMul q,k > a\nSoftmax a > b\nMatMul b,v > y", "y,a", 3);
+    check(rooms, "MatMul q,k > a\nSoftmax a > b\nMatMul v,b > y", "y", 3); /* on the other side */
+    check(rooms, "MatMul q,k > a\nMul a,v > s\nSoftmax s > b\nMatMul b,v > y", "y", 4);
+    check("q 3,8,16;k 16,8;v 3,8,8", "MatMul q,k > a\nSoftmax a > b\nMatMul b,v > y", "y", 3); /* one matrix of keys for all */
+    check(rooms, "MatMul q,k > a\nSoftmax a > b\nTranspose b > c | perm:0,1,2,3\nMatMul v,c > y", "y", 4);
+    check(rooms, "MatMul q,k > a\nSoftmax a > b\nTranspose b > c | perm:1,0,3,2\nReshape c,s > d\nMatMul v,d > y\nints s 2,3,8,8", "y", 5);
 }
 
 /* ---- without a copy: parts of a Concat made in their place, Split and Slice as other names ---- */
