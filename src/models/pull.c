@@ -449,7 +449,7 @@ df_status df__pull_look(const df_pull_job *job, df_error *err)
 df_status df__pull(const df_pull_job *job, df_error *err)
 {
     pull p;
-    bool waited = false;
+    bool waited = false, again;
     df_status st = set_up(&p, job, err);
     if (st != DF_OK)
         goto done;
@@ -460,13 +460,15 @@ df_status df__pull(const df_pull_job *job, df_error *err)
     }
     if (st == DF_OK || p.stopped || (st != DF_E_NO_MODEL && !of_bytes(st)))
         goto done;
+    again = st == DF_E_NO_MODEL; /* another may have come to its end since then, and nobody had to wait for it */
     if (!job->opts->from && !job->row->urls[0])
         DF_TRY(no_address(&p, err));
     DF_TRY(make_folders(p.path, err));
     DF_TRY(df__part_open(p.path, tell_wait, &p, &p.part, &waited, err));
-    if (waited && !p.info->sha256[0])
+    again = again || waited;
+    if (again && !p.info->sha256[0])
         DF_TRY(df__first_seen_read(p.path, p.expected, err));
-    if (waited && present(&p, err) == DF_OK)
+    if (again && present(&p, err) == DF_OK)
         tell(&p, DF_PULL_KEPT, 0, 0, NULL);
     else
         DF_TRY(bring(&p, err));

@@ -167,22 +167,27 @@ static void *pull_deepid(void *user)
     return df_model_pull(p->df, "DeepID", &o, &mine) == DF_OK ? p : NULL;
 }
 
+/* Some begin when others are at the end: who finds nothing and then nobody to wait for looks again. */
 TEST(threads_of_one_process_wait_for_each_other_too)
 {
-    enum { THREADS = 8 };
+    enum { THREADS = 8, ROUNDS = 20 };
     pthread_t threads[THREADS];
-    place p = begin(deepid(47, 160));
-    char weights[128];
-    snprintf(weights, sizeof weights, "%s/weights", p.dir.path);
-    for (int i = 0; i < THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, pull_deepid, &p) == 0);
-    for (int i = 0; i < THREADS; i++) {
-        void *good = NULL;
-        pthread_join(threads[i], &good);
-        CHECK(good != NULL);
+    for (int round = 0; round < ROUNDS; round++) {
+        place p = begin(deepid(47, 160));
+        char weights[128];
+        snprintf(weights, sizeof weights, "%s/weights", p.dir.path);
+        for (int i = 0; i < THREADS; i++) {
+            nanosleep(&(struct timespec){.tv_nsec = round * i * 20000}, NULL);
+            CHECK(pthread_create(&threads[i], NULL, pull_deepid, &p) == 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            void *good = NULL;
+            pthread_join(threads[i], &good);
+            CHECK(good != NULL);
+        }
+        assert_int_equal(temp_count(weights, ""), 2); /* the file and its record */
+        end(&p);
     }
-    assert_int_equal(temp_count(weights, ""), 2); /* the file and its record */
-    end(&p);
 }
 
 TEST(every_allocation_may_fail)
