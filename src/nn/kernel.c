@@ -287,6 +287,8 @@ static df_status by_trial(const df_conv *conv, double took[WAYS])
         if (!r->scratch)
             DF_TRY(df__no_memory(call.err, "trial", r->k->scratch_bytes));
         DF_TRY(run_once(r, &call, &took[r->way]));
+        if (took[r->way] > 4 * best && (r->way == AMX || r->way == DIRECT_BF16)) /* of the likeliest one bad moment is not believed */
+            DF_TRY(run_once(r, &call, &took[r->way]));
         best = took[r->way] < best ? took[r->way] : best;
         if (took[r->way] > 4 * best && took[r->way] > enough) /* its weights need not lie here any longer */
             runner_free(r);
