@@ -9,12 +9,12 @@ static const double LEAST_COSINE = 0.99992; /* of an embedding: what is promised
 static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
 
 /* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
- * kernels that are not exact have to be so many times faster than those that are. */
-static const struct { df_halves halves; bool exact_pixels; double advantage, tiles; df_stacks stacks; } stages[] = {
-    {DF_HALVES_ALL, false, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 1.03, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, true, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1.5, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, true, 1.9, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, 2.5, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, false, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 100, 1.3, DF_STACKS_MOSTLY}};
+ * kernels that are not exact have to be a quarter faster than those that are; then more and more of the layers, spread over the network, have none that is not exact. */
+static const struct { df_halves halves; bool exact_pixels; int exact_quarters; double advantage, tiles; df_stacks stacks; } stages[] = {
+    {DF_HALVES_ALL, false, 0, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 0, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 0, 1.03, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, true, 0, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 0, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1, 1.25, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, true, 2, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 3, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 4, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, false, 0, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 0, 100, 1.3, DF_STACKS_MOSTLY}};
 enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 2, BY_ROWS = STAGES /* beside the others: is it faster? */, CLOSE_ROWS /* the same with exact weights */, NEAREST_TO_ROWS = 3 };
 
 /* Of a stage: its layers one by one, where they would be computed by rows in float32. */
@@ -24,7 +24,7 @@ static df_plan_opts stage_opts(const df_net *net, int kept, int threads)
 {
     int stage = kept & ~ALONE;
     return (df_plan_opts){.precision = net->precision, .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .exact_pixels = stages[stage].exact_pixels,
-                          .halves = stages[stage].halves, .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
+                          .exact_quarters = stages[stage].exact_quarters, .halves = stages[stage].halves, .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
 }
 
 /* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. What is strict
@@ -152,8 +152,8 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
         DF_TRY(df__net_compile(net, in, &opts, net->packer, out, err));
         if (judged && (*out)->plan)
             DF_TRY(df__yardstick_cosine(&yard, (*out)->plan, &cosine, err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f with %s where other kernels are %.2f times faster", net->graph->label, careful ? 12 : 6, cosine,
-                kinds[opts.halves], opts.advantage);
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f with %s where other kernels are %.2f times faster, %d of 4 layers exact", net->graph->label,
+                careful ? 12 : 6, cosine, kinds[opts.halves], opts.advantage, opts.exact_quarters);
         if (cosine >= least_cosine(net) || *stage + 1 == STAGES)
             break;
         df__cached_free(*out);
@@ -177,7 +177,7 @@ done:
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
 {
     df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("stage");
+    df_pack_key key = df__pack_key_new("stages of quarters");
     bool by_rule = goes_by_rule(net), sure = net->precision == DF_PRECISION_STRICT || is_exacting(net); /* that it is close */
     int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0;
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);

@@ -397,6 +397,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     plan->advantage = opts->advantage;
     plan->tiles = opts->tiles;
     plan->exact_pixels = opts->exact_pixels;
+    plan->exact_quarters = opts->exact_quarters;
     plan->stacks = opts->stacks;
     plan->halves = opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) ? opts->halves : DF_HALVES_NONE;
     if (pthread_mutex_init(&plan->lock, NULL) != 0)

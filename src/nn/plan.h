@@ -66,6 +66,7 @@ typedef struct df_plan {
     df_precision  precision;
     double        advantage, tiles; /* see df_call */
     bool          exact_pixels; /* convolutions of up to 4 channels, which see a photo, stay exact */
+    int           exact_quarters; /* of the steps with constant weights, 0 to 4, that stay exact */
     df_halves     halves;
     df_stacks     stacks;
     size_t        n_stacked; /* steps that became layers of stacks */
@@ -75,7 +76,7 @@ typedef struct df_plan {
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). *out stays NULL where `stacks` says so. */
-typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; df_halves halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
+typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; int exact_quarters; df_halves halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
 df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */
