@@ -18,8 +18,8 @@ typedef struct df_weights {
     const char   *urls[DF_MIRRORS + 1]; /* where its project publishes it, the first first, NULL past the last; what ends in .bz2 holds it compressed */
     const char   *official; /* sha256 of what lies there, where info.sha256 is "" since other files may have the name too; or NULL */
     size_t        about;    /* bytes, roughly, where info.bytes is 0; 0: unknown */
-    bool          exact_weights; /* and the weights of layers by rows too (net.h) */
     double        least_cosine; /* of `fast` to float32, where that has to be closer than usual (net.h); 0: as usual */
+    bool          exact_weights; /* of its layers by rows (net.h) */
     bool          any_size; /* the ONNX file declares one batch, height and width, but every layer of it takes any */
 } df_weights;
 

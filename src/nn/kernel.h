@@ -31,6 +31,8 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *g, const df_fused
 
 /* y[batch][m][n] = a[batch][m][k] b[batch][k][n], both inputs dense. */
 df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64_t k, int64_t n, df_kernel **out);
+/* The numbers that two tensors of the run are multiplied in: small products are not worth rounding them. */
+df_num df__product_num(const df_call *call, int64_t m, int64_t k, int64_t n);
 
 /* ---- the ways; *out stays NULL where one does not apply ---- */
 

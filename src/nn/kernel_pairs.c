@@ -19,6 +19,11 @@ typedef struct pairs {
     part      parts[MAX_PARTS];
 } pairs;
 
+df_num df__product_num(const df_call *call, int64_t m, int64_t k, int64_t n)
+{
+    return df__half_products(call) && m * k * n >= LEAST_HALF ? DF_NUM_BF16 : DF_NUM_F32;
+}
+
 static void pairs_free(df_kernel *base)
 {
     pairs *p = (pairs *)base;
@@ -75,7 +80,7 @@ df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64
     pairs *p = calloc(1, sizeof *p);
     if (!p)
         return df__no_memory(call->err, "kernel", sizeof *p);
-    *p = (pairs){.num = df__half_products(call) && m * k * n >= LEAST_HALF ? DF_NUM_BF16 : DF_NUM_F32, .a = m * k, .b = k * n, .y = m * n};
+    *p = (pairs){.num = df__product_num(call, m, k, n), .a = m * k, .b = k * n, .y = m * n};
     int64_t parts = batch < call->threads ? batch : call->threads, each = m * k * n < least_work * 64 ? batch * (m * k * n) / least_work : batch;
     parts = parts < each ? parts : each;
     parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;

@@ -282,6 +282,13 @@ static bool amx_of(layer *k, double advantage)
     return true;
 }
 
+static const char *packed_as(const layer *k)
+{
+    if (k->half)
+        return k->amx.exact_weights ? "stack exact" : k->amx.pairs ? "stack pairs" : "stack half";
+    return k->kind == DENSE ? "stack" : "depthwise";
+}
+
 static df_status add_layer(const df_call *call, const df_stack_layer *from, df_packer *packer, layer *k)
 {
     df_status st = DF_OK;
@@ -300,7 +307,7 @@ static df_status add_layer(const df_call *call, const df_stack_layer *from, df_p
         return DF_OK;
     filling f = {from, k, k->kind == DENSE ? w->c : 1};
     k->half = k->kind == DENSE && own->precision != DF_PRECISION_STRICT && own->advantage < DF_ADVANTAGE_MOST && df__amx_has() && amx_of(k, own->advantage);
-    df_pack_key key = df__weights_key(own, k->half && k->amx.exact_weights ? "stack exact" : k->half && k->amx.pairs ? "stack pairs" : k->half ? "stack half" : k->kind == DENSE ? "stack" : "depthwise", from->fused ? from->fused->scale : NULL, k->c);
+    df_pack_key key = df__weights_key(own, packed_as(k), from->fused ? from->fused->scale : NULL, k->c);
     size_t bytes = k->half ? df__amx_weights(&k->amx) * sizeof(uint16_t) : (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
     DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half ? fill_half : fill, &f, &k->weights));
     k->amx.weights = k->weights.data;

@@ -162,9 +162,10 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
     bool compared = judged && (*out)->plan, close = false;
     if (compared && df__amx_has() && (*out)->plan->n_stacked > 0) /* products by rows are of float32 */
         DF_TRY(try_instead(net, in, threads, &yard, *stage | ALONE, stage, out, &close, err));
+    bool rounds = compared && !careful && least_cosine(net) < 1 && df__dnn_has(DF_NUM_BF16); /* without bfloat16 what stacks does so in every stage */
     close = false;
-    for (int rows = net->exact_weights ? CLOSE_ROWS : BY_ROWS; rows < ALL_STAGES && !close && compared && least_cosine(net) < 1 && !careful && df__dnn_has(DF_NUM_BF16); rows++)
-        DF_TRY(try_instead(net, in, threads, &yard, rows, stage, out, &close, err)); /* without bfloat16 what stacks does so in every stage */
+    for (int rows = net->exact_weights ? CLOSE_ROWS : BY_ROWS; rounds && !close && rows < ALL_STAGES; rows++)
+        DF_TRY(try_instead(net, in, threads, &yard, rows, stage, out, &close, err));
     if (compared && *stage < STAGES - 1 && exact->plan->n_stacked > 0)
         DF_TRY(try_instead(net, in, threads, &yard, STAGES - 1, stage, out, &close, err));
 done:

@@ -9,7 +9,7 @@
 #include "nn/kernel.h"
 #include "nn/pass_rewrite.h"
 
-enum { ROWS = 64 /* of scores at a time */, MAX_PARTS = 64, LINE = 64, LEAST_HALF = 1 << 16 /* multiply-adds of a product */ };
+enum { ROWS = 64 /* of scores at a time */, MAX_PARTS = 64, LINE = 64 };
 
 typedef struct attention {
     int64_t batches, n, m, d, e;
@@ -17,7 +17,7 @@ typedef struct attention {
     bool    q_turned, k_turned, turned;
 } attention;
 
-static bool same_batches(const df_tensor *a, const df_tensor *b)
+bool df__same_batches(const df_tensor *a, const df_tensor *b)
 {
     return a->rank == b->rank && a->rank >= 2 && memcmp(a->dims, b->dims, sizeof *a->dims * (size_t)(a->rank - 2)) == 0;
 }
@@ -31,7 +31,7 @@ static df_status attention_of(const df_call *call, attention *a)
     const df_tensor *q = &call->in[0], *k = &call->in[1], *v = &call->in[2];
     *a = (attention){.batches = 1, .scale = df__node_float(call->node, "scale", 1), .q_turned = df__node_int(call->node, "q_turned", 0) != 0,
                      .k_turned = df__node_int(call->node, "k_turned", 0) != 0, .turned = df__node_int(call->node, "turned", 0) != 0};
-    if (!same_batches(q, k) || !same_batches(q, v))
+    if (!df__same_batches(q, k) || !df__same_batches(q, v))
         DF_TRY(df__call_fail(call, DF_E_BAD_MODEL, "attention over tensors of %d, %d and %d dimensions that do not match", q->rank, k->rank, v->rank));
     int last = q->rank - 1;
     for (int i = 0; i < last - 1; i++)
@@ -245,7 +245,7 @@ static df_status attention_compile(const df_call *call, const df_fused *fused, d
         DF_TRY(df__no_memory(call->err, "kernel", sizeof *k));
     k->a = a;
     int64_t rows = a.n < ROWS ? a.n : ROWS;
-    k->num = df__half_products(call) && rows * a.m * a.d >= LEAST_HALF ? DF_NUM_BF16 : DF_NUM_F32;
+    k->num = df__product_num(call, rows, a.d, a.m);
     size_t size = df__num_size(k->num);
     DF_TRY(products_of(k, a.n / ROWS ? ROWS : 0, &k->whole, &there, call->err));
     if (there)

@@ -35,14 +35,6 @@ static const df_step *product_of(const df_rewrite *r, int scores, float *scale)
     return s && df__step_is(s, "MatMul") && !s->fused ? s : NULL;
 }
 
-static bool batches_match(const df_tensor *a, const df_tensor *b)
-{
-    bool match = a->type == DF_F32 && b->type == DF_F32 && a->rank == b->rank && a->rank >= 2;
-    for (int i = 0; match && i < a->rank - 2; i++)
-        match = a->dims[i] == b->dims[i];
-    return match;
-}
-
 static df_status make_attention(df_rewrite *r, df_step *s)
 {
     bool q_turned, k_turned, turned = false;
@@ -64,22 +56,11 @@ static df_status make_attention(df_rewrite *r, df_step *s)
     int in[3] = {unturned(r, df__rewrite_input(r, first, 0), &q_turned), unturned(r, df__rewrite_input(r, first, 1), &k_turned), df__rewrite_input(r, last, !turned)};
     const df_value *values = r->p->values;
     for (int i = 0; i < 3; i++)
-        if (in[i] < 0 || values[in[i]].known || !batches_match(&values[in[0]].t, &values[in[i]].t))
+        if (in[i] < 0 || values[in[i]].known || values[in[i]].t.type != DF_F32 || !df__same_batches(&values[in[0]].t, &values[in[i]].t))
             return DF_OK;
     df_attr attrs[] = {{.name = "scale", .kind = DF_ATTR_FLOAT, .v.f = scale}, {.name = "q_turned", .kind = DF_ATTR_INT, .v.i = q_turned},
                        {.name = "k_turned", .kind = DF_ATTR_INT, .v.i = k_turned}, {.name = "turned", .kind = DF_ATTR_INT, .v.i = turned}};
     return df__rewrite_step(r, last, &df__op_attention, in, 3, attrs, sizeof attrs / sizeof *attrs);
 }
 
-df_status df__pass_attention(df_program *p, df_error *err)
-{
-    df_rewrite r;
-    df_status st = DF_OK;
-    DF_TRY(df__rewrite_begin(&r, p, true, 0, err));
-    for (size_t i = 0; i < p->main.n_steps; i++)
-        if (df__step_is(&p->main.steps[i], "Softmax"))
-            DF_TRY(make_attention(&r, &p->main.steps[i]));
-    DF_TRY(df__pass_dead(p, err));
-done:
-    return st;
-}
+df_status df__pass_attention(df_program *p, df_error *err) { return df__rewrite_each(p, "Softmax", make_attention, err); }

@@ -108,20 +108,4 @@ static df_status make_local(df_rewrite *r, df_step *s)
     return df__rewrite_step(r, last, &df__op_local, list, list[2] < 0 ? 2 : 3, attrs, sizeof attrs / sizeof *attrs);
 }
 
-df_status df__pass_local(df_program *p, df_error *err)
-{
-    df_rewrite r;
-    df_status st = DF_OK;
-    bool any = false;
-    for (size_t i = 0; i < p->main.n_steps; i++)
-        any = any || df__step_is(&p->main.steps[i], "Einsum");
-    if (!any)
-        return DF_OK;
-    DF_TRY(df__rewrite_begin(&r, p, true, 0, err));
-    for (size_t i = 0; i < p->main.n_steps; i++)
-        if (df__step_is(&p->main.steps[i], "Einsum"))
-            DF_TRY(make_local(&r, &p->main.steps[i]));
-    DF_TRY(df__pass_dead(p, err));
-done:
-    return st;
-}
+df_status df__pass_local(df_program *p, df_error *err) { return df__rewrite_each(p, "Einsum", make_local, err); }

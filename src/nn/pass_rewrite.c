@@ -192,3 +192,21 @@ df_attr *df__rewrite_attrs(df_rewrite *r, const df_node *node, const char *const
     }
     return list;
 }
+
+df_status df__rewrite_each(df_program *p, const char *op, df_status (*make)(df_rewrite *r, df_step *s), df_error *err)
+{
+    df_rewrite r;
+    df_status st = DF_OK;
+    bool any = false;
+    for (size_t i = 0; i < p->main.n_steps; i++)
+        any = any || df__step_is(&p->main.steps[i], op);
+    if (!any)
+        return DF_OK;
+    DF_TRY(df__rewrite_begin(&r, p, true, 0, err));
+    for (size_t i = 0; i < p->main.n_steps; i++)
+        if (df__step_is(&p->main.steps[i], op))
+            DF_TRY(make(&r, &p->main.steps[i]));
+    DF_TRY(df__pass_dead(p, err));
+done:
+    return st;
+}

@@ -34,6 +34,8 @@ float df__rewrite_f32(const df_tensor *t, int64_t i); /* a constant may lie aske
 df_status df__rewrite_step(df_rewrite *r, df_step *s, const df_op *op, const int *in, size_t n_in, const df_attr *attrs, size_t n_attrs);
 /* All that read `value` read `other` instead; the maker of `value` dies. */
 void df__rewrite_same(df_rewrite *r, int value, int other);
+/* `make` of each step of one of ONNX's own operators, in their order; a program that has none is left alone. Shapes are known. */
+df_status df__rewrite_each(df_program *p, const char *op, df_status (*make)(df_rewrite *r, df_step *s), df_error *err);
 /* A new value; shape and data as in t. -1: no room. */
 int df__rewrite_value(df_rewrite *r, const char *name, const df_tensor *t);
 /* The attributes of a node with some left out (names, ends with NULL), and room for `more` behind; NULL: no memory. */
@@ -51,5 +53,6 @@ df_status df__pass_pad(df_program *p, bool shapes, df_error *err);         /* pa
 
 /* Operators of the engine's own, which only passes make. */
 extern const df_op df__op_unit, df__op_local, df__op_attention; /* op_unit.c, op_local.c, op_attention.c */
+bool df__same_batches(const df_tensor *a, const df_tensor *b); /* of matrices: all dims but the last two (op_attention.c) */
 
 #endif
