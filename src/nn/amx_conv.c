@@ -5,34 +5,32 @@
 
 #include "nn/amx.h"
 
-enum { STEP = DF_AMX_SIDE * DF_AMX_DEPTH /* weights of one step and block of outputs */ };
-
-static int64_t steps_of(const df_amx_conv *g) { return g->taps * df__amx_depth(g->inputs) / DF_AMX_DEPTH; }
+enum { LINE = 64, STEP = DF_AMX_SIDE * DF_AMX_DEPTH /* weights of one step and block of outputs */ };
 
 static int64_t blocks_of(const df_amx_conv *g) { return (g->co + DF_AMX_SIDE - 1) / DF_AMX_SIDE; }
 
 /* The last block of what does not divide reaches back into the one before it. */
 static int64_t channel_of(const df_amx_conv *g, int64_t block) { return (block + 1) * DF_AMX_SIDE > g->co ? g->co - DF_AMX_SIDE : block * DF_AMX_SIDE; }
 
-size_t df__amx_conv_weights(const df_amx_conv *g) { return (size_t)(blocks_of(g) * steps_of(g) * STEP * (g->exact ? 2 : 1)) * sizeof(uint16_t); }
+size_t df__amx_conv_weights(const df_amx_conv *g) { return (size_t)(blocks_of(g) * g->steps * STEP * (g->exact ? 2 : 1)) * sizeof(uint16_t); }
 
-/* [two blocks of outputs, or the last one][tap][32 inputs][first number, rest][block][pair of inputs][output][2] */
+/* [two blocks of outputs, or the last one][step][first number, rest][block][pair of inputs][output][2] */
 void df__amx_conv_pack(const df_amx_conv *g, const float *weights, uint16_t *out)
 {
-    int64_t all = blocks_of(g), steps = df__amx_depth(g->inputs) / DF_AMX_DEPTH, kinds = g->exact ? 2 : 1;
+    int64_t all = blocks_of(g), kinds = g->exact ? 2 : 1;
     memset(out, 0, df__amx_conv_weights(g));
     for (int64_t first = 0; first < all; first += 2) {
         int64_t blocks = first + 1 < all ? 2 : 1;
-        for (int64_t k = 0; k < g->taps * g->inputs; k++)
-            for (int64_t o = 0; o < blocks * DF_AMX_SIDE; o++) {
-                uint32_t pair = df__amx_pair(weights[k * g->co + channel_of(g, first + o / DF_AMX_SIDE) + o % DF_AMX_SIDE]);
-                int64_t i = k % g->inputs, at = (i % DF_AMX_DEPTH / 2 * DF_AMX_SIDE + o % DF_AMX_SIDE) * 2 + i % 2;
-                uint16_t *to = out + (k / g->inputs * steps + i / DF_AMX_DEPTH) * kinds * blocks * STEP + o / DF_AMX_SIDE * STEP;
-                to[at] = (uint16_t)pair;
-                if (g->exact)
-                    to[blocks * STEP + at] = (uint16_t)(pair >> 16);
-            }
-        out += g->taps * steps * kinds * blocks * STEP;
+        for (int64_t s = 0; s < g->steps; s++, out += kinds * blocks * STEP)
+            for (int64_t i = 0; i < g->step[s].inputs; i++)
+                for (int64_t o = 0; o < blocks * DF_AMX_SIDE; o++) {
+                    int64_t block = o / DF_AMX_SIDE, output = o % DF_AMX_SIDE;
+                    uint32_t pair = df__amx_pair(weights[(g->step[s].first + i) * g->co + channel_of(g, first + block) + output]);
+                    uint16_t *to = out + block * STEP + (i / 2 * DF_AMX_SIDE + output) * 2 + i % 2;
+                    *to = (uint16_t)pair;
+                    if (g->exact)
+                        to[blocks * STEP] = (uint16_t)(pair >> 16);
+                }
     }
 }
 
@@ -41,6 +39,17 @@ void df__amx_conv_pack(const df_amx_conv *g, const float *weights, uint16_t *out
 #include "nn/lanes_vec.h"
 
 static __m512 widened(__m256bh x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)x), 16)); }
+
+static void put_halves(uint16_t *to, int64_t rest, __m512 a, __m512 b)
+{
+    if (!rest) {
+        _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(b, a));
+        return;
+    }
+    __m256bh first = _mm512_cvtneps_pbh(a), second = _mm512_cvtneps_pbh(b);
+    _mm512_storeu_si512(to, _mm512_inserti64x4(_mm512_castsi256_si512((__m256i)first), (__m256i)second, 1));
+    _mm512_storeu_si512(to + rest, (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(b, widened(second)), _mm512_sub_ps(a, widened(first))));
+}
 
 void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64_t rest)
 {
@@ -52,13 +61,7 @@ void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64
     }
     for (; i + DF_AMX_DEPTH <= n; i += DF_AMX_DEPTH) {
         __m512 a = _mm512_loadu_ps(from + i), b = _mm512_loadu_ps(from + i + LANES);
-        if (!rest) {
-            _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(b, a));
-            continue;
-        }
-        __m256bh first = _mm512_cvtneps_pbh(a), second = _mm512_cvtneps_pbh(b);
-        _mm512_storeu_si512(to + i, _mm512_inserti64x4(_mm512_castsi256_si512((__m256i)first), (__m256i)second, 1));
-        _mm512_storeu_si512(to + rest + i, (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(b, widened(second)), _mm512_sub_ps(a, widened(first))));
+        put_halves(to + i, rest, a, b);
     }
     for (; i < n; i++) {
         uint32_t pair = df__amx_pair(from[i]);
@@ -68,205 +71,342 @@ void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64
     }
 }
 
+static __mmask32 some(int64_t n) { return n >= DF_AMX_DEPTH ? ~(__mmask32)0 : ((__mmask32)1 << n) - 1; }
+
+void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t channels, uint16_t *to, int64_t apart, int64_t rest)
+{
+    for (int64_t p = 0; p < pixels; p++, to += DF_AMX_DEPTH) {
+        uint16_t *line = to;
+        for (int64_t c = 0; c < channels; c += DF_AMX_DEPTH, line += apart) {
+            int64_t at = p * channels + c;
+            __mmask32 there = some(channels - c);
+            if (half) {
+                _mm512_storeu_si512(line, _mm512_maskz_loadu_epi16(there, (const uint16_t *)x + at));
+                continue;
+            }
+            __m512 a = _mm512_maskz_loadu_ps((__mmask16)there, (const float *)x + at), b = _mm512_maskz_loadu_ps((__mmask16)(there >> 16), (const float *)x + at + LANES);
+            put_halves(line, rest, a, b);
+        }
+    }
+}
+
 /* ---- what follows the sums ---- */
 
-/* Sums of one or two bands of 16 outputs, by one or two blocks of channels: those of output begin[i] + k are sums[i][k]. */
-typedef struct block {
-    float   sums[2][DF_AMX_SIDE][2 * DF_AMX_SIDE];
-    int64_t begin[2], from[2], end, channel, second, first; /* outputs below `from` are there already; how far the second block is from the first; the photo's first element */
-    int     bands, blocks;
-} block;
+/* Most tails: a bias, a tensor that is added, a bend, bounds, each of them or not, in this order; or a bias and swish. CUT: a bend to 0 below 0, and no bounds. */
+typedef enum tail_kind { OTHER, SWISH, CUT, CUT_F32, CUT_HALF, BENT, BENT_F32, BENT_HALF } tail_kind;
 
-/* Most tails: a bias, a tensor that is added, a bend, bounds, each of them or not, in this order; or a bias and swish. */
-typedef struct common { bool is, clipped, swish; const void *add; bool half; bend bends[2]; float least, most; } common;
+typedef struct bounds { const void *add; bool clipped; float least, most; } bounds;
 
-static common common_of(const df_tail *tail, const block *k)
+typedef struct ends {
+    tail_kind kind;
+    bounds    numbers;
+    df_fused  bend;
+    df_tail   bent; /* the bias and the bend */
+} ends;
+
+static void ends_of(const df_tail *tail, ends *e)
 {
-    common c = {.is = true};
     const df_fused *fused = tail->fused;
-    int i = 0, n = fused ? fused->n_post : 0;
-    df_fused rest = {0};
-    df_tail bent_tail = {.bias = tail->bias, .fused = &rest};
+    int i = 0, n = fused ? fused->n_post : 0, adds = 0;
+    bool cut = false;
+    *e = (ends){.bent = {.bias = tail->bias, .fused = &e->bend}};
     if (i < n && fused->post[i].kind == DF_POST_ADD)
-        c.add = tail->add[i], c.half = tail->half[i], i++;
+        e->numbers.add = tail->add[i], adds = tail->half[i] ? 2 : 1, i++;
     if (i < n && (fused->post[i].kind == DF_POST_RELU || fused->post[i].kind == DF_POST_PRELU))
-        rest.post[rest.n_post++] = fused->post[i++];
+        cut = fused->post[i].kind == DF_POST_RELU && fused->post[i].a == 0, e->bend.post[e->bend.n_post++] = fused->post[i++];
     if (i < n && fused->post[i].kind == DF_POST_CLIP)
-        c.clipped = true, c.least = fused->post[i].a, c.most = fused->post[i].b, i++;
-    c.swish = n == 1 && fused->post[0].kind == DF_POST_SWISH;
-    c.is = i == n || c.swish;
-    for (int b = 0; b < k->blocks && c.is; b++)
-        c.bends[b] = bend_of(&bent_tail, k->channel + b * k->second);
-    return c;
+        e->numbers = (bounds){e->numbers.add, true, fused->post[i].a, fused->post[i].b}, i++;
+    if (i == n)
+        e->kind = (tail_kind)((cut && !e->numbers.clipped ? CUT : BENT) + adds);
+    else if (n == 1 && fused->post[0].kind == DF_POST_SWISH)
+        e->kind = SWISH;
 }
 
-enum { OTHER = -1, NO_ADD, ADD_F32, ADD_HALF, SWISH };
-
-INLINE void put_pixel(const df_amx_out *out, const float *sums, const block *k, int64_t at, int blocks, const common *c, int kind, bool clipped)
+/* v of element `at`; not OTHER. */
+INLINE vec ended(const bounds *e, tail_kind kind, vec v, vec slope, int64_t at)
 {
-    vec v[2];
-    for (int b = 0; b < blocks; b++) {
-        v[b] = load(sums + b * LANES);
-        if (kind == OTHER) {
-            finish_all(out->tail, &v[b], 1, k->channel + b * k->second, at + b * k->second, 0);
-            continue;
-        }
-        v[b] += c->bends[b].bias;
-        if (kind == SWISH) {
-            v[b] *= sigmoid_of(v[b]);
-            continue;
-        }
-        if (kind != NO_ADD)
-            v[b] += get(c->add, at + b * k->second, kind == ADD_HALF);
-        v[b] = bent(&c->bends[b], v[b]);
-        if (clipped)
-            v[b] = between(v[b], c->least, c->most);
-    }
-    if (out->half && blocks > 1 && k->second == LANES) {
-        __m512bh both = _mm512_cvtne2ps_pbh((__m512)v[1], (__m512)v[0]);
-        memcpy((uint16_t *)out->y + at, &both, sizeof both);
-    } else {
-        for (int b = 0; b < blocks; b++)
-            put(out->y, at + b * k->second, out->half, v[b]);
-    }
+    if (kind == SWISH)
+        return v * sigmoid_of(v);
+    if (kind != CUT && kind != BENT)
+        v += get(e->add, at, kind == CUT_HALF || kind == BENT_HALF);
+    if (kind == CUT || kind == CUT_F32 || kind == CUT_HALF)
+        return (vec)_mm512_max_ps(_mm512_setzero_ps(), (__m512)v); /* in this order what is no number stays */
+    v = (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)slope);
+    return e->clipped ? between(v, e->least, e->most) : v;
 }
 
-INLINE void put_block(const df_amx_conv *g, const df_amx_out *out, const block *k, int blocks, const common *c, int kind, bool clipped)
+/* One or two bands of 16 outputs of a photo. Sums are made from `begin` on - the last band reaches back into the one before it - and used from `from` to `end`; the first of
+ * these is in this column, and element `at` is its channel 0. */
+typedef struct bands {
+    int     n;
+    int64_t begin[2], from[2], end[2], column[2], at[2];
+} bands;
+
+/* One or two blocks of 16 channels: the first one's first, how far the second one's is from it. */
+typedef struct blocks {
+    int     n;
+    int64_t channel, second;
+    vec     bias[2], slope[2];
+} blocks;
+
+/* A part on its way. What the registers held last is in `sums` and gets its tail while the next sums are made: no more is kept, since weights and pixels have to fit into the
+ * first cache with it. */
+typedef struct walk {
+    const df_amx_conv *g;
+    const df_amx_out  *out;
+    float            (*sums)[DF_AMX_SIDE][2 * DF_AMX_SIDE]; /* those of output begin[i] + k are sums[i][k] */
+    ends               tail;
+    bands              at;          /* what waits for its tail */
+    blocks             of;          /* n is 0 where nothing does */
+    int                each, lines; /* outputs that get their tails at each step, lines that are asked for ahead */
+    const char        *ahead;
+} walk;
+
+/* The next output that gets its tail. */
+typedef struct cursor {
+    int          band;
+    int64_t      p, end, column, to;
+    const float *sums;
+} cursor;
+
+INLINE void begin_band(const walk *w, int band, cursor *c)
 {
-    for (int i = 0; i < k->bands; i++) {
-        int64_t p = k->begin[i] > k->from[i] ? k->begin[i] : k->from[i], end = k->begin[i] + DF_AMX_SIDE < k->end ? k->begin[i] + DF_AMX_SIDE : k->end;
-        int64_t row = p / out->pitch, column = p % out->pitch, at = k->first + (row * out->width + (column < out->width ? column : out->width)) * g->co + k->channel;
-        for (; p < end; p++) {
-            if (column < out->width) {
-                put_pixel(out, k->sums[i][p - k->begin[i]], k, at, blocks, c, kind, clipped);
-                at += g->co;
-            }
-            column = column + 1 == out->pitch ? 0 : column + 1;
-        }
-    }
+    c->band = band;
+    c->p = w->at.from[band], c->end = w->at.end[band], c->column = w->at.column[band], c->to = w->at.at[band] + w->of.channel;
+    c->sums = w->sums[band][c->p - w->at.begin[band]];
 }
 
-static void finish_block(const df_amx_conv *g, const df_amx_out *out, const block *k)
+/* Whether there is one, past the ends of bands. */
+INLINE bool is_there(const walk *w, cursor *c)
 {
-    if (!k->blocks)
+    while (c->p >= c->end) {
+        if (c->band + 1 >= w->at.n)
+            return false;
+        begin_band(w, c->band + 1, c);
+    }
+    return true;
+}
+
+INLINE void step_over(cursor *c, int64_t pitch)
+{
+    c->column = c->column + 1 == pitch ? 0 : c->column + 1;
+    c->p++;
+    c->sums += 2 * DF_AMX_SIDE;
+}
+
+static void put_rest(walk *w)
+{
+    cursor c;
+    if (w->of.n == 0)
         return;
-    common c = common_of(out->tail, k);
-    int kind = !c.is ? OTHER : c.swish ? SWISH : !c.add ? NO_ADD : c.half ? ADD_HALF : ADD_F32;
-    if (k->blocks == 1)
-        put_block(g, out, k, 1, &c, kind, c.clipped);
-    else if (kind == NO_ADD && !c.clipped)
-        put_block(g, out, k, 2, &c, NO_ADD, false);
-    else if (kind == NO_ADD)
-        put_block(g, out, k, 2, &c, NO_ADD, true);
-    else if (kind == SWISH)
-        put_block(g, out, k, 2, &c, SWISH, false);
-    else if (kind == ADD_F32)
-        put_block(g, out, k, 2, &c, ADD_F32, c.clipped);
-    else if (kind == ADD_HALF)
-        put_block(g, out, k, 2, &c, ADD_HALF, c.clipped);
-    else
-        put_block(g, out, k, 2, &c, OTHER, false);
+    for (begin_band(w, 0, &c); is_there(w, &c); step_over(&c, w->out->pitch)) {
+        if (c.column >= w->out->width)
+            continue;
+        for (int b = 0; b < w->of.n; b++) {
+            vec v = load(c.sums + b * LANES);
+            int64_t at = c.to + b * w->of.second;
+            if (w->tail.kind == OTHER)
+                finish_all(w->out->tail, &v, 1, w->of.channel + b * w->of.second, at, 0);
+            else
+                v = ended(&w->tail.numbers, w->tail.kind, v + w->of.bias[b], w->of.slope[b], at);
+            put(w->out->y, at, w->out->half, v);
+        }
+        c.to += w->g->co;
+    }
+    w->of.n = 0;
 }
 
 /* ---- sums ---- */
 
-/* Of a photo's outputs: how many count, their first channel, the second block's after it, the first element. */
-typedef struct place { int64_t end, channel, second, first; } place;
+/* What tails need, for the compiler to keep in registers: through a pointer it would read all of it again behind each number that is written. */
+typedef struct hot {
+    void          *y;
+    bool           half, together; /* the second block's numbers are beside the first one's */
+    int64_t        pitch, width, co, second;
+    vec            bias, second_bias, slope, second_slope;
+    bounds         numbers;
+} hot;
 
-/* One or two bands, whose first pixels are at x, by one or two blocks of outputs; what is constant where this is inlined picks the registers: 0 to 3 hold sums,
- * 4 and 5 pixels, 6 and 7 weights. */
-INLINE void product(const df_amx_conv *g, const uint16_t *const x[2], int64_t rest, const uint16_t *w, float sums[2][DF_AMX_SIDE][2 * DF_AMX_SIDE], int bands, int blocks)
+INLINE void put_some(const walk *w, const hot *h, cursor *c, int count, tail_kind kind)
 {
-    int64_t depth = df__amx_depth(g->inputs), apart = g->apart * 2, size = (int64_t)blocks * STEP;
+    for (int i = 0; i < count && is_there(w, c); i++, step_over(c, h->pitch)) {
+        if (c->column >= h->width)
+            continue;
+        vec a = ended(&h->numbers, kind, load(c->sums) + h->bias, h->slope, c->to), b = ended(&h->numbers, kind, load(c->sums + LANES) + h->second_bias, h->second_slope, c->to + h->second);
+        if (h->together) {
+            _mm512_storeu_si512((uint16_t *)h->y + c->to, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
+        } else {
+            put(h->y, c->to, h->half, a);
+            put(h->y, c->to + h->second, h->half, b);
+        }
+        c->to += h->co;
+    }
+}
+
+/* One or two bands, whose first pixels are at x, by one or two blocks of channels; what is constant where this is inlined picks the registers: 0 to 3 hold sums, 4 and 5
+ * pixels, 6 and 7 weights. At each step some outputs of the two blocks that wait get their tails, or afterwards (OTHER): meanwhile the matrix unit has something to do. */
+INLINE void product(walk *w, const uint16_t *const x[2], int64_t rest, const uint16_t *weights, int n_bands, int n_blocks, tail_kind kind)
+{
+    const hot h = {.y = w->out->y, .half = w->out->half, .together = w->out->half && w->of.second == LANES, .pitch = w->out->pitch, .width = w->out->width, .co = w->g->co,
+                   .second = w->of.second, .bias = w->of.bias[0], .second_bias = w->of.bias[1], .slope = w->of.slope[0], .second_slope = w->of.slope[1],
+                   .numbers = w->tail.numbers};
+    const char *ahead = w->ahead;
+    int64_t apart = w->g->apart * 2, size = (int64_t)n_blocks * STEP;
+    int each = w->each, lines = w->lines;
+    cursor c;
+    if (kind != OTHER)
+        begin_band(w, 0, &c);
     __asm__ volatile("" : : : "memory"); /* gcc 12 does not know that registers are loaded from memory */
     _tile_zero(0);
-    if (blocks > 1)
+    if (n_blocks > 1)
         _tile_zero(1);
-    if (bands > 1)
+    if (n_bands > 1)
         _tile_zero(2);
-    if (bands > 1 && blocks > 1)
+    if (n_bands > 1 && n_blocks > 1)
         _tile_zero(3);
-    for (int t = 0; t < g->taps; t++) {
-        const uint16_t *a = x[0] + g->offset[t], *b = x[1] + g->offset[t];
-        for (int64_t c = 0; c < depth; c += DF_AMX_DEPTH)
-            for (int turn = 0; turn < (rest ? 3 : 1); turn++) { /* first by first, rest by first, first by rest */
-                int64_t at = c + (turn == 1 ? rest : 0);
-                _tile_loadd(4, a + at, apart);
-                if (turn != 1)
-                    _tile_loadd(6, w, 64);
-                _tile_dpbf16ps(0, 4, 6);
-                if (blocks > 1) {
-                    if (turn != 1)
-                        _tile_loadd(7, w + STEP, 64);
-                    _tile_dpbf16ps(1, 4, 7);
-                }
-                if (bands > 1) {
-                    _tile_loadd(5, b + at, apart);
-                    _tile_dpbf16ps(2, 5, 6);
-                    if (blocks > 1)
-                        _tile_dpbf16ps(3, 5, 7);
-                }
-                if (turn != 1)
-                    w += size;
-            }
-    }
-    _tile_stored(0, sums[0][0], sizeof sums[0][0]);
-    if (blocks > 1)
-        _tile_stored(1, sums[0][0] + DF_AMX_SIDE, sizeof sums[0][0]);
-    if (bands > 1)
-        _tile_stored(2, sums[1][0], sizeof sums[1][0]);
-    if (bands > 1 && blocks > 1)
-        _tile_stored(3, sums[1][0] + DF_AMX_SIDE, sizeof sums[1][0]);
+    for (const df_amx_step *s = w->g->step, *end = s + w->g->steps; s < end; s++)
+        for (int turn = 0; turn < (rest ? 3 : 1); turn++) { /* first by first, rest by first, first by rest */
+            int64_t at = s->offset + (turn == 1 ? rest : 0);
+            if (turn != 1)
+                _tile_loadd(6, weights, 64);
+            _tile_loadd(4, x[0] + at, apart);
+            if (n_bands > 1)
+                _tile_loadd(5, x[1] + at, apart);
+            _tile_dpbf16ps(0, 4, 6);
+            if (n_bands > 1)
+                _tile_dpbf16ps(2, 5, 6);
+            if (n_blocks > 1 && turn != 1)
+                _tile_loadd(7, weights + STEP, 64);
+            if (n_blocks > 1)
+                _tile_dpbf16ps(1, 4, 7);
+            if (n_bands > 1 && n_blocks > 1)
+                _tile_dpbf16ps(3, 5, 7);
+            weights += turn != 1 ? size : 0;
+            for (int i = 0; i < lines; i++, ahead += LINE)
+                _mm_prefetch(ahead, _MM_HINT_T1);
+            if (kind != OTHER)
+                put_some(w, &h, &c, each, kind);
+        }
+    if (kind != OTHER)
+        put_some(w, &h, &c, 2 * DF_AMX_SIDE, kind);
+    else
+        put_rest(w);
+    w->ahead = ahead;
+    __asm__ volatile("" : : : "memory");
+    _tile_stored(0, w->sums[0][0], sizeof w->sums[0][0]);
+    if (n_blocks > 1)
+        _tile_stored(1, w->sums[0][0] + DF_AMX_SIDE, sizeof w->sums[0][0]);
+    if (n_bands > 1)
+        _tile_stored(2, w->sums[1][0], sizeof w->sums[1][0]);
+    if (n_bands > 1 && n_blocks > 1)
+        _tile_stored(3, w->sums[1][0] + DF_AMX_SIDE, sizeof w->sums[1][0]);
     __asm__ volatile("" : : : "memory");
 }
 
-/* While one block is multiplied the one before gets its tail. */
-INLINE void products(const df_amx_conv *g, const uint16_t *x, int64_t rest, const df_amx_out *out, const place *like, const uint16_t *w, block kept[2], int *turn, int blocks)
+/* Then it is these that wait. */
+INLINE void step_on(walk *w, const bands *at, const blocks *of, const uint16_t *x, int64_t rest, const uint16_t *weights, int n_blocks)
 {
-    int64_t pixels = like->end < DF_AMX_SIDE ? DF_AMX_SIDE : like->end; /* those beyond the end are left */
-    for (int64_t p = 0; p < pixels; p += 2 * DF_AMX_SIDE) {
-        block *k = &kept[*turn], *before = &kept[1 - *turn];
-        const uint16_t *from[2];
-        k->end = like->end, k->channel = like->channel, k->second = like->second, k->first = like->first, k->blocks = blocks, k->bands = p + DF_AMX_SIDE < pixels ? 2 : 1;
-        for (int i = 0; i < 2; i++) { /* the last band reaches back into the one before it */
-            k->from[i] = p + i * DF_AMX_SIDE;
-            k->begin[i] = k->from[i] + DF_AMX_SIDE > pixels ? pixels - DF_AMX_SIDE : k->from[i];
-            from[i] = x + k->begin[i] * g->apart;
-        }
-        if (k->bands > 1)
-            product(g, from, rest, w, k->sums, 2, blocks);
+    const uint16_t *from[2] = {x + at->begin[0] * w->g->apart, x + at->begin[1] * w->g->apart};
+    switch (n_blocks == 2 && at->n == 2 && w->of.n == 2 ? w->tail.kind : OTHER) {
+    case SWISH: product(w, from, rest, weights, 2, 2, SWISH); break;
+    case CUT: product(w, from, rest, weights, 2, 2, CUT); break;
+    case CUT_F32: product(w, from, rest, weights, 2, 2, CUT_F32); break;
+    case CUT_HALF: product(w, from, rest, weights, 2, 2, CUT_HALF); break;
+    case BENT: product(w, from, rest, weights, 2, 2, BENT); break;
+    case BENT_F32: product(w, from, rest, weights, 2, 2, BENT_F32); break;
+    case BENT_HALF: product(w, from, rest, weights, 2, 2, BENT_HALF); break;
+    case OTHER:
+        if (at->n == 2)
+            product(w, from, rest, weights, 2, n_blocks, OTHER);
         else
-            product(g, from, rest, w, k->sums, 1, blocks);
-        finish_block(g, out, before);
-        before->blocks = 0;
-        *turn = 1 - *turn;
+            product(w, from, rest, weights, 1, n_blocks, OTHER);
+    }
+    w->at = *at;
+    w->of = *of;
+}
+
+static void multiply(walk *w, const bands *at, const blocks *of, const uint16_t *x, int64_t rest, const uint16_t *weights)
+{
+    if (of->n == 2 && rest)
+        step_on(w, at, of, x, rest, weights, 2);
+    else if (of->n == 2)
+        step_on(w, at, of, x, 0, weights, 2);
+    else if (rest)
+        step_on(w, at, of, x, rest, weights, 1);
+    else
+        step_on(w, at, of, x, 0, weights, 1);
+}
+
+/* From output p on, of a photo that begins at element `first`. */
+static void place_bands(const walk *w, int64_t pixels, int64_t first, int64_t p, bands *at)
+{
+    int64_t covered = pixels < DF_AMX_SIDE ? DF_AMX_SIDE : pixels, width = w->out->width; /* those beyond the end are left */
+    at->n = p + DF_AMX_SIDE < covered ? 2 : 1;
+    for (int i = 0; i < 2; i++) {
+        int64_t from = p + i * DF_AMX_SIDE, begin = from + DF_AMX_SIDE > covered ? covered - DF_AMX_SIDE : from, column = from % w->out->pitch;
+        at->begin[i] = begin, at->from[i] = from, at->column[i] = column;
+        at->end[i] = begin + DF_AMX_SIDE < pixels ? begin + DF_AMX_SIDE : pixels;
+        at->at[i] = first + (from / w->out->pitch * width + (column < width ? column : width)) * w->g->co;
     }
 }
 
+static void place_blocks(const walk *w, int64_t block, blocks *of)
+{
+    of->n = block + 1 < blocks_of(w->g) ? 2 : 1;
+    of->channel = channel_of(w->g, block);
+    of->second = of->n == 2 ? channel_of(w->g, block + 1) - of->channel : 0;
+    for (int b = 0; b < of->n; b++) {
+        bend it = bend_of(&w->tail.bent, of->channel + b * of->second);
+        of->bias[b] = it.bias;
+        of->slope[b] = it.slope;
+    }
+}
+
+static int per(int64_t lines, int64_t turns) { return (int)((lines + turns - 1) / turns); }
+
+/* Few weights stay in the second cache, from where each band gets them; what goes by but once, and is asked for ahead, are pixels. Of many it is the weights. */
+static bool are_few(const df_amx_conv *g) { return df__amx_conv_weights(g) <= 512 << 10; }
+
 void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, const df_amx_out *out, int *rows)
 {
-    int64_t all = blocks_of(g), size = steps_of(g) * STEP * (g->exact ? 2 : 1);
-    _Alignas(64) block kept[2];
-    int turn = 0;
-    kept[0].blocks = kept[1].blocks = 0;
+    _Alignas(64) float sums[2][DF_AMX_SIDE][2 * DF_AMX_SIDE];
+    enum { PIXELS = 2 * DF_AMX_SIDE };
+    int64_t all = blocks_of(g), size = g->steps * STEP * (g->exact ? 2 : 1), steps = g->steps * (g->exact ? 3 : 1), turns = steps * photos * ((pixels + PIXELS - 1) / PIXELS);
+    walk w = {.g = g, .out = out, .sums = sums, .ahead = out->ahead, .each = (int)((PIXELS + steps - 1) / steps)};
+    bands at;
+    blocks of;
+    ends_of(out->tail, &w.tail);
     df__amx_begin(DF_AMX_SIDE, rows);
-    for (int64_t o = 0; o < all; o += 2) /* the weights of two blocks stay in the second cache while pixels go by */
-        for (int64_t i = 0; i < photos; i++) {
-            const uint16_t *w = g->weights + o * size, *from = x + i * x_apart;
-            const place like = {.end = pixels, .channel = channel_of(g, o), .second = o + 1 < all ? channel_of(g, o + 1) - channel_of(g, o) : 0, .first = out->first + i * out->apart};
-            if (o + 1 < all && g->exact)
-                products(g, from, rest, out, &like, w, kept, &turn, 2);
-            else if (o + 1 < all)
-                products(g, from, 0, out, &like, w, kept, &turn, 2);
-            else if (g->exact)
-                products(g, from, rest, out, &like, w, kept, &turn, 1);
-            else
-                products(g, from, 0, out, &like, w, kept, &turn, 1);
+    rest = g->exact ? rest : 0;
+    w.lines = per(out->ahead_lines, turns * ((all + 1) / 2));
+    for (int64_t i = 0; i < photos && are_few(g); i++)
+        for (int64_t p = 0; p < pixels; p += PIXELS) {
+            place_bands(&w, pixels, out->first + i * out->apart, p, &at);
+            for (int64_t o = 0; o < all; o += 2) {
+                place_blocks(&w, o, &of);
+                multiply(&w, &at, &of, x + i * x_apart, rest, g->weights + o * size);
+            }
         }
-    finish_block(g, out, &kept[1 - turn]);
+    for (int64_t o = 0; o < all && !are_few(g); o += 2) {
+        const uint16_t *weights = g->weights + o * size;
+        w.ahead = (const char *)(weights + 2 * size);
+        w.lines = o + 4 <= all ? per(2 * size * (int64_t)sizeof *weights / LINE, turns) : 0;
+        place_blocks(&w, o, &of);
+        for (int64_t i = 0; i < photos; i++)
+            for (int64_t p = 0; p < pixels; p += PIXELS) {
+                place_bands(&w, pixels, out->first + i * out->apart, p, &at);
+                multiply(&w, &at, &of, x + i * x_apart, rest, weights);
+            }
+    }
+    put_rest(&w);
 }
 #else
 void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64_t rest) { (void)x, (void)half, (void)n, (void)to, (void)rest; }
+
+void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t channels, uint16_t *to, int64_t apart, int64_t rest)
+{
+    (void)x, (void)half, (void)pixels, (void)channels, (void)to, (void)apart, (void)rest;
+}
 
 void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, const df_amx_out *out, int *rows)
 {

@@ -1,8 +1,9 @@
 /* kernel_amx.c - convolutions over all channels in AMX's matrix registers (amx_conv.h). A run is cut into parts, some photos or some rows of one, that threads
  * take side by side: each is staged in bfloat16 with its borders, multiplied, and its sums get their bias and posts as they come.
  *
- * Rows that a stride skips are sorted out when the photo is staged: there is a plane of rows for each remainder, so that rows of outputs see rows of a plane. The numbers that
- * a window sees of a row lie side by side. Sums are made for whole rows of a plane, those beyond the outputs too, and these are left. */
+ * Rows that a stride skips are sorted out when the photo is staged: there is a plane of rows for each remainder, so that rows of outputs see rows of a plane. Channels are staged
+ * in chunks of 32, a photo of its own each, so that what a register is loaded from lies side by side; where that takes more steps the numbers that a window sees of a row are
+ * joined instead. Sums are made for whole rows of a plane, those beyond the outputs too, and these are left. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "nn/kernel.h"
 #include "nn/pack.h"
 
-enum { LINE = 64, MAX_PLANES = 4, MAX_EXTENT = 1 << 24, MAX_STAGED = 1 << 26 /* numbers */, LEAST_INPUTS = 8, LEAST_BYTES = 512 << 10, MOST_BYTES = 1 << 20 };
+enum { LINE = 64, MAX_PLANES = 4, MAX_TAPS = 64, MAX_EXTENT = 1 << 24, MAX_STAGED = 1 << 26 /* numbers */, LEAST_INPUTS = 8, LEAST_BYTES = 512 << 10, MOST_BYTES = 1 << 20 };
 static const double least_work = 1000000; /* multiply-adds of a part, to be worth a thread */
 
 typedef struct amx {
@@ -27,8 +28,11 @@ typedef struct amx {
     int64_t         slices, parts;   /* of a photo; in all */
     int64_t         staged;          /* numbers of a photo of a part */
     int64_t         rest;            /* where what the numbers lack is staged, or 0 */
+    bool            joined;          /* a step reads on into the next pixel */
+    int64_t         chunk, chunks, chunk_apart; /* channels of a pixel that lie side by side, how many times, numbers from one of those to the next */
     bool            as_they_are;     /* bfloat16 that needs no staging */
     size_t          scratch_each;
+    df_amx_step    *step;
     df_weights_at   weights;
     float          *bias;
     const df_fused *fused;
@@ -39,6 +43,7 @@ static void amx_free(df_kernel *base)
     amx *k = (amx *)base;
     free(k->weights.own);
     free(k->bias);
+    free(k->step);
     free(k);
 }
 
@@ -46,11 +51,14 @@ static void amx_free(df_kernel *base)
 
 typedef struct work { const amx *k; const df_call *call; char *scratch; } work;
 
-static void zeros(const amx *k, uint16_t *to, int64_t n)
+static void zeros(const amx *k, uint16_t *to, int64_t pixels)
 {
-    memset(to, 0, (size_t)n * sizeof *to);
-    if (k->rest)
-        memset(to + k->rest, 0, (size_t)n * sizeof *to);
+    size_t bytes = (size_t)(pixels * k->chunk) * sizeof *to;
+    for (int64_t i = 0; i < k->chunks; i++, to += k->chunk_apart) {
+        memset(to, 0, bytes);
+        if (k->rest)
+            memset(to + k->rest, 0, bytes);
+    }
 }
 
 static void stage_row(const amx *k, const df_tensor *x, int64_t photo, int64_t y, uint16_t *to)
@@ -58,23 +66,41 @@ static void stage_row(const amx *k, const df_tensor *x, int64_t photo, int64_t y
     const df_window *w = &k->w;
     int64_t left = w->pad[1] < k->width ? w->pad[1] : k->width, n = w->in[1] < k->width - left ? w->in[1] : k->width - left;
     if (y < 0 || y >= w->in[0]) {
-        zeros(k, to, k->width * w->c);
+        zeros(k, to, k->width);
         return;
     }
-    zeros(k, to, left * w->c);
-    df__amx_conv_stage(df__element(x, (photo * w->in[0] + y) * w->in[1] * w->c), df__is_half(x), n * w->c, to + left * w->c, k->rest);
-    zeros(k, to + (left + n) * w->c, (k->width - left - n) * w->c);
+    zeros(k, to, left);
+    const void *from = df__element(x, (photo * w->in[0] + y) * w->in[1] * w->c);
+    if (k->chunk != w->c)
+        df__amx_conv_sort(from, df__is_half(x), n, w->c, to + left * k->chunk, k->chunk_apart, k->rest);
+    else
+        df__amx_conv_stage(from, df__is_half(x), n * w->c, to + left * w->c, k->rest);
+    zeros(k, to + (left + n) * k->chunk, k->width - left - n);
 }
 
 /* What so many rows of outputs from `first` on see. The last window reads on, times 0. */
 static void stage(const amx *k, const df_tensor *x, int64_t photo, int64_t first, int64_t rows, uint16_t *to)
 {
     const df_window *w = &k->w;
-    int64_t line = k->width * w->c, high = k->rows + k->reach;
+    int64_t line = k->width * k->chunk, high = k->rows + k->reach;
     for (int i = 0; i < k->planes; i++) {
         for (int64_t r = 0; r < rows + k->reach; r++)
             stage_row(k, x, photo, (first + r) * w->stride[0] + k->remainders[i] - w->pad[0], to + (i * high + r) * line);
-        zeros(k, to + (i * high + rows + k->reach) * line, DF_AMX_DEPTH);
+        zeros(k, to + (i * high + rows + k->reach) * line, (DF_AMX_DEPTH + k->chunk - 1) / k->chunk);
+    }
+}
+
+/* What will be read when this part is done, or of it what is not near yet. */
+static void look_ahead(const amx *k, const df_tensor *x, int64_t photo, int64_t first, int64_t photos, int64_t rows, df_amx_out *out)
+{
+    const df_window *w = &k->w;
+    int64_t line = w->in[1] * w->c, all = w->n * w->in[0] * line, from = (photo * w->in[0] + first * w->stride[0]) * line;
+    int64_t n = k->photos > 1 ? photos * w->in[0] * line : rows * w->stride[0] * line;
+    from += k->as_they_are ? 4 * DF_AMX_SIDE * w->c : n;
+    n = from + n < all ? n : all - from;
+    if (n > 0) {
+        out->ahead = df__element(x, from);
+        out->ahead_lines = n * (df__is_half(x) ? 2 : 4) / LINE;
     }
 }
 
@@ -98,6 +124,7 @@ static void run_part(void *arg, size_t i, int worker)
     }
     for (int64_t p = 0; p < photos && !k->as_they_are; p++)
         stage(k, x, photo + p, first, rows, staged + p * k->staged);
+    look_ahead(k, x, photo, first, photos, rows, &out);
     df__amx_conv(&k->g, staged, k->rest, photos, x_apart, pixels, &out, &configured);
     df__amx_end(&configured);
 }
@@ -120,7 +147,7 @@ static bool applies(const df_conv *conv, bool exact)
     bool fits = df__amx_has() && w->space == 2 && !conv->transposed && conv->group == 1 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
                 call->in[1].dims[0] >= DF_LANES_MOST && df__lanes_know(conv->fused) && w->n > 0 && !(exact && df__is_half(&call->in[0]));
     for (int i = 0; i < 2; i++)
-        fits = fits && w->kernel[i] <= DF_AMX_TAPS && w->stride[i] <= MAX_EXTENT && w->in[i] > 0 && w->out[i] > 0 && w->in[i] <= MAX_EXTENT && w->pad[i] <= MAX_EXTENT &&
+        fits = fits && w->kernel[i] <= MAX_TAPS && w->stride[i] <= MAX_EXTENT && w->in[i] > 0 && w->out[i] > 0 && w->in[i] <= MAX_EXTENT && w->pad[i] <= MAX_EXTENT &&
                w->dilation[i] <= MAX_EXTENT;
     return fits;
 }
@@ -136,27 +163,47 @@ static int plane_of(amx *k, int64_t remainder)
     return k->planes++;
 }
 
-/* How the photo is staged, but for the number of rows. False where there is no room for its taps. */
-static bool lay_out(amx *k, int *planes, int64_t *within)
+static int64_t chunks_of(int64_t n) { return (n + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH; }
+
+/* How the photo is staged, but for the number of rows. False where there is no room for its rows. */
+static bool lay_out(amx *k)
 {
     const df_window *w = &k->w;
-    int64_t columns = w->dilation[1] == 1 ? 1 : w->kernel[1], seen = (w->kernel[1] - 1) * w->dilation[1] + 1; /* taps and pixels of a row */
-    k->g.taps = (int)(w->kernel[0] * columns);
-    k->g.inputs = w->dilation[1] == 1 ? w->kernel[1] * w->c : w->c;
-    k->g.apart = w->stride[1] * w->c;
+    int64_t seen = (w->kernel[1] - 1) * w->dilation[1] + 1; /* pixels of a row */
+    bool point = w->kernel[0] * w->kernel[1] == 1 && w->c % DF_AMX_DEPTH == 0; /* which may need no staging */
+    k->joined = w->dilation[1] == 1 && chunks_of(w->kernel[1] * w->c) < w->kernel[1] * chunks_of(w->c);
+    k->chunk = k->joined || point ? w->c : DF_AMX_DEPTH;
+    k->chunks = k->joined || point ? 1 : chunks_of(w->c);
+    k->g.apart = w->stride[1] * k->chunk;
     k->reach = (w->kernel[0] - 1) * w->dilation[0] / w->stride[0];
     k->pitch = ((w->out[1] - 1) * w->stride[1] + seen + w->stride[1] - 1) / w->stride[1];
     k->width = k->pitch * w->stride[1];
-    if (k->g.taps > DF_AMX_TAPS || k->g.inputs < LEAST_INPUTS)
-        return false;
-    for (int t = 0; t < k->g.taps; t++) {
-        int64_t row = t / columns * w->dilation[0], column = t % columns * w->dilation[1];
-        planes[t] = plane_of(k, row % w->stride[0]);
-        within[t] = (row / w->stride[0] * k->width + column) * w->c;
-        if (planes[t] < 0)
+    for (int64_t i = 0; i < w->kernel[0]; i++)
+        if (plane_of(k, i * w->dilation[0] % w->stride[0]) < 0)
             return false;
-    }
-    return true;
+    return w->kernel[0] * w->kernel[1] <= MAX_TAPS && w->c <= MAX_EXTENT / MAX_TAPS && w->kernel[1] * w->c >= LEAST_INPUTS;
+}
+
+/* A row's pixels take turns, so that bands that overlap are still in the first cache. */
+static df_status list_steps(amx *k, df_error *err)
+{
+    const df_window *w = &k->w;
+    int64_t columns = k->joined ? 1 : w->kernel[1], inputs = k->joined ? w->kernel[1] * w->c : w->c, apart = k->chunks > 1 ? k->chunk_apart : DF_AMX_DEPTH;
+    size_t bytes = (size_t)(w->kernel[0] * columns * chunks_of(inputs)) * sizeof *k->step;
+    df_amx_step *to = k->step = malloc(bytes);
+    if (!to)
+        return df__no_memory(err, "steps", bytes);
+    for (int64_t row = 0; row < w->kernel[0]; row++)
+        for (int64_t c = 0; c < inputs; c += DF_AMX_DEPTH)
+            for (int64_t column = 0; column < columns; column++, to++) {
+                int64_t y = row * w->dilation[0], plane = plane_of(k, y % w->stride[0]) * (k->rows + k->reach) + y / w->stride[0];
+                to->offset = (int32_t)(c / DF_AMX_DEPTH * apart + (plane * k->width + column * w->dilation[1]) * k->chunk);
+                to->first = (int32_t)((row * w->kernel[1] + column) * w->c + c);
+                to->inputs = (int32_t)(inputs - c < DF_AMX_DEPTH ? inputs - c : DF_AMX_DEPTH);
+            }
+    k->g.step = k->step;
+    k->g.steps = to - k->step;
+    return DF_OK;
 }
 
 static int64_t lines(int64_t numbers) { return (numbers + LINE / 2 - 1) / (LINE / 2) * (LINE / 2); }
@@ -165,9 +212,9 @@ static int64_t lines(int64_t numbers) { return (numbers + LINE / 2 - 1) / (LINE 
 static void cut(amx *k, int threads)
 {
     const df_window *w = &k->w;
-    int64_t weights = (int64_t)df__amx_conv_weights(&k->g), most = weights < LEAST_BYTES ? LEAST_BYTES : weights < MOST_BYTES ? weights : MOST_BYTES;
-    int64_t row = k->width * w->c * k->planes * (k->g.exact ? 4 : 2);
-    double adds = (double)w->n * (double)(w->out[0] * w->out[1]) * (double)(k->g.taps * k->g.inputs) * (double)k->g.co;
+    int64_t inputs = w->kernel[0] * w->kernel[1] * w->c, weights = inputs * k->g.co * (k->g.exact ? 4 : 2), most = weights < LEAST_BYTES ? LEAST_BYTES : weights < MOST_BYTES ? weights : MOST_BYTES;
+    int64_t row = k->width * k->chunk * k->chunks * k->planes * (k->g.exact ? 4 : 2);
+    double adds = (double)w->n * (double)(w->out[0] * w->out[1]) * (double)inputs * (double)k->g.co;
     int64_t shares = threads < DF_MAX_WORKERS ? threads : DF_MAX_WORKERS;
     shares = adds / least_work < (double)shares ? (int64_t)(adds / least_work) : shares;
     k->rows = most / row < 1 ? 1 : most / row < w->out[0] ? most / row : w->out[0];
@@ -208,8 +255,6 @@ df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out)
 {
     df_status st = DF_OK;
     const df_call *call = conv->call;
-    int plane[DF_AMX_TAPS];
-    int64_t within[DF_AMX_TAPS];
     *out = NULL;
     if (!applies(conv, exact))
         return DF_OK;
@@ -220,18 +265,17 @@ df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out)
     k->fused = conv->fused;
     k->g.co = call->in[1].dims[0];
     k->g.exact = exact;
-    if (!lay_out(k, plane, within))
+    if (!lay_out(k))
         goto done;
     cut(k, call->threads);
-    int64_t plane_size = (k->rows + k->reach) * k->width * k->w.c;
-    for (int t = 0; t < k->g.taps; t++)
-        k->g.offset[t] = plane[t] * plane_size + within[t];
-    if (plane_size > MAX_STAGED / k->planes / k->photos)
+    k->chunk_apart = k->planes * (k->rows + k->reach) * k->width * k->chunk + lines(DF_AMX_SIDE * k->g.apart);
+    if (k->chunk_apart > MAX_STAGED / k->chunks / k->photos)
         goto done;
-    bool plain = k->planes == 1 && k->g.taps == 1 && k->w.kernel[1] == 1 && k->pitch == k->w.in[1] && k->w.out[0] == k->w.in[0] && k->w.pad[0] + k->w.pad[1] == 0;
+    DF_TRY(list_steps(k, call->err));
+    bool plain = k->planes == 1 && k->w.kernel[0] * k->w.kernel[1] == 1 && k->pitch == k->w.in[1] && k->w.out[0] == k->w.in[0] && k->w.pad[0] + k->w.pad[1] == 0;
     int64_t last = (k->w.out[0] - (k->slices - 1) * k->rows - 1) * k->pitch + k->w.out[1]; /* outputs of a photo's last part */
     k->as_they_are = plain && df__is_half(&call->in[0]) && k->w.c % DF_AMX_DEPTH == 0 && last >= DF_AMX_SIDE;
-    k->staged = lines(k->planes * plane_size + DF_AMX_SIDE * k->g.apart + 2 * DF_AMX_DEPTH);
+    k->staged = lines(k->chunks * k->chunk_apart + 2 * DF_AMX_DEPTH);
     k->rest = exact ? k->photos * k->staged : 0;
     k->scratch_each = (size_t)(k->as_they_are ? 0 : k->photos * k->staged * (exact ? 2 : 1)) * sizeof(uint16_t);
     int64_t workers = call->threads < k->parts ? call->threads : k->parts;
