@@ -73,12 +73,12 @@ void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64
 
 static __mmask32 some(int64_t n) { return n >= DF_AMX_DEPTH ? ~(__mmask32)0 : ((__mmask32)1 << n) - 1; }
 
-void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t channels, uint16_t *to, int64_t apart, int64_t rest)
+void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t step, int64_t channels, uint16_t *to, int64_t apart, int64_t rest)
 {
     for (int64_t p = 0; p < pixels; p++, to += DF_AMX_DEPTH) {
         uint16_t *line = to;
         for (int64_t c = 0; c < channels; c += DF_AMX_DEPTH, line += apart) {
-            int64_t at = p * channels + c;
+            int64_t at = p * step * channels + c;
             __mmask32 there = some(channels - c);
             if (half) {
                 _mm512_storeu_si512(line, _mm512_maskz_loadu_epi16(there, (const uint16_t *)x + at));
@@ -221,7 +221,7 @@ static void put_rest(walk *w)
 /* What tails need, for the compiler to keep in registers: through a pointer it would read all of it again behind each number that is written. */
 typedef struct hot {
     void          *y;
-    bool           half, together; /* the second block's numbers are beside the first one's */
+    bool           half, together, past; /* the second block's numbers are beside the first one's; whole lines that go past the caches */
     int64_t        pitch, width, co, second;
     vec            bias, second_bias, slope, second_slope;
     bounds         numbers;
@@ -233,8 +233,13 @@ INLINE void put_some(const walk *w, const hot *h, cursor *c, int count, tail_kin
         if (c->column >= h->width)
             continue;
         vec a = ended(&h->numbers, kind, load(c->sums) + h->bias, h->slope, c->to), b = ended(&h->numbers, kind, load(c->sums + LANES) + h->second_bias, h->second_slope, c->to + h->second);
-        if (h->together) {
+        if (h->together && h->past) {
+            _mm512_stream_si512((void *)((uint16_t *)h->y + c->to), (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
+        } else if (h->together) {
             _mm512_storeu_si512((uint16_t *)h->y + c->to, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
+        } else if (h->past) {
+            _mm512_stream_ps((float *)h->y + c->to, (__m512)a);
+            _mm512_stream_ps((float *)h->y + c->to + h->second, (__m512)b);
         } else {
             put(h->y, c->to, h->half, a);
             put(h->y, c->to + h->second, h->half, b);
@@ -247,7 +252,7 @@ INLINE void put_some(const walk *w, const hot *h, cursor *c, int count, tail_kin
  * pixels, 6 and 7 weights. At each step some outputs of the two blocks that wait get their tails, or afterwards (OTHER): meanwhile the matrix unit has something to do. */
 INLINE void product(walk *w, const uint16_t *const x[2], int64_t rest, const uint16_t *weights, int n_bands, int n_blocks, tail_kind kind)
 {
-    const hot h = {.y = w->out->y, .half = w->out->half, .together = w->out->half && w->of.second == LANES, .pitch = w->out->pitch, .width = w->out->width, .co = w->g->co,
+    const hot h = {.y = w->out->y, .half = w->out->half, .together = w->out->half && w->of.second == LANES, .past = w->out->past, .pitch = w->out->pitch, .width = w->out->width, .co = w->g->co,
                    .second = w->of.second, .bias = w->of.bias[0], .second_bias = w->of.bias[1], .slope = w->of.slope[0], .second_slope = w->of.slope[1],
                    .numbers = w->tail.numbers};
     const char *ahead = w->ahead;
@@ -399,13 +404,15 @@ void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t
             }
     }
     put_rest(&w);
+    if (out->past)
+        _mm_sfence(); /* others read them next */
 }
 #else
 void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64_t rest) { (void)x, (void)half, (void)n, (void)to, (void)rest; }
 
-void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t channels, uint16_t *to, int64_t apart, int64_t rest)
+void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t step, int64_t channels, uint16_t *to, int64_t apart, int64_t rest)
 {
-    (void)x, (void)half, (void)pixels, (void)channels, (void)to, (void)apart, (void)rest;
+    (void)x, (void)half, (void)pixels, (void)step, (void)channels, (void)to, (void)apart, (void)rest;
 }
 
 void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t photos, int64_t x_apart, int64_t pixels, const df_amx_out *out, int *rows)

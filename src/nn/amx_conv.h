@@ -27,14 +27,15 @@ void df__amx_conv_pack(const df_amx_conv *g, const float *weights, uint16_t *out
 /* Stages n numbers, float32 or bfloat16 (`half`), at `to`, and what they lack at `to + rest` if rest is not 0. */
 void df__amx_conv_stage(const void *x, bool half, int64_t n, uint16_t *to, int64_t rest);
 
-/* The same of pixels in chunks of DF_AMX_DEPTH channels, zeros behind the last: a chunk's numbers of all pixels side by side, `apart` from one chunk to the next. */
-void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t channels, uint16_t *to, int64_t apart, int64_t rest);
+/* The same of each `step`th pixel in chunks of DF_AMX_DEPTH channels, zeros behind the last: a chunk's numbers of all pixels side by side, `apart` from one chunk to the next. */
+void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t step, int64_t channels, uint16_t *to, int64_t apart, int64_t rest);
 
 /* Where sums go: `width` outputs of each `pitch`, as the rows of a photo in channels last; the first of the first photo is element `first` of y, that of the next one
  * `apart` further. */
 typedef struct df_amx_out {
     void          *y;
     bool           half; /* y is of bfloat16 */
+    bool           past; /* y is too large for the caches, and each 32 of its numbers fill whole lines: they need not be read to be written */
     const df_tail *tail; /* its tensors' elements are y's */
     int64_t        width, pitch, first, apart;
     const char    *ahead;  /* lines of memory that somebody will want soon, or NULL */

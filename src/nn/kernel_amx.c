@@ -13,7 +13,7 @@
 #include "nn/kernel.h"
 #include "nn/pack.h"
 
-enum { LINE = 64, MAX_PLANES = 4, MAX_TAPS = 64, MAX_EXTENT = 1 << 24, MAX_STAGED = 1 << 26 /* numbers */, LEAST_INPUTS = 8, LEAST_BYTES = 512 << 10, MOST_BYTES = 1 << 20 };
+enum { LINE = 64, MAX_PLANES = 4, MAX_TAPS = 64, MAX_EXTENT = 1 << 24, MAX_STAGED = 1 << 26 /* numbers */, LEAST_INPUTS = 8, LEAST_BYTES = 512 << 10, MOST_BYTES = 1 << 20, LARGE = 4 << 20 /* bytes */ };
 static const double least_work = 1000000; /* multiply-adds of a part, to be worth a thread */
 
 typedef struct amx {
@@ -23,6 +23,7 @@ typedef struct amx {
     int             planes;
     int64_t         remainders[MAX_PLANES]; /* of the rows of each plane, from the first window's top on */
     int64_t         width, pitch;    /* staged pixels of a row, outputs for them */
+    int64_t         every;           /* pixels from one that is staged to the next: those that no window sees are left out */
     int64_t         reach;           /* rows of a plane beyond those of outputs */
     int64_t         photos, rows;    /* of a part */
     int64_t         slices, parts;   /* of a photo; in all */
@@ -64,7 +65,7 @@ static void zeros(const amx *k, uint16_t *to, int64_t pixels)
 static void stage_row(const amx *k, const df_tensor *x, int64_t photo, int64_t y, uint16_t *to)
 {
     const df_window *w = &k->w;
-    int64_t left = w->pad[1] < k->width ? w->pad[1] : k->width, n = w->in[1] < k->width - left ? w->in[1] : k->width - left;
+    int64_t left = w->pad[1] < k->width ? w->pad[1] : k->width, there = (w->in[1] + k->every - 1) / k->every, n = there < k->width - left ? there : k->width - left;
     if (y < 0 || y >= w->in[0]) {
         zeros(k, to, k->width);
         return;
@@ -72,7 +73,7 @@ static void stage_row(const amx *k, const df_tensor *x, int64_t photo, int64_t y
     zeros(k, to, left);
     const void *from = df__element(x, (photo * w->in[0] + y) * w->in[1] * w->c);
     if (k->chunk != w->c)
-        df__amx_conv_sort(from, df__is_half(x), n, w->c, to + left * k->chunk, k->chunk_apart, k->rest);
+        df__amx_conv_sort(from, df__is_half(x), n, k->every, w->c, to + left * k->chunk, k->chunk_apart, k->rest);
     else
         df__amx_conv_stage(from, df__is_half(x), n * w->c, to + left * w->c, k->rest);
     zeros(k, to + (left + n) * k->chunk, k->width - left - n);
@@ -118,6 +119,7 @@ static void run_part(void *arg, size_t i, int worker)
     df_tensor *y = &job->call->out[0];
     df_amx_out out = {.y = y->data, .half = df__is_half(y), .tail = &tail, .width = w->out[1], .pitch = k->pitch, .first = photo * y_apart + first * w->out[1] * k->g.co, .apart = y_apart};
     int configured = 0;
+    out.past = df__tensor_bytes(y) > LARGE && k->g.co % DF_AMX_DEPTH == 0 && (uintptr_t)y->data % LINE == 0;
     if (k->as_they_are) {
         x_apart = w->in[0] * w->in[1] * w->c;
         staged = df__element(x, photo * x_apart + first * w->in[1] * w->c);
@@ -169,15 +171,17 @@ static int64_t chunks_of(int64_t n) { return (n + DF_AMX_DEPTH - 1) / DF_AMX_DEP
 static bool lay_out(amx *k)
 {
     const df_window *w = &k->w;
-    int64_t seen = (w->kernel[1] - 1) * w->dilation[1] + 1; /* pixels of a row */
-    bool point = w->kernel[0] * w->kernel[1] == 1 && w->c % DF_AMX_DEPTH == 0; /* which may need no staging */
+    int64_t seen = (w->kernel[1] - 1) * w->dilation[1] + 1, stride = w->stride[1]; /* pixels of a row */
+    bool point = w->kernel[0] * w->kernel[1] == 1 && w->c % DF_AMX_DEPTH == 0 && w->stride[1] == 1; /* which may need no staging */
     k->joined = w->dilation[1] == 1 && chunks_of(w->kernel[1] * w->c) < w->kernel[1] * chunks_of(w->c);
     k->chunk = k->joined || point ? w->c : DF_AMX_DEPTH;
     k->chunks = k->joined || point ? 1 : chunks_of(w->c);
-    k->g.apart = w->stride[1] * k->chunk;
+    k->every = w->kernel[1] == 1 && w->pad[1] == 0 && k->chunk != w->c ? stride : 1;
+    stride /= k->every;
+    k->g.apart = stride * k->chunk;
     k->reach = (w->kernel[0] - 1) * w->dilation[0] / w->stride[0];
-    k->pitch = ((w->out[1] - 1) * w->stride[1] + seen + w->stride[1] - 1) / w->stride[1];
-    k->width = k->pitch * w->stride[1];
+    k->pitch = ((w->out[1] - 1) * stride + seen + stride - 1) / stride;
+    k->width = k->pitch * stride;
     for (int64_t i = 0; i < w->kernel[0]; i++)
         if (plane_of(k, i * w->dilation[0] % w->stride[0]) < 0)
             return false;
