@@ -120,6 +120,8 @@ static void run_part(void *arg, size_t i, int worker)
     df_amx_out out = {.y = y->data, .half = df__is_half(y), .tail = &tail, .width = w->out[1], .pitch = k->pitch, .first = photo * y_apart + first * w->out[1] * k->g.co, .apart = y_apart};
     int configured = 0;
     out.past = df__tensor_bytes(y) > LARGE && k->g.co % DF_AMX_DEPTH == 0 && (uintptr_t)y->data % LINE == 0;
+    for (int p = 0; k->fused && p < k->fused->n_post; p++)
+        out.past = out.past && tail.add[p] != y->data; /* which is read anyway */
     if (k->as_they_are) {
         x_apart = w->in[0] * w->in[1] * w->c;
         staged = df__element(x, photo * x_apart + first * w->in[1] * w->c);
@@ -284,7 +286,7 @@ df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out)
     k->scratch_each = (size_t)(k->as_they_are ? 0 : k->photos * k->staged * (exact ? 2 : 1)) * sizeof(uint16_t);
     int64_t workers = call->threads < k->parts ? call->threads : k->parts;
     workers = workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS;
-    k->base = (df_kernel){.run = amx_run, .free = amx_free, .scratch_bytes = k->scratch_each * (size_t)workers, .name = exact ? "amx bf16 pairs" : "amx bf16"};
+    k->base = (df_kernel){.run = amx_run, .free = amx_free, .scratch_bytes = k->scratch_each * (size_t)workers, .adds_in_place = true, .name = exact ? "amx bf16 pairs" : "amx bf16"};
     filling f = {conv, k};
     df_pack_key key = df__weights_key(call, k->base.name, conv->fused ? conv->fused->scale : NULL, k->g.co);
     DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, df__amx_conv_weights(&k->g), fill, &f, &k->weights));

@@ -425,8 +425,9 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
         df__plan_free(plan);
         return DF_OK;
     }
-    DF_TRY(df__plan_memory(plan, err));
+    DF_TRY(df__plan_fits(plan, err));
     DF_TRY(df__plan_compile(plan, packer, err));
+    DF_TRY(df__plan_memory(plan, err));
     plan->kernel_bytes = (plan->kernel_bytes + 63) & ~(size_t)63;
     *out = plan;
 done:

@@ -87,11 +87,12 @@ bool df__step_not_negative(const df_program *p, const df_step *s, const bool *no
 df_status df__plan_stacks(df_plan *plan, df_error *err);
 /* plan_compile.c: a step as its operator's compile() sees it; tensors in `scratch`. */
 df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *scratch, df_call *out, df_error *err);
-/* plan_compile.c: kernels for the steps; places are known. */
+/* plan_compile.c: kernels for the steps. */
 df_status df__plan_compile(df_plan *plan, df_packer *packer, df_error *err);
 /* plan_half.c: gives tensors between steps that take it the type bfloat16. */
 df_status df__plan_halves(df_plan *plan, df_error *err);
-/* plan_memory.c: places for all roots. */
+/* plan_memory.c: whether each tensor by itself is within the limits; later, places for all roots, which may depend on the kernels. */
+df_status df__plan_fits(const df_plan *plan, df_error *err);
 df_status df__plan_memory(df_plan *plan, df_error *err);
 /* `out`: type and dims are set, data in `results`; `seconds`: what each step took, or NULL */
 df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err);

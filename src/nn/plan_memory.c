@@ -67,19 +67,28 @@ static int root_of(const df_plan *plan, int slot)
     return slot;
 }
 
-/* An elementwise step may write where it reads: the output joins an input that ends there and has its size. */
+static bool is_added(const df_plan_step *s, size_t input)
+{
+    for (int p = 0; s->fused && p < s->fused->n_post; p++)
+        if (s->fused->post[p].kind == DF_POST_ADD && s->fused->post[p].input == input)
+            return true;
+    return false;
+}
+
+/* An elementwise step may write where it reads: the output joins an input that ends there and has its size. So may some kernels where they add. */
 static void share_in_place(df_plan *plan, size_t step)
 {
     const df_plan_step *s = &plan->steps[step];
     int out = s->n_out ? plan->refs[s->out] : -1;
-    if (!(s->op->flags & DF_OP_INPLACE) || s->n_out != 1 || out < 0)
+    bool adds = s->kernel && s->kernel->adds_in_place;
+    if ((!(s->op->flags & DF_OP_INPLACE) && !adds) || s->n_out != 1 || out < 0)
         return;
     df_slot *y = &plan->slots[out];
     if (y->root != out || y->place != DF_PLACE_WORK)
         return;
     for (size_t i = 0; i < s->n_in; i++) {
         int in = plan->refs[s->in + i];
-        if (in < 0)
+        if (in < 0 || (adds && !is_added(s, i)))
             continue;
         int root = root_of(plan, in);
         df_slot *x = &plan->slots[root];
@@ -145,6 +154,19 @@ static void flatten(df_plan *plan)
     }
 }
 
+static df_status too_large(const df_plan *plan, df_error *err)
+{
+    return df__fail(err, DF_E_LIMIT, "%s: the tensors of a run need more than %zu bytes", plan->program.label, plan->program.limits.bytes);
+}
+
+df_status df__plan_fits(const df_plan *plan, df_error *err)
+{
+    for (size_t i = 0; i < plan->n_slots; i++)
+        if (plan->slots[i].place == DF_PLACE_WORK && df__tensor_bytes(&plan->slots[i].t) > plan->program.limits.bytes)
+            return too_large(plan, err);
+    return DF_OK;
+}
+
 df_status df__plan_memory(df_plan *plan, df_error *err)
 {
     heap h = {0};
@@ -181,7 +203,7 @@ df_status df__plan_memory(df_plan *plan, df_error *err)
             if (bytes_of(&plan->slots[i]) > 0)
                 give_back(&h, plan->slots[i].at, bytes_of(&plan->slots[i]));
         if (h.end > limit)
-            DF_TRY(df__fail(err, DF_E_LIMIT, "%s: the tensors of a run need more than %zu bytes", plan->program.label, limit));
+            DF_TRY(too_large(plan, err));
     }
     plan->bytes = h.end;
 done:
