@@ -92,8 +92,9 @@ void df__amx_conv_sort(const void *x, bool half, int64_t pixels, int64_t step, i
 
 /* ---- what follows the sums ---- */
 
-/* Most tails: a bias, a tensor that is added, a bend, bounds, each of them or not, in this order; or a bias and swish. CUT: a bend to 0 below 0, and no bounds. */
-typedef enum tail_kind { OTHER, SWISH, CUT, CUT_F32, CUT_HALF, BENT, BENT_F32, BENT_HALF } tail_kind;
+/* Most tails: a bias, a tensor that is added, a bend, bounds, each of them or not, in this order; or a bias, a bend, a tensor that is added (THEN); or a bias and swish.
+ * CUT: a bend to 0 below 0, and no bounds. */
+typedef enum tail_kind { OTHER, SWISH, CUT, CUT_F32, CUT_HALF, BENT, BENT_F32, BENT_HALF, THEN_F32, THEN_HALF } tail_kind;
 
 typedef struct bounds { const void *add; bool clipped; float least, most; } bounds;
 
@@ -116,7 +117,9 @@ static void ends_of(const df_tail *tail, ends *e)
         cut = fused->post[i].kind == DF_POST_RELU && fused->post[i].a == 0, e->bend.post[e->bend.n_post++] = fused->post[i++];
     if (i < n && fused->post[i].kind == DF_POST_CLIP)
         e->numbers = (bounds){e->numbers.add, true, fused->post[i].a, fused->post[i].b}, i++;
-    if (i == n)
+    if (i == 1 && n == 2 && e->bend.n_post && fused->post[i].kind == DF_POST_ADD)
+        e->numbers.add = tail->add[i], e->kind = tail->half[i] ? THEN_HALF : THEN_F32;
+    else if (i == n)
         e->kind = (tail_kind)((cut && !e->numbers.clipped ? CUT : BENT) + adds);
     else if (n == 1 && fused->post[0].kind == DF_POST_SWISH)
         e->kind = SWISH;
@@ -127,11 +130,13 @@ INLINE vec ended(const bounds *e, tail_kind kind, vec v, vec slope, int64_t at)
 {
     if (kind == SWISH)
         return v * sigmoid_of(v);
-    if (kind != CUT && kind != BENT)
+    if (kind == CUT_F32 || kind == CUT_HALF || kind == BENT_F32 || kind == BENT_HALF)
         v += get(e->add, at, kind == CUT_HALF || kind == BENT_HALF);
     if (kind == CUT || kind == CUT_F32 || kind == CUT_HALF)
         return (vec)_mm512_max_ps(_mm512_setzero_ps(), (__m512)v); /* in this order what is no number stays */
     v = (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)slope);
+    if (kind == THEN_F32 || kind == THEN_HALF)
+        return v + get(e->add, at, kind == THEN_HALF);
     return e->clipped ? between(v, e->least, e->most) : v;
 }
 
@@ -320,6 +325,8 @@ INLINE void step_on(walk *w, const bands *at, const blocks *of, const uint16_t *
     case BENT: product(w, from, rest, weights, 2, 2, BENT); break;
     case BENT_F32: product(w, from, rest, weights, 2, 2, BENT_F32); break;
     case BENT_HALF: product(w, from, rest, weights, 2, 2, BENT_HALF); break;
+    case THEN_F32: product(w, from, rest, weights, 2, 2, THEN_F32); break;
+    case THEN_HALF: product(w, from, rest, weights, 2, 2, THEN_HALF); break;
     case OTHER:
         if (at->n == 2)
             product(w, from, rest, weights, 2, n_blocks, OTHER);

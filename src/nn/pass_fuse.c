@@ -174,11 +174,37 @@ static bool post_of(df_rewrite *f, const df_step *s, df_step *host, df_post *pos
     return true;
 }
 
+static bool takes_post(const df_rewrite *f, const df_step *host) { return host && is_host(f, host) && !(host->fused && host->fused->n_post == DF_MAX_POSTS); }
+
+/* What follows parts that lie side by side follows each of them, where that is the same for all channels. */
+static df_status fuse_behind_parts(df_rewrite *f, df_step *concat, df_step *s)
+{
+    df_post post;
+    if (!df__step_is(s, "Relu") && !df__step_is(s, "LeakyRelu") && !df__step_is(s, "Clip"))
+        return DF_OK;
+    for (size_t i = 0; i < concat->n_in; i++)
+        if (!takes_post(f, df__rewrite_sole(f, df__rewrite_input(f, concat, i))))
+            return DF_OK;
+    for (size_t i = 0; i < concat->n_in; i++) {
+        df_step *host = df__rewrite_sole(f, df__rewrite_input(f, concat, i));
+        df_fused *fused = fused_of(f, host);
+        if (!fused)
+            return df__no_memory(f->err, f->p->label, sizeof *fused);
+        if (!post_of(f, s, host, &post)) /* the same answer for each */
+            return DF_OK;
+        fused->post[fused->n_post++] = post;
+    }
+    absorb(f, concat, s);
+    return DF_OK;
+}
+
 static df_status fuse_activation(df_rewrite *f, df_step *s)
 {
     df_step *host = s->n_in > 0 && s->n_out == 1 ? df__rewrite_sole(f, df__rewrite_input(f, s, 0)) : NULL;
     df_post post;
-    if (!host || !is_host(f, host) || (host->fused && host->fused->n_post == DF_MAX_POSTS) || !post_of(f, s, host, &post))
+    if (host && df__step_is(host, "Concat"))
+        return fuse_behind_parts(f, host, s);
+    if (!takes_post(f, host) || !post_of(f, s, host, &post))
         return DF_OK;
     df_fused *fused = fused_of(f, host);
     if (!fused)
@@ -197,7 +223,7 @@ static df_status fuse_swish(df_rewrite *f, df_step *s)
         if (!gate || !df__step_is(gate, "Sigmoid") || df__rewrite_input(f, gate, 0) != x || x < 0 || f->readers[x] != 2 || f->maker[x] < 0)
             continue;
         df_step *host = &f->p->main.steps[f->maker[x]];
-        if (!is_host(f, host) || host->n_out != 1 || (host->fused && host->fused->n_post == DF_MAX_POSTS))
+        if (!takes_post(f, host) || host->n_out != 1)
             continue;
         df_fused *fused = fused_of(f, host);
         if (!fused)
@@ -210,7 +236,7 @@ static df_status fuse_swish(df_rewrite *f, df_step *s)
     return DF_OK;
 }
 
-/* ---- sums: the later of two convolutions adds the other operand ---- */
+/* ---- sums: a convolution adds the other operand, the later of two, or one that waits until that is there ---- */
 
 static bool same_shape(const df_tensor *a, const df_tensor *b)
 {
@@ -224,12 +250,11 @@ static df_status fuse_sum(df_rewrite *f, df_step *s)
         return DF_OK;
     if (f->p->values[a].known || f->p->values[b].known)
         return DF_OK;
-    for (int turn = 0; turn < 2; turn++) {
-        int mine = turn ? a : b, other = turn ? b : a;
+    for (int turn = 0; turn < 4; turn++) {
+        int mine = turn % 2 ? a : b, other = turn % 2 ? b : a;
         df_step *host = df__rewrite_sole(f, mine);
-        if (!host || !df__step_is(host, "Conv") || !is_host(f, host) || f->maker[other] > f->maker[mine] || f->p->values[mine].t.rank != 4)
-            continue;
-        if (host->fused && host->fused->n_post == DF_MAX_POSTS)
+        bool waits = f->maker[other] > f->maker[mine];
+        if (!takes_post(f, host) || !df__step_is(host, "Conv") || (waits && turn < 2) || f->p->values[mine].t.rank != 4)
             continue;
         df_fused *fused = fused_of(f, host);
         int *in = df__arena_calloc(&f->p->arena, host->n_in + 2, sizeof *in);
@@ -242,6 +267,11 @@ static df_status fuse_sum(df_rewrite *f, df_step *s)
         host->in = in;
         fused->post[fused->n_post++] = (df_post){.kind = DF_POST_ADD, .input = host->n_in++};
         absorb(f, host, s);
+        if (waits) { /* in the place of the sum */
+            *s = *host;
+            f->maker[s->out[0]] = (int)(s - f->p->main.steps);
+            host->dead = true;
+        }
         return DF_OK;
     }
     return DF_OK;
