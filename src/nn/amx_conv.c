@@ -154,6 +154,9 @@ typedef struct blocks {
     vec     bias[2], slope[2];
 } blocks;
 
+/* Lines of memory that are asked for before they are wanted, so many at each step. */
+typedef struct wishes { const char *at; int lines; } wishes;
+
 /* A part on its way. What the registers held last is in `sums` and gets its tail while the next sums are made: no more is kept, since weights and pixels have to fit into the
  * first cache with it. */
 typedef struct walk {
@@ -163,8 +166,8 @@ typedef struct walk {
     ends               tail;
     bands              at;          /* what waits for its tail */
     blocks             of;          /* n is 0 where nothing does */
-    int                each, lines; /* outputs that get their tails at each step, lines that are asked for ahead */
-    const char        *ahead;
+    int                each;        /* outputs that get their tails at each step */
+    wishes             ahead, added; /* what is read next, weights or pixels; what is added to the next bands */
 } walk;
 
 /* The next output that gets its tail. */
@@ -260,9 +263,9 @@ INLINE void product(walk *w, const uint16_t *const x[2], int64_t rest, const uin
     const hot h = {.y = w->out->y, .half = w->out->half, .together = w->out->half && w->of.second == LANES, .past = w->out->past, .pitch = w->out->pitch, .width = w->out->width, .co = w->g->co,
                    .second = w->of.second, .bias = w->of.bias[0], .second_bias = w->of.bias[1], .slope = w->of.slope[0], .second_slope = w->of.slope[1],
                    .numbers = w->tail.numbers};
-    const char *ahead = w->ahead;
+    wishes ahead = w->ahead, added = w->added;
     int64_t apart = w->g->apart * 2, size = (int64_t)n_blocks * STEP;
-    int each = w->each, lines = w->lines;
+    int each = w->each;
     cursor c;
     if (kind != OTHER)
         begin_band(w, 0, &c);
@@ -292,8 +295,10 @@ INLINE void product(walk *w, const uint16_t *const x[2], int64_t rest, const uin
             if (n_bands > 1 && n_blocks > 1)
                 _tile_dpbf16ps(3, 5, 7);
             weights += turn != 1 ? size : 0;
-            for (int i = 0; i < lines; i++, ahead += LINE)
-                _mm_prefetch(ahead, _MM_HINT_T1);
+            for (int i = 0; i < ahead.lines; i++, ahead.at += LINE)
+                _mm_prefetch(ahead.at, _MM_HINT_T1);
+            for (int i = 0; i < added.lines; i++, added.at += LINE)
+                _mm_prefetch(added.at, _MM_HINT_T1);
             if (kind != OTHER)
                 put_some(w, &h, &c, each, kind);
         }
@@ -301,7 +306,7 @@ INLINE void product(walk *w, const uint16_t *const x[2], int64_t rest, const uin
         put_some(w, &h, &c, 2 * DF_AMX_SIDE, kind);
     else
         put_rest(w);
-    w->ahead = ahead;
+    w->ahead = ahead, w->added = added;
     __asm__ volatile("" : : : "memory");
     _tile_stored(0, w->sums[0][0], sizeof w->sums[0][0]);
     if (n_blocks > 1)
@@ -376,6 +381,16 @@ static void place_blocks(const walk *w, int64_t block, blocks *of)
 
 static int per(int64_t lines, int64_t turns) { return (int)((lines + turns - 1) / turns); }
 
+/* Numbers from element `at` on of the tensor that is added. */
+static wishes ask_for_added(const walk *w, int64_t at, int64_t numbers, int64_t turns)
+{
+    tail_kind kind = w->tail.kind;
+    int64_t size = kind == CUT_HALF || kind == BENT_HALF || kind == THEN_HALF ? 2 : 4;
+    if (!w->tail.numbers.add)
+        return (wishes){0};
+    return (wishes){(const char *)w->tail.numbers.add + at * size, per(numbers * size / LINE, turns)};
+}
+
 /* Few weights stay in the second cache, from where each band gets them; what goes by but once, and is asked for ahead, are pixels. Of many it is the weights. */
 static bool are_few(const df_amx_conv *g) { return df__amx_conv_weights(g) <= 512 << 10; }
 
@@ -384,16 +399,17 @@ void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t
     _Alignas(64) float sums[2][DF_AMX_SIDE][2 * DF_AMX_SIDE];
     enum { PIXELS = 2 * DF_AMX_SIDE };
     int64_t all = blocks_of(g), size = g->steps * STEP * (g->exact ? 2 : 1), steps = g->steps * (g->exact ? 3 : 1), turns = steps * photos * ((pixels + PIXELS - 1) / PIXELS);
-    walk w = {.g = g, .out = out, .sums = sums, .ahead = out->ahead, .each = (int)((PIXELS + steps - 1) / steps)};
+    walk w = {.g = g, .out = out, .sums = sums, .each = (int)((PIXELS + steps - 1) / steps)};
     bands at;
     blocks of;
     ends_of(out->tail, &w.tail);
     df__amx_begin(DF_AMX_SIDE, rows);
     rest = g->exact ? rest : 0;
-    w.lines = per(out->ahead_lines, turns * ((all + 1) / 2));
+    w.ahead = (wishes){out->ahead, per(out->ahead_lines, turns * ((all + 1) / 2))};
     for (int64_t i = 0; i < photos && are_few(g); i++)
         for (int64_t p = 0; p < pixels; p += PIXELS) {
             place_bands(&w, pixels, out->first + i * out->apart, p, &at);
+            w.added = ask_for_added(&w, at.at[0] + PIXELS * g->co, PIXELS * g->co, steps * ((all + 1) / 2));
             for (int64_t o = 0; o < all; o += 2) {
                 place_blocks(&w, o, &of);
                 multiply(&w, &at, &of, x + i * x_apart, rest, g->weights + o * size);
@@ -401,8 +417,7 @@ void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t
         }
     for (int64_t o = 0; o < all && !are_few(g); o += 2) {
         const uint16_t *weights = g->weights + o * size;
-        w.ahead = (const char *)(weights + 2 * size);
-        w.lines = o + 4 <= all ? per(2 * size * (int64_t)sizeof *weights / LINE, turns) : 0;
+        w.ahead = (wishes){(const char *)(weights + 2 * size), o + 4 <= all ? per(2 * size * (int64_t)sizeof *weights / LINE, turns) : 0};
         place_blocks(&w, o, &of);
         for (int64_t i = 0; i < photos; i++)
             for (int64_t p = 0; p < pixels; p += PIXELS) {
