@@ -51,8 +51,61 @@ TEST(photos_in_matrix_registers)
         {.n = 1, .c = 8, .k = 33, .in = {25, 25}, .kernel = {5, 3}, .pad = {4, 0}, .end = {4, 2}, .stride = {3, 1}, .dilation = {2, 1}, .posts = "clip"},
         {.n = 1, .c = 32, .k = 48, .in = {400, 300}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "relu"},
         {.n = 3, .c = 96, .k = 16, .in = {2, 3}, .kernel = {1, 1}, .posts = "add"},
+        {.n = 2, .c = 64, .k = 48, .in = {15, 13}, .kernel = {1, 1}, .stride = {2, 2}, .posts = "relu"},
+        {.n = 1, .c = 40, .k = 32, .in = {9, 31}, .kernel = {3, 1}, .pad = {1, 0}, .end = {1, 0}, .stride = {1, 3}, .posts = "prelu add"},
+        {.n = 1, .c = 96, .k = 64, .in = {20, 19}, .kernel = {3, 3}, .pad = {2, 2}, .end = {2, 2}, .dilation = {1, 2}, .posts = "relu add"},
+        {.n = 1, .c = 256, .k = 256, .in = {12, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add clip"}, /* more weights than stay in a cache */
     };
     CHECK_ALL(table);
+}
+
+/* The answer where it is added equals the one beside it. True where the way can. */
+static bool check_in_place(layer *l, way w, int threads)
+{
+    df_kernel *k;
+    df_error err = {0};
+    size_t bytes = (size_t)l->count * sizeof(float), input = l->fused.post[0].kind == DF_POST_ADD ? l->fused.post[0].input : l->fused.post[1].input;
+    void *added = l->in[input].data;
+    l->call.threads = threads;
+    l->call.err = &err;
+    CHECK_OK(way_compile(l, w, false, &k));
+    bool can = k && k->adds_in_place;
+    if (can) {
+        float *same = malloc(bytes);
+        uint8_t *scratch = df__pages_alloc(k->scratch_bytes + 1);
+        assert_true(same && scratch);
+        CHECK_OK(kernel_run(l, k, threads, l->got));
+        memcpy(same, added, bytes);
+        l->in[input].data = l->out.data = same;
+        CHECK_OK(k->run(k, &l->call, &(df_exec){.scratch = scratch, .threads = threads}));
+        CHECK(memcmp(same, l->got, bytes) == 0);
+        l->in[input].data = added;
+        l->out.data = l->got;
+        free(scratch);
+        free(same);
+    }
+    if (k)
+        k->free(k);
+    return can;
+}
+
+TEST(sums_are_added_in_place)
+{
+    static const shape table[] = {
+        {.n = 3, .c = 64, .k = 48, .in = {13, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu"},
+        {.n = 1, .c = 64, .k = 64, .in = {150, 141}, .kernel = {1, 1}, .posts = "prelu add"}, /* too large for a cache */
+        {.n = 1, .c = 256, .k = 272, .in = {14, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add swish"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int can = 0;
+        layer l;
+        layer_conv(&l, &table[i]);
+        for (int w = 0; w < W_WAYS; w++)
+            for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++)
+                can += check_in_place(&l, (way)w, thread_counts[t]);
+        CHECK(can > 0 || !df__amx_has());
+        layer_free(&l);
+    }
 }
 
 TEST(channels_that_fill_no_vector)

@@ -34,6 +34,20 @@ TEST(sums_join_the_later_convolution)
     check("x 2,8,7,7;z 1,8,7,7", "const w 8,8,1,1\nConv x,w > a\nAdd a,z > y", "y", 2);
 }
 
+/* The convolution moves behind what makes the other operand. */
+TEST(sums_wait_for_an_operand_that_comes_later)
+{
+    check("x 1,4,8,8;z 1,8,4,4", "const w 8,4,3,3\nints s 1,8,8,8\nConv x,w > a | pads:1,1,1,1\nRelu a > b\nResize z,_,_,s > c\nAdd b,c > d\nRelu d > y", "y", 2);
+    check("x 1,4,8,8;z 1,8,4,4", "const w 8,4,3,3\nints s 1,8,8,8\nConv x,w > a | pads:1,1,1,1\nResize z,_,_,s > c\nAdd c,a > y\nNeg a > v", "y,v", 4);
+}
+
+TEST(what_follows_parts_follows_each_of_them)
+{
+    check("x 1,4,8,8", "const w 8,4,3,3\nconst v 5,4,3,3\nConv x,w > a\nConv x,v > b\nConcat a,b > c | axis:1\nRelu c > y", "y", 3);
+    check("x 1,4,8,8", "const w 8,4,3,3\nConv x,w > a\nMaxPool x > b | kernel_shape:3,3\nConcat a,b > c | axis:1\nRelu c > y", "y", 4);
+    check("x 1,4,8,8", "const w 8,4,3,3\nconst v 5,4,3,3\nConv x,w > a\nConv x,v > b\nConcat a,b > c | axis:1\nRelu c > y\nNeg b > v2", "y,v2", 5);
+}
+
 TEST(padding_joins_the_convolution)
 {
     check("x 1,3,9,9", "ints p 0,0,1,2,0,0,3,0\nconst w 8,3,3,3\nPad x,p > a\nConv a,w > y | strides:2,2 pads:1,0,0,1", "y", 1);
