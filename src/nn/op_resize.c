@@ -371,7 +371,7 @@ static df_status grid_run(const df_call *call, const rules *r, int axis)
 static df_status resize_run(const df_call *call)
 {
     rules r;
-    int axis;
+    int axis = 0;
     df_status st = rules_of(call, &r);
     if (st != DF_OK || df__tensor_count(&call->out[0]) == 0)
         return st;
