@@ -60,8 +60,11 @@ TEST(chips_are_cut_as_insightface_cuts_them)
         df_pixels px, chip;
         float means[GRID * GRID * 3];
         double m[6], back[6], sum = 0;
-        if (!golden_photo(g.fields[0], &px))
+        if (!golden_photo(g.fields[0], &px)) {
+            while (golden_row(&g)) /* to its end, where it is closed */
+                ;
             skip();
+        }
         const df_face face = face_of(&g);
         CHECK_OK(df__points_transform(px, &face, t, NULL, NULL, &scratch, m, &err));
         for (size_t i = 0; i < 6; i++)
