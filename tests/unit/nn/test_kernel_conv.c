@@ -95,6 +95,7 @@ TEST(sums_are_added_in_place)
         {.n = 3, .c = 64, .k = 48, .in = {13, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu"},
         {.n = 1, .c = 64, .k = 64, .in = {150, 141}, .kernel = {1, 1}, .posts = "prelu add"}, /* too large for a cache */
         {.n = 1, .c = 256, .k = 272, .in = {14, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add swish"},
+        {.n = 1, .c = 28, .k = 28, .in = {20, 21}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu"}, /* blocks of channels overlap */
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int can = 0;
@@ -103,7 +104,7 @@ TEST(sums_are_added_in_place)
         for (int w = 0; w < W_WAYS; w++)
             for (size_t t = 0; t < sizeof thread_counts / sizeof *thread_counts; t++)
                 can += check_in_place(&l, (way)w, thread_counts[t]);
-        CHECK(can > 0 || !df__amx_has());
+        CHECK(can > 0 || table[i].k % DF_AMX_SIDE != 0 || !df__amx_has());
         layer_free(&l);
     }
 }
