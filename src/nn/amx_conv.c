@@ -134,7 +134,7 @@ INLINE vec ended(const bounds *e, tail_kind kind, vec v, vec slope, int64_t at)
         v += get(e->add, at, kind == CUT_HALF || kind == BENT_HALF);
     if (kind == CUT || kind == CUT_F32 || kind == CUT_HALF)
         return (vec)_mm512_max_ps(_mm512_setzero_ps(), (__m512)v); /* in this order what is no number stays */
-    v = (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)slope);
+    v = bent_by(slope, v);
     if (kind == THEN_F32 || kind == THEN_HALF)
         return v + get(e->add, at, kind == THEN_HALF);
     return e->clipped ? between(v, e->least, e->most) : v;
@@ -404,9 +404,10 @@ void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t
     blocks of;
     ends_of(out->tail, &w.tail);
     df__amx_begin(DF_AMX_SIDE, rows);
+    bool few = are_few(g);
     rest = g->exact ? rest : 0;
     w.ahead = (wishes){out->ahead, per(out->ahead_lines, turns * ((all + 1) / 2))};
-    for (int64_t i = 0; i < photos && are_few(g); i++)
+    for (int64_t i = 0; i < photos && few; i++)
         for (int64_t p = 0; p < pixels; p += PIXELS) {
             place_bands(&w, pixels, out->first + i * out->apart, p, &at);
             w.added = ask_for_added(&w, at.at[0] + PIXELS * g->co, PIXELS * g->co, steps * ((all + 1) / 2));
@@ -415,7 +416,7 @@ void df__amx_conv(const df_amx_conv *g, const uint16_t *x, int64_t rest, int64_t
                 multiply(&w, &at, &of, x + i * x_apart, rest, g->weights + o * size);
             }
         }
-    for (int64_t o = 0; o < all && !are_few(g); o += 2) {
+    for (int64_t o = 0; o < all && !few; o += 2) {
         const uint16_t *weights = g->weights + o * size;
         w.ahead = (wishes){(const char *)(weights + 2 * size), o + 4 <= all ? per(2 * size * (int64_t)sizeof *weights / LINE, turns) : 0};
         place_blocks(&w, o, &of);

@@ -167,7 +167,7 @@ static int plane_of(amx *k, int64_t remainder)
     return k->planes++;
 }
 
-static int64_t chunks_of(int64_t n) { return (n + DF_AMX_DEPTH - 1) / DF_AMX_DEPTH; }
+static int64_t chunks_of(int64_t n) { return df__amx_depth(n) / DF_AMX_DEPTH; }
 
 /* How the photo is staged, but for the number of rows. False where there is no room for its rows. */
 static bool lay_out(amx *k)

@@ -183,14 +183,16 @@ INLINE bend bend_of(const df_tail *tail, int64_t channel)
     return b;
 }
 
-INLINE vec bent(const bend *b, vec v)
+INLINE vec bent_by(vec slope, vec v)
 {
 #if defined(__AVX512BF16__) && LANES == 16
-    return (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)b->slope);
+    return (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)slope);
 #else
-    return where_less(v, (vec){0}, v * b->slope, v);
+    return where_less(v, (vec){0}, v * slope, v);
 #endif
 }
+
+INLINE vec bent(const bend *b, vec v) { return bent_by(b->slope, v); }
 
 INLINE vec finish(const df_tail *tail, vec v, int64_t channel, int64_t pixel)
 {

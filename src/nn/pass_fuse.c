@@ -176,26 +176,30 @@ static bool post_of(df_rewrite *f, const df_step *s, df_step *host, df_post *pos
 
 static bool takes_post(const df_rewrite *f, const df_step *host) { return host && is_host(f, host) && !(host->fused && host->fused->n_post == DF_MAX_POSTS); }
 
+static df_status add_post(df_rewrite *f, df_step *host, const df_post *post)
+{
+    df_fused *fused = fused_of(f, host);
+    if (!fused)
+        return df__no_memory(f->err, f->p->label, sizeof *fused);
+    fused->post[fused->n_post++] = *post;
+    return DF_OK;
+}
+
 /* What follows parts that lie side by side follows each of them, where that is the same for all channels. */
 static df_status fuse_behind_parts(df_rewrite *f, df_step *concat, df_step *s)
 {
+    df_status st = DF_OK;
     df_post post;
-    if (!df__step_is(s, "Relu") && !df__step_is(s, "LeakyRelu") && !df__step_is(s, "Clip"))
+    if ((!df__step_is(s, "Relu") && !df__step_is(s, "LeakyRelu") && !df__step_is(s, "Clip")) || !post_of(f, s, NULL, &post)) /* which ask no host */
         return DF_OK;
     for (size_t i = 0; i < concat->n_in; i++)
         if (!takes_post(f, df__rewrite_sole(f, df__rewrite_input(f, concat, i))))
             return DF_OK;
-    for (size_t i = 0; i < concat->n_in; i++) {
-        df_step *host = df__rewrite_sole(f, df__rewrite_input(f, concat, i));
-        df_fused *fused = fused_of(f, host);
-        if (!fused)
-            return df__no_memory(f->err, f->p->label, sizeof *fused);
-        if (!post_of(f, s, host, &post)) /* the same answer for each */
-            return DF_OK;
-        fused->post[fused->n_post++] = post;
-    }
+    for (size_t i = 0; i < concat->n_in; i++)
+        DF_TRY(add_post(f, df__rewrite_sole(f, df__rewrite_input(f, concat, i)), &post));
     absorb(f, concat, s);
-    return DF_OK;
+done:
+    return st;
 }
 
 static df_status fuse_activation(df_rewrite *f, df_step *s)
@@ -206,12 +210,10 @@ static df_status fuse_activation(df_rewrite *f, df_step *s)
         return fuse_behind_parts(f, host, s);
     if (!takes_post(f, host) || !post_of(f, s, host, &post))
         return DF_OK;
-    df_fused *fused = fused_of(f, host);
-    if (!fused)
-        return df__no_memory(f->err, f->p->label, sizeof *fused);
-    fused->post[fused->n_post++] = post;
-    absorb(f, host, s);
-    return DF_OK;
+    df_status st = add_post(f, host, &post);
+    if (st == DF_OK)
+        absorb(f, host, s);
+    return st;
 }
 
 /* x * sigmoid(x) behind a convolution: two readers of one value. */
@@ -225,10 +227,9 @@ static df_status fuse_swish(df_rewrite *f, df_step *s)
         df_step *host = &f->p->main.steps[f->maker[x]];
         if (!takes_post(f, host) || host->n_out != 1)
             continue;
-        df_fused *fused = fused_of(f, host);
-        if (!fused)
-            return df__no_memory(f->err, f->p->label, sizeof *fused);
-        fused->post[fused->n_post++] = (df_post){.kind = DF_POST_SWISH};
+        df_status st = add_post(f, host, &(df_post){.kind = DF_POST_SWISH});
+        if (st != DF_OK)
+            return st;
         gate->dead = true;
         absorb(f, host, s);
         return DF_OK;
