@@ -16,6 +16,7 @@ void df__cached_free(df_cached *c)
 {
     if (!c)
         return;
+    df__cached_free(c->part);
     df__plan_free(c->plan);
     free(c->shapes);
     free(c);
@@ -270,7 +271,7 @@ static df_status plan_for(df_net *net, const df_tensor *in, int threads, df_cach
     pthread_mutex_lock(&net->compiling);
     *out = lookup(net, in, threads); /* somebody else may have made it meanwhile */
     if (!*out) {
-        st = df__net_compile_close(net, in, threads, out, err);
+        st = df__net_compile_fastest(net, in, threads, out, err);
         if (st == DF_OK) {
             remember(net, *out);
             drop_files(net);
@@ -326,8 +327,8 @@ df_status df__net_run(df_net *net, const df_tensor *in, size_t n_in, df_tensor *
         DF_TRY(widen(&in[i], &wide[i], scratch, err));
     }
     DF_TRY(plan_for(net, wide, threads, &c, &made, err));
-    if (c->plan)
-        DF_TRY(df__plan_run(c->plan, wide, out, scratch, NULL, err));
+    if (c->plan || c->part)
+        DF_TRY(df__cached_run(c, wide, n_in, out, scratch, err));
     else
         DF_TRY(interpret(net, wide, out, scratch, err));
     for (size_t i = 0; i < n_out; i++)
@@ -347,7 +348,8 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
     df_cached *c = NULL;
     size_t n_out = net->graph->n_outputs;
     df_tensor *out = df__arena_calloc(scratch, n_out, sizeof *out), *wide = df__arena_calloc(scratch, n_in, sizeof *wide);
-    double *seconds = NULL, *least = NULL; /* of a run; of all */
+    double *seconds = NULL, *least = NULL, parts = 1; /* of a run; of all */
+    df_plan *plan;
     bool made;
     *layers = NULL;
     *n = 0;
@@ -357,23 +359,32 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
     for (size_t i = 0; i < n_in; i++)
         DF_TRY(widen(&in[i], &wide[i], scratch, err));
     DF_TRY(plan_for(net, wide, threads, &c, &made, err));
-    if (!c->plan)
+    plan = c->part ? c->part->plan : c->plan;
+    if (!plan)
         goto done;
-    seconds = df__arena_calloc(scratch, c->plan->n_steps, sizeof *seconds);
-    least = df__arena_calloc(scratch, c->plan->n_steps, sizeof *least);
-    *layers = df__arena_calloc(scratch, c->plan->n_steps, sizeof **layers);
+    for (size_t i = 0; c->part && i < n_in; i++)
+        wide[i].dims[0] = c->part->shapes[i].dims[0];
+    if (c->part)
+        parts = (double)(in[0].dims[0] / wide[0].dims[0]);
+    seconds = df__arena_calloc(scratch, plan->n_steps, sizeof *seconds);
+    least = df__arena_calloc(scratch, plan->n_steps, sizeof *least);
+    *layers = df__arena_calloc(scratch, plan->n_steps, sizeof **layers);
     if (!seconds || !least || !*layers)
-        DF_TRY(df__no_memory(err, net->graph->label, c->plan->n_steps * sizeof **layers));
+        DF_TRY(df__no_memory(err, net->graph->label, plan->n_steps * sizeof **layers));
     for (int i = 0; i < runs; i++) {
         df_arena_mark mark = df__arena_mark(scratch);
-        DF_TRY(df__plan_run(c->plan, wide, out, scratch, seconds, err));
+        DF_TRY(df__plan_run(plan, wide, out, scratch, seconds, err));
         df__arena_release(scratch, mark);
-        for (size_t k = 0; k < c->plan->n_steps; k++)
+        for (size_t k = 0; k < plan->n_steps; k++)
             least[k] = i == 0 || seconds[k] < least[k] ? seconds[k] : least[k];
     }
-    *n = c->plan->n_steps;
+    *n = plan->n_steps;
     for (size_t i = 0; i < *n; i++)
-        DF_TRY(df__step_layer(c->plan, &c->plan->steps[i], least[i], scratch, &(*layers)[i], err));
+        DF_TRY(df__step_layer(plan, &plan->steps[i], least[i], scratch, &(*layers)[i], err));
+    for (size_t i = 0; i < *n; i++) {
+        (*layers)[i].seconds *= parts * (c->part ? c->part->threads : 1) / (c->part ? c->threads : 1); /* side by side */
+        (*layers)[i].flops *= parts;
+    }
 done:
     if (c)
         leave(net, c);

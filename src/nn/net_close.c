@@ -1,5 +1,5 @@
 /* net_close.c - which plan of a net is fast and close enough to float32: one kind after another is compared on noise, and what was found is kept with the weights. */
-#include <string.h>
+#include <math.h>
 
 #include "nn/amx.h"
 #include "nn/net_part.h"
@@ -7,6 +7,7 @@
 
 static const double LEAST_COSINE = 0.99992; /* of an embedding: what is promised, and a fifth for photos that are not the noise */
 static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
+static const double SMALL_ERROR = 0.03; /* of outputs of a few numbers in FAST: a probability of 1 is off by 0.03, an age of 30 by one year */
 
 /* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
  * kernels that are not exact have to be a quarter faster than those that are; then more and more of the layers, spread over the network, have none that is not exact. */
@@ -39,52 +40,17 @@ static double least_cosine(const df_net *net)
     return net->least_cosine > 0 ? net->least_cosine : embedding ? LEAST_COSINE : 0.995;
 }
 
+static bool is_close(const df_net *net, df_closeness found)
+{
+    double least = least_cosine(net), most = net->precision == DF_PRECISION_FAST && !(net->least_cosine > 0) ? SMALL_ERROR : sqrt(2 * (1 - least));
+    return found.cosine >= least && found.error <= most;
+}
+
 /* The stage that this network needs, kept with its weights: found at the first run, when there is a cache to keep it. */
 static int stage_kept(df_net *net, const df_pack_key *key)
 {
-    int32_t stage = -1;
-    const void *kept = df__packer_find(net->packer, key, sizeof stage);
-    if (kept)
-        memcpy(&stage, kept, sizeof stage);
-    return stage >= 0 && (stage & ~ALONE) < ALL_STAGES ? (int)stage : -1;
-}
-
-static void keep_stage(df_net *net, const df_pack_key *key, int stage)
-{
-    int32_t kept = (int32_t)stage;
-    void *room = df__packer_room(net->packer, sizeof kept);
-    if (!room)
-        return;
-    memcpy(room, &kept, sizeof kept);
-    (void)df__packer_keep(net->packer, key, room, sizeof kept);
-}
-
-/* Both take turns; the least times count. */
-static df_status is_faster(const df_yardstick *yard, df_plan *a, df_plan *than, bool *faster, df_error *err)
-{
-    enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 60 };
-    static const double enough_s = 0.06;
-    df_status st = DF_OK;
-    df_arena arena = {0};
-    df_plan *plans[] = {a, than};
-    double least[] = {1e9, 1e9}, spent = 0;
-    df_tensor *out = df__arena_calloc(&arena, yard->n_out + 1, sizeof *out);
-    if (!out)
-        DF_TRY(df__no_memory(err, "outputs", yard->n_out * sizeof *out));
-    for (int round = 0; round < MOST_ROUNDS && (round < LEAST_ROUNDS || spent < enough_s); round++)
-        for (int i = 0; i < 2; i++) {
-            df_arena_mark mark = df__arena_mark(&arena);
-            double begun = df__plan_clock();
-            DF_TRY(df__plan_run(plans[i], yard->in[0], out, &arena, NULL, err));
-            double took = df__plan_clock() - begun;
-            df__arena_release(&arena, mark);
-            least[i] = took < least[i] ? took : least[i];
-            spent += took;
-        }
-    *faster = least[0] < 0.97 * least[1];
-done:
-    df__arena_free(&arena);
-    return st;
+    int stage = df__packer_number(net->packer, key);
+    return stage >= 0 && (stage & ~ALONE) < ALL_STAGES ? stage : -1;
 }
 
 /* Another stage in place of *out, where that is close enough and faster. */
@@ -92,18 +58,18 @@ static df_status try_instead(df_net *net, const df_tensor *in, int threads, cons
 {
     df_status st = DF_OK;
     df_cached *instead = NULL;
-    double cosine;
+    df_closeness found;
     bool faster = false;
     df_plan_opts opts = stage_opts(net, other, threads);
     *close = true;
     DF_TRY(df__net_compile(net, in, &opts, net->packer, &instead, err));
     if (!instead->plan)
         goto done;
-    DF_TRY(df__yardstick_cosine(yard, instead->plan, &cosine, err));
-    *close = cosine >= least_cosine(net);
+    DF_TRY(df__yardstick_measure(yard, instead->plan, &found, err));
+    *close = is_close(net, found);
     if (*close)
-        DF_TRY(is_faster(yard, instead->plan, (*out)->plan, &faster, err));
-    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f with layers %s, which is %s", net->graph->label, cosine, other & ALONE ? "one by one" : other < STAGES ? "of float32" : "by rows", faster ? "faster" : "no faster");
+        DF_TRY(df__cached_compare(instead, *out, yard->in[0], net->graph->n_inputs, yard->n_out, &faster, err));
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f, error of small outputs %.4f with layers %s, which is %s", net->graph->label, found.cosine, found.error, other & ALONE ? "one by one" : other < STAGES ? "of float32" : "by rows", faster ? "faster" : "no faster");
     if (faster) {
         df_cached *slower = *out;
         *out = instead, instead = slower, *stage = other;
@@ -147,14 +113,14 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
     if (judged)
         DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
     for (*stage = is_exacting(net) ? STAGES - 1 : 0;; *stage += careful ? STAGES - 1 : 1) {
-        double cosine = 1;
+        df_closeness found = {.cosine = 1};
         opts = stage_opts(net, *stage, threads);
         DF_TRY(df__net_compile(net, in, &opts, net->packer, out, err));
         if (judged && (*out)->plan)
-            DF_TRY(df__yardstick_cosine(&yard, (*out)->plan, &cosine, err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f with %s where other kernels are %.2f times faster, %d of 4 layers exact", net->graph->label,
-                careful ? 12 : 6, cosine, kinds[opts.halves], opts.advantage, opts.exact_quarters);
-        if (cosine >= least_cosine(net) || *stage + 1 == STAGES)
+            DF_TRY(df__yardstick_measure(&yard, (*out)->plan, &found, err));
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s where other kernels are %.2f times faster, %d of 4 layers exact",
+                net->graph->label, careful ? 12 : 6, found.cosine, found.error, kinds[opts.halves], opts.advantage, opts.exact_quarters);
+        if (is_close(net, found) || *stage + 1 == STAGES)
             break;
         df__cached_free(*out);
         *out = NULL;
@@ -190,7 +156,7 @@ df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, d
         return df__net_compile(net, in, &opts, net->packer, out, err);
     st = find_stage(net, in, threads, &stage, out, err);
     if (st == DF_OK) {
-        keep_stage(net, &key, stage);
+        df__packer_keep_number(net->packer, &key, stage);
         return DF_OK;
     }
     df__cached_free(*out);

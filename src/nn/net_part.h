@@ -9,7 +9,8 @@ enum { DF_NET_PLANS = 8 };
 
 /* A plan with the shapes that it is for, and how many runs use it now. */
 typedef struct df_cached {
-    df_plan  *plan; /* NULL: shapes depend on data; each run interprets the program */
+    df_plan  *plan; /* NULL: as `part` says, or shapes depend on data and each run interprets the program */
+    struct df_cached *part; /* a plan for fewer photos, that the batch goes through part by part (net_parts.c); NULL: all at once */
     df_tensor *shapes;
     int       threads, users;
     uint64_t  used; /* when it was run last */
@@ -35,6 +36,15 @@ struct df_net {
 df_status df__net_compile(df_net *net, const df_tensor *in, const df_plan_opts *opts, df_packer *packer, df_cached **out, df_error *err);
 /* The fastest that is close enough (net_close.c). */
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err);
+/* That, or the batch in parts (net_parts.c). */
+df_status df__net_compile_fastest(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err);
+/* The batch with `rows` photos at a time, which divide it; *out stays NULL where the network's shapes depend on data or its outputs do not count photos.
+ * Whether a photo's answers depend on it alone is not asked. Several threads take parts side by side, if there are enough. */
+df_status df__net_compile_parts(df_net *net, const df_tensor *in, int threads, int64_t rows, df_cached **out, df_error *err);
+/* One run of what has a plan or a part; `out` as for df__plan_run. */
+df_status df__cached_run(const df_cached *c, const df_tensor *in, size_t n_in, df_tensor *out, df_arena *results, df_error *err);
+/* Both take turns on these numbers; the least times count. */
+df_status df__cached_compare(const df_cached *a, const df_cached *than, const df_tensor *in, size_t n_in, size_t n_out, bool *faster, df_error *err);
 void df__cached_free(df_cached *c);
 
 #endif

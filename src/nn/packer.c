@@ -154,6 +154,25 @@ df_status df__packer_attach(df_packer *packer, const char *path, const uint8_t i
     return DF_OK;
 }
 
+int df__packer_number(df_packer *packer, const df_pack_key *key)
+{
+    int32_t number = -1;
+    const void *kept = df__packer_find(packer, key, sizeof number);
+    if (kept)
+        memcpy(&number, kept, sizeof number);
+    return number >= 0 ? (int)number : -1;
+}
+
+void df__packer_keep_number(df_packer *packer, const df_pack_key *key, int number)
+{
+    int32_t kept = (int32_t)number;
+    void *room = df__packer_room(packer, sizeof kept);
+    if (!room)
+        return;
+    memcpy(room, &kept, sizeof kept);
+    (void)df__packer_keep(packer, key, room, sizeof kept);
+}
+
 bool df__packer_filled(const df_packer *packer) { return df__weight_cache_count(&packer->cache[0]) > 0; }
 
 size_t df__packer_unsaved(df_packer *packer, bool large)

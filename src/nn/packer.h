@@ -26,6 +26,10 @@ void       *df__packer_room(df_packer *packer, size_t bytes);
  * find() gives the first. False: no memory for the entry. */
 bool        df__packer_keep(df_packer *packer, const df_pack_key *key, const void *data, size_t bytes);
 
+/* A number that was found out, kept as a piece: 0 or more; -1 when there is none. */
+int         df__packer_number(df_packer *packer, const df_pack_key *key);
+void        df__packer_keep_number(df_packer *packer, const df_pack_key *key, int number);
+
 /* Pieces outlive the process: worth a trial that takes a while. */
 bool        df__packer_lasting(const df_packer *packer);
 

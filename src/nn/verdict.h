@@ -17,8 +17,11 @@ typedef struct df_yardstick {
 /* The plan is not needed afterwards. df__yardstick_free also after a failure. */
 df_status df__yardstick_make(df_plan *exact, const df_tensor *in, size_t n_in, df_yardstick *out, df_error *err);
 void      df__yardstick_free(df_yardstick *y);
-/* The least cosine of a plan's outputs to them; outputs of fewer than 16 numbers, of other types than float32, or that are not finite say
- * nothing. 1 when none says anything. */
-df_status df__yardstick_cosine(const df_yardstick *y, df_plan *fast, double *cosine, df_error *err);
+/* How close a plan's answers come to them. Outputs of other types than float32, or whose exact numbers are not finite, say nothing. */
+typedef struct df_closeness {
+    double cosine; /* the least, over photos and outputs of at least 16 numbers a photo; 1 when there are none */
+    double error;  /* of the other outputs, which are classes, probabilities, ages: the largest length of a difference by that of the exact output */
+} df_closeness;
+df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closeness *out, df_error *err);
 
 #endif
