@@ -31,7 +31,7 @@ LEAST_RUNS, MOST_RUNS = 5, 300
 # The numbers that a network's pixels become, by the start of its file's name; others read 0..1. What is accurate enough, and with it how fast a
 # precision may be, depends on them.
 PIXELS = {"retinaface": (-123, 151), "centerface": (0, 255), "yunet": (0, 255), "face_detection_yunet": (0, 255), "sface": (0, 255), "minifasnet": (0, 255),
-          "det_10g": (-1, 1), "scrfd": (-1, 1), "w600k": (-1, 1), "mtcnn": (-1, 1), "blazeface": (-1, 1), "faceres": (-124, 151), "mini_xception": (-1, 1)}
+          "det_10g": (-1, 1), "scrfd": (-1, 1), "w600k": (-1, 1), "mtcnn": (-1, 1), "blazeface": (-1, 1), "faceres": (-124, 151), "mini_xception": (-1, 1), "emotion_mini": (-1, 1)}
 
 
 def made_up(port, batch, size, pixels, rng):

@@ -88,6 +88,12 @@ static inline void *df__element(const df_tensor *t, int64_t i) { return (char *)
 void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const void **add);
 df_tail df__tail_new(const df_call *call, const float *bias, const df_fused *fused, int64_t offset);
 
+/* ---- kernel_pixels.c ---- */
+
+/* Operators that go over pixels in channels last, of float32 or bfloat16: means of a photo's channels, numbers a channel that a photo is multiplied by. */
+bool df__pixels_know(const df_op *op);
+df_status df__pixels_compile(const df_call *call, const df_op *op, df_kernel **out);
+
 /* ---- kernel_half.c ---- */
 
 bool df__any_half(const df_call *call); /* a tensor is of bfloat16 */

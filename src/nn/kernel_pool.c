@@ -10,7 +10,7 @@
 #include "core/threads.h"
 #include "nn/kernel.h"
 
-enum { MAX_PARTS = 64 };
+enum { MAX_PARTS = 64, VECTOR = 16 /* numbers */ };
 static const int64_t least_work = 1 << 18; /* numbers read by a part, to be worth a thread */
 
 /* The taps of the window at one output index along one axis. */
@@ -20,7 +20,7 @@ typedef struct pool {
     df_kernel base;
     df_window w;
     bool      max, with_pad, half_x, half_y;
-    int64_t   line; /* numbers of scratch of a part: what the rows of a window make together */
+    int64_t   line; /* numbers of scratch of a part: what the rows of a window make together, and a vector behind it that is read and not used */
     int       parts;
     taps     *down, *along; /* by output row, by output column */
 } pool;
@@ -58,13 +58,15 @@ static void pool_line(const pool *p, const df_tensor *x, int64_t photo, const ta
     }
     for (int64_t i = 0; i < w->out[1]; i++) {
         const taps *t = &p->along[i];
+        /* Of few channels a whole vector goes at once: what is behind them is made again by the next pixels. */
+        bool whole = w->c < VECTOR && from == line && i * w->c + VECTOR <= w->out[1] * w->c;
         void *y = df__element(out, to + i * w->c);
         float many = (float)(p->with_pad ? down->counted * t->counted : down->n * t->n);
         if (down->n < 1 || t->n < 1)
             fill_empty(p, w->c, y);
         else
-            lanes->pool[half][p->half_y]((const char *)from + (size_t)(t->first * w->c) * (half ? 2 : 4), w->dilation[1] * w->c, (int)t->n, w->c,
-                                         p->max ? 0 : many, y);
+            lanes->pool[half][p->half_y]((const char *)from + (size_t)(t->first * w->c) * (half ? 2 : 4), w->dilation[1] * w->c, (int)t->n,
+                                         whole ? VECTOR : w->c, p->max ? 0 : many, y);
     }
 }
 
@@ -116,7 +118,7 @@ df_status df__pool_compile(const df_call *call, bool max, df_kernel **out)
     p->max = max;
     p->half_x = df__is_half(&call->in[0]);
     p->half_y = df__is_half(&call->out[0]);
-    p->line = w.in[1] * w.c;
+    p->line = w.in[1] * w.c + VECTOR;
     p->with_pad = df__node_int(call->node, "count_include_pad", 0) != 0;
     p->down = calloc((size_t)(w.out[0] + w.out[1]), sizeof *p->down);
     if (!p->down)

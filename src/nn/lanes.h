@@ -58,6 +58,9 @@ typedef struct df_lanes {
     void (*scaled_tail[2])(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y);
     /* The largest of each of `count` numbers in n runs, `step` numbers apart (divisor 0), or their sum over the divisor. [x][y] */
     void (*pool[2][2])(const void *x, int64_t step, int n, int64_t count, float divisor, void *y);
+    /* Pixels of c channels, at least DF_LANES_MOST: sums += all of them, [x]; y = each by a number a channel, y may be x, [x][y]. */
+    void (*sum_pixels[2])(const void *x, int64_t pixels, int64_t c, float *sums);
+    void (*scale_pixels[2][2])(const void *x, int64_t pixels, int64_t c, const float *by, void *y);
     /* Convolutions: a product and the sum it goes into are one instruction where there is one, so that the last digit depends on the level. */
     /* A row of outputs of a convolution of each channel by itself. [x][y] */
     void (*depthwise[2][2])(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y);

@@ -298,3 +298,71 @@ POOL(pool, false, false)
 POOL(pool_to_bf16, false, true)
 POOL(pool_of_bf16, true, false)
 POOL(pool_bf16, true, true)
+
+/* ---- pixels ---- */
+
+/* n vectors of each pixel. Two pixels at a time: a sum waits four cycles for the one before it. */
+INLINE void sum_some(const void *x, int64_t pixels, int64_t c, int n, bool half, vec *sums)
+{
+    vec other[4] = {{0}};
+    int64_t p = 0;
+    for (int k = 0; k < n; k++)
+        sums[k] = (vec){0};
+    for (; p + 2 <= pixels; p += 2)
+        for (int k = 0; k < n; k++) {
+            sums[k] += get(x, p * c + k * LANES, half);
+            other[k] += get(x, (p + 1) * c + k * LANES, half);
+        }
+    for (int k = 0; k < n; k++)
+        sums[k] += p < pixels ? other[k] + get(x, p * c + k * LANES, half) : other[k];
+}
+
+INLINE void sum_pixels_of(const void *x, int64_t pixels, int64_t c, float *sums, bool half)
+{
+    enum { MANY = 4 };
+    int64_t i = 0, size = half ? 2 : 4;
+    vec s[MANY];
+    float last[LANES];
+    for (int n = MANY; i + LANES <= c; i += n * LANES) {
+        n = i + MANY * LANES <= c ? MANY : 1;
+        if (n == MANY)
+            sum_some((const char *)x + i * size, pixels, c, MANY, half, s);
+        else
+            sum_some((const char *)x + i * size, pixels, c, 1, half, s);
+        for (int k = 0; k < n; k++)
+            store(sums + i + k * LANES, load(sums + i + k * LANES) + s[k]);
+    }
+    if (i == c)
+        return;
+    sum_some((const char *)x + (c - LANES) * size, pixels, c, 1, half, s); /* reaches back */
+    store(last, s[0]);
+    for (; i < c; i++)
+        sums[i] += last[i - (c - LANES)];
+}
+
+/* The last vector reaches back; it is read before any of the pixel is written, since y may be x. */
+INLINE void scale_pixels_of(const void *x, int64_t pixels, int64_t c, const float *by, void *y, bool half_x, bool half_y)
+{
+    int64_t whole = c - c % LANES;
+    vec last = load(by + c - LANES);
+    for (int64_t p = 0, at = 0; p < pixels; p++, at += c) {
+        vec end = get(x, at + c - LANES, half_x) * last;
+        for (int64_t i = 0; i < whole; i += LANES)
+            put(y, at + i, half_y, get(x, at + i, half_x) * load(by + i));
+        if (whole < c)
+            put(y, at + c - LANES, half_y, end);
+    }
+}
+
+static void sum_pixels(const void *x, int64_t pixels, int64_t c, float *sums) { sum_pixels_of(x, pixels, c, sums, false); }
+static void sum_pixels_bf16(const void *x, int64_t pixels, int64_t c, float *sums) { sum_pixels_of(x, pixels, c, sums, true); }
+
+#define SCALE(name, half_x, half_y)                                                                               \
+    static void name(const void *x, int64_t pixels, int64_t c, const float *by, void *y)                          \
+    {                                                                                                             \
+        scale_pixels_of(x, pixels, c, by, y, half_x, half_y);                                                     \
+    }
+SCALE(scale_pixels, false, false)
+SCALE(scale_pixels_to_bf16, false, true)
+SCALE(scale_pixels_of_bf16, true, false)
+SCALE(scale_pixels_bf16, true, true)

@@ -9,5 +9,7 @@
         .scaled_tail = {scaled_tail, scaled_tail_to_bf16},                                                 \
         .pool = {{pool, pool_to_bf16}, {pool_of_bf16, pool_bf16}},                                         \
         .depthwise = {{depthwise, depthwise_to_bf16}, {depthwise_of_bf16, depthwise_bf16}},                \
+        .sum_pixels = {sum_pixels, sum_pixels_bf16},                                                       \
+        .scale_pixels = {{scale_pixels, scale_pixels_to_bf16}, {scale_pixels_of_bf16, scale_pixels_bf16}}, \
         .dense = dense, .row_tail = row_tail, .most = most, .more_channels = more_channels,                                      \
     }

@@ -214,7 +214,7 @@ static df_status measure_alone(df_net *net, const df_tensor *in, bool *alone, df
     if (!one.part->plan || !outputs_have(one.part->plan, 1))
         goto done;
     *alone = true;
-    for (int i = 0; i < DF_NOISES && *alone; i++) {
+    for (int i = 0; i < yard.noises && *alone; i++) {
         DF_TRY(run_parts(&one, yard.in[i], n, out, &arena, err));
         for (size_t k = 0; k < yard.n_out && *alone; k++) {
             const df_tensor *together = &yard.out[i][k];
@@ -283,10 +283,12 @@ df_status df__net_compile_fastest(df_net *net, const df_tensor *in, int threads,
     df_pack_key key = df__pack_key_new("photos of a part");
     if (batch < 2 || !df__packer_lasting(net->packer))
         return df__net_compile_close(net, in, threads, out, err);
-    for (size_t i = 0; i < net->graph->n_inputs; i++) {
-        df__pack_key_add(&key, &in[i].rank, sizeof in[i].rank);
-        df__pack_key_add(&key, in[i].dims, sizeof *in[i].dims * (size_t)in[i].rank);
-    }
+    int64_t most = 2; /* up to the next power of 2 batches share what was found for one of them: photos have any number of faces */
+    while (most < batch)
+        most *= 2;
+    df__pack_key_add(&key, &most, sizeof most);
+    for (size_t i = 0; i < net->graph->n_inputs; i++)
+        df__pack_key_add(&key, in[i].dims + 1, sizeof *in[i].dims * (size_t)(in[i].rank - 1));
     int rows = df__packer_number(net->packer, &key);
     if (rows > 0 && rows < batch && batch % rows == 0) {
         st = df__net_compile_parts(net, in, threads, rows, out, err);

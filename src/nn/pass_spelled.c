@@ -50,16 +50,56 @@ static df_status become(df_rewrite *r, df_step *s, const char *op, int x, const 
     return df__rewrite_step(r, s, df__op_find("", op), &x, 1, attrs, n);
 }
 
-/* ---- clip(x + b, 0, h) ---- */
+/* ---- bounds ---- */
+
+/* Of a Clip whose bounds are known, or a Relu; false for all else. */
+static bool bounds_of(const df_rewrite *r, const df_step *s, float *low, float *high)
+{
+    bool relu = df__step_is(s, "Relu");
+    if (!relu && !df__step_is(s, "Clip"))
+        return false;
+    *low = relu ? 0 : df__node_float(s->node, "min", -INFINITY);
+    *high = relu ? INFINITY : df__node_float(s->node, "max", INFINITY);
+    return relu || ((df__rewrite_input(r, s, 1) < 0 || df__rewrite_scalar(r, s, 1, low)) && (df__rewrite_input(r, s, 2) < 0 || df__rewrite_scalar(r, s, 2, high)));
+}
+
+/* Max or Min with a number, as TensorFlow spells a Clip; with the bounds of what stands before it. */
+static df_status bound(df_rewrite *r, df_step *s)
+{
+    float c = NAN, low = -INFINITY, high = INFINITY;
+    size_t number = s->n_in == 2 && df__rewrite_scalar(r, s, 0, &c) ? 0 : 1;
+    int x = df__rewrite_input(r, s, !number);
+    if (s->n_in != 2 || !df__rewrite_scalar(r, s, number, &c) || isnan(c) || x < 0 || df__rewrite_constant(r, x))
+        return DF_OK;
+    int rank = df__rewrite_constant(r, df__rewrite_input(r, s, number))->rank;
+    if (rank > 0 && r->p->values[x].t.rank < rank) /* the number might bring dimensions */
+        return DF_OK;
+    const df_step *inner = df__rewrite_sole(r, x);
+    float l, h;
+    if (inner && bounds_of(r, inner, &l, &h) && l <= h && df__rewrite_input(r, inner, 0) >= 0) {
+        low = l, high = h;
+        x = df__rewrite_input(r, inner, 0);
+    }
+    if (df__step_is(s, "Max"))
+        low = fmaxf(low, c), high = fmaxf(high, c);
+    else
+        low = fminf(low, c), high = fminf(high, c);
+    df_attr attrs[2];
+    size_t n = 0;
+    if (low == 0 && isinf(high))
+        return become(r, s, "Relu", x, NULL, 0);
+    if (!isinf(low))
+        attrs[n++] = (df_attr){.name = "min", .kind = DF_ATTR_FLOAT, .v.f = low};
+    if (!isinf(high))
+        attrs[n++] = (df_attr){.name = "max", .kind = DF_ATTR_FLOAT, .v.f = high};
+    return become(r, s, "Clip", x, attrs, n);
+}
 
 static bool clip_of_sum(const df_rewrite *r, int value, int *x, float *b, float *h)
 {
     const df_step *clip = df__rewrite_sole(r, value);
-    if (!clip || !df__step_is(clip, "Clip"))
-        return false;
-    float low = df__node_float(clip->node, "min", -INFINITY), high = df__node_float(clip->node, "max", INFINITY);
-    if ((df__rewrite_input(r, clip, 1) >= 0 && !df__rewrite_scalar(r, clip, 1, &low)) ||
-        (df__rewrite_input(r, clip, 2) >= 0 && !df__rewrite_scalar(r, clip, 2, &high)) || low != 0 || !(high > 0) || isinf(high))
+    float low, high;
+    if (!clip || !df__step_is(clip, "Clip") || !bounds_of(r, clip, &low, &high) || low != 0 || !(high > 0) || isinf(high))
         return false;
     const df_step *add = df__rewrite_sole(r, df__rewrite_input(r, clip, 0));
     if (!add || !df__step_is(add, "Add") || add->n_in != 2)
@@ -72,6 +112,8 @@ static bool clip_of_sum(const df_rewrite *r, int value, int *x, float *b, float 
         }
     return false;
 }
+
+/* ---- clip(x + b, 0, h) ---- */
 
 /* HardSigmoid: clip(x + b, 0, h) / h. HardSwish: x times that, where b is 3 and h is 6. */
 static df_status hard(df_rewrite *r, df_step *s, const product *p, bool *done)
@@ -183,6 +225,8 @@ df_status df__pass_spelled(df_program *p, bool shapes, df_error *err)
             continue;
         if (df__step_is(s, "Add"))
             DF_TRY(prelu(&r, s));
+        else if (df__step_is(s, "Max") || df__step_is(s, "Min"))
+            DF_TRY(bound(&r, s));
         else if (df__step_is(s, "Log"))
             DF_TRY(softplus(&r, s));
         else if (open_product(&r, s, &open)) {

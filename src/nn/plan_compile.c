@@ -91,13 +91,15 @@ static df_status compile_step(const making *l, df_plan_step *s, df_error *err)
     df_status st = DF_OK;
     df_arena scratch = {0};
     df_call call;
-    if (!s->op->compile && !s->n_members && !l->plan->halves && l->plan->threads < 2)
+    if (!s->op->compile && !s->n_members && !l->plan->halves && l->plan->threads < 2 && !df__pixels_know(s->op))
         return DF_OK;
     DF_TRY(df__step_call(l->plan, s, &scratch, &call, err));
     if (s->n_members)
         DF_TRY(compile_stack(l, s, &call, &scratch, err));
     else if (s->op->compile)
         DF_TRY(s->op->compile(&call, s->fused, l->packer, &s->kernel));
+    else if (!s->fused)
+        DF_TRY(df__pixels_compile(&call, s->op, &s->kernel));
     bool shared = call.threads > 1 && (s->op->flags & DF_OP_ROWS) && s->n_out == 1; /* rows that threads can share out */
     if (!s->kernel && !(s->op->flags & DF_OP_BITS) && (shared || df__any_half(&call)))
         DF_TRY(df__half_compile(&call, s->op, s->fused, l->packer, &s->kernel));

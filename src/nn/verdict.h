@@ -4,14 +4,15 @@
 
 #include "nn/plan.h"
 
-enum { DF_NOISES = 3 };
+enum { DF_NOISES_MOST = 12 };
 
 /* What a plan in float32 makes of noise. The noises have the shapes of `in`, are always the same and lie between the powers of two that hold the
  * numbers of `in`: pixels of 0..255 are tried with noise of 0..256. */
 typedef struct df_yardstick {
     df_arena   arena;
     size_t     n_out;
-    df_tensor *in[DF_NOISES], *out[DF_NOISES];
+    int        noises; /* 3; where outputs of a few numbers are classes of no more than three photos, 12 */
+    df_tensor *in[DF_NOISES_MOST], *out[DF_NOISES_MOST];
 } df_yardstick;
 
 /* The plan is not needed afterwards. df__yardstick_free also after a failure. */

@@ -41,6 +41,22 @@ TEST(hard_swish_with_a_value_read_elsewhere_stays)
     check(ROOM, HARD CONV "Add a,three > b\nClip b,zero,six > c\nMul a,c > d\nDiv d,six > e\nAdd e,a > y", "y", 3);
 }
 
+TEST(bounds_spelled_as_max_and_min)
+{
+    becomes_one(HARD, "Min a,six > b\nMax b,zero > y");
+    becomes_one(HARD, "Max zero,a > b\nMin six,b > y");
+    becomes_one(HARD, "Relu a > b\nMin b,half > y");
+    becomes_one(HARD, "Clip a,zero,six > b\nMin b,half > y");
+    becomes_one(HARD, "Clip a,zero,half > b\nMax b,one > y"); /* all of it is 1 */
+    becomes_one(HARD, "Max a,zero > y");
+    becomes_one(HARD, "Min a,zero > y");
+    becomes_one(HARD, "Add a,three > b\nMin b,six > c\nMax c,zero > d\nMul a,d > e\nDiv e,six > y"); /* hard-swish */
+    check(ROOM, HARD CONV "Min a,half > b\nMax b,zero > y", "y,b", 2);                                /* read elsewhere: one after the other */
+    check(ROOM ";z 1,8,6,6", HARD CONV "Min a,z > b\nMax b,zero > y", "y", 3);                        /* no number */
+    check(ROOM, HARD CONV "Max a > b\nMin b,a,half > y", "y", 3);                                     /* one operand, three */
+    check("x 5", "const k 1,1\nMin x,k > y", "y", 1);                                                 /* the number brings a dimension */
+}
+
 TEST(hard_sigmoid)
 {
     becomes_one(HARD, "Add a,three > b\nClip b,zero,six > c\nDiv c,six > y");
