@@ -10,11 +10,8 @@
 #include "core/threads.h"
 #include "nn/kernel.h"
 
-enum { MAX_PARTS = 64, VECTOR = 16 /* numbers */ };
+enum { MAX_PARTS = 64 };
 static const int64_t least_work = 1 << 18; /* numbers read by a part, to be worth a thread */
-
-/* The taps of the window at one output index along one axis. */
-typedef struct taps { int64_t first, n, counted; } taps;
 
 typedef struct pool {
     df_kernel base;
@@ -22,7 +19,7 @@ typedef struct pool {
     bool      max, with_pad, half_x, half_y;
     int64_t   line; /* numbers of scratch of a part: what the rows of a window make together, and a vector behind it that is read and not used */
     int       parts;
-    taps     *down, *along; /* by output row, by output column */
+    df_taps  *down, *along; /* by output row, by output column */
 } pool;
 
 static void pool_free(df_kernel *base)
@@ -35,39 +32,34 @@ static void pool_free(df_kernel *base)
 typedef struct work { const pool *p; const df_tensor *x, *y; char *lines; } work;
 
 /* Nothing in the window: a maximum of nothing, or a mean of zeros. */
-static void fill_empty(const pool *p, int64_t n, void *y)
+static void fill_empty(const pool *p, const df_tensor *out, int64_t at)
 {
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = at; i < at + p->w.c; i++)
         if (p->half_y)
-            ((uint16_t *)y)[i] = p->max ? 0xFF80 : 0;
+            ((uint16_t *)out->data)[i] = p->max ? 0xFF80 : 0;
         else
-            ((float *)y)[i] = p->max ? -INFINITY : 0;
+            ((float *)out->data)[i] = p->max ? -INFINITY : 0;
 }
 
-static void pool_line(const pool *p, const df_tensor *x, int64_t photo, const taps *down, float *line, const df_tensor *out, int64_t to)
+static void pool_line(const pool *p, const df_tensor *x, int64_t photo, const df_taps *down, float *line, const df_tensor *out, int64_t to)
 {
     const df_window *w = &p->w;
     const df_lanes *lanes = df__lanes();
     int64_t row = w->in[1] * w->c;
+    df_pool_line g = {.ow = w->out[1], .c = w->c, .step = w->dilation[1] * w->c, .along = p->along, .down = *down, .max = p->max, .with_pad = p->with_pad};
     const void *from = df__element(x, photo * w->in[0] * row + down->first * row);
     bool half = p->half_x;
     if (down->n > 1) {
         lanes->pool[half][0](from, w->dilation[0] * row, (int)down->n, row, p->max ? 0 : 1, line);
         from = line;
         half = false;
+        g.room = true;
     }
-    for (int64_t i = 0; i < w->out[1]; i++) {
-        const taps *t = &p->along[i];
-        /* Of few channels a whole vector goes at once: what is behind them is made again by the next pixels. */
-        bool whole = w->c < VECTOR && from == line && i * w->c + VECTOR <= w->out[1] * w->c;
-        void *y = df__element(out, to + i * w->c);
-        float many = (float)(p->with_pad ? down->counted * t->counted : down->n * t->n);
-        if (down->n < 1 || t->n < 1)
-            fill_empty(p, w->c, y);
-        else
-            lanes->pool[half][p->half_y]((const char *)from + (size_t)(t->first * w->c) * (half ? 2 : 4), w->dilation[1] * w->c, (int)t->n,
-                                         whole ? VECTOR : w->c, p->max ? 0 : many, y);
-    }
+    if (down->n > 0)
+        lanes->pool_line[half][p->half_y](&g, from, df__element(out, to));
+    for (int64_t i = 0; i < w->out[1]; i++)
+        if (down->n < 1 || p->along[i].n < 1)
+            fill_empty(p, out, to + i * w->c);
 }
 
 static void run_part(void *arg, size_t part, int worker)
@@ -90,14 +82,14 @@ static df_status pool_run(const df_kernel *base, const df_call *call, const df_e
 }
 
 /* As op_pool.c has it: taps inside the input; what a mean over padding counts, which is not what ceil_mode hangs over. */
-static void fill_taps(const df_window *w, int axis, taps *out)
+static void fill_taps(const df_window *w, int axis, df_taps *out)
 {
     for (int64_t at = 0; at < w->out[axis]; at++) {
         int64_t begin = at * w->stride[axis] - w->pad[axis], d = w->dilation[axis], in = w->in[axis], kernel = w->kernel[axis];
         int64_t skip = begin < 0 ? (-begin + d - 1) / d : 0;
         int64_t all = begin + (kernel - 1) * d < in ? kernel : in > begin ? (in - 1 - begin) / d + 1 : 0;
         int64_t end = in + w->pad_end[axis], counted = begin + (kernel - 1) * d < end ? kernel : (end - 1 - begin) / d + 1;
-        out[at] = (taps){begin + skip * d, all > skip ? all - skip : 0, counted};
+        out[at] = (df_taps){begin + skip * d, all > skip ? all - skip : 0, counted};
     }
 }
 
@@ -118,7 +110,7 @@ df_status df__pool_compile(const df_call *call, bool max, df_kernel **out)
     p->max = max;
     p->half_x = df__is_half(&call->in[0]);
     p->half_y = df__is_half(&call->out[0]);
-    p->line = w.in[1] * w.c + VECTOR;
+    p->line = w.in[1] * w.c + DF_LANES_MOST;
     p->with_pad = df__node_int(call->node, "count_include_pad", 0) != 0;
     p->down = calloc((size_t)(w.out[0] + w.out[1]), sizeof *p->down);
     if (!p->down)

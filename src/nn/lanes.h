@@ -35,6 +35,17 @@ typedef struct df_dense {
 /* Maxima of windows along a row of w pixels of c channels, at least DF_LANES_MOST of them. All rows are there. */
 typedef struct df_most { int64_t w, ow, c; int rows, columns, stride, pad; } df_most;
 
+/* The taps of a window at one output index along one axis: the first inside the input, how many are, how many a mean counts. */
+typedef struct df_taps { int64_t first, n, counted; } df_taps;
+
+/* A line of pools of c channels; `down`: what the rows of the windows were. */
+typedef struct df_pool_line {
+    int64_t        ow, c, step; /* step: numbers from tap to tap */
+    const df_taps *along;       /* of each output */
+    df_taps        down;
+    bool           max, with_pad, room; /* room: DF_LANES_MOST numbers may be read behind the input */
+} df_pool_line;
+
 /* Photos, and the tiled side on the way in, are of float32 or bfloat16: [0] and [1]. */
 typedef struct df_lanes {
     /* Tiles first .. first + count of photos in channels last; tiled side: [place][count][channels]. */
@@ -58,6 +69,8 @@ typedef struct df_lanes {
     void (*scaled_tail[2])(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y);
     /* The largest of each of `count` numbers in n runs, `step` numbers apart (divisor 0), or their sum over the divisor. [x][y] */
     void (*pool[2][2])(const void *x, int64_t step, int n, int64_t count, float divisor, void *y);
+    /* The same for each output of a line, whose windows are not empty or left out. [x][y] */
+    void (*pool_line[2][2])(const df_pool_line *g, const void *x, void *y);
     /* Pixels of c channels, at least DF_LANES_MOST: sums += all of them, [x]; y = each by a number a channel, y may be x, [x][y]. */
     void (*sum_pixels[2])(const void *x, int64_t pixels, int64_t c, float *sums);
     void (*scale_pixels[2][2])(const void *x, int64_t pixels, int64_t c, const float *by, void *y);

@@ -289,11 +289,31 @@ INLINE void pool_of(const void *x, int64_t step, int n, int64_t count, float div
     }
 }
 
+/* Of few channels a whole vector goes at once, where there is room: what is behind them is made again by the next pixels. */
+INLINE void pool_line_of(const df_pool_line *g, const void *x, void *y, bool half_x, bool half_y)
+{
+    enum { VECTOR = DF_LANES_MOST };
+    int64_t size_x = half_x ? 2 : 4, size_y = half_y ? 2 : 4, room = g->c < VECTOR && g->room ? g->ow * g->c - VECTOR : -1;
+    for (int64_t i = 0; i < g->ow; i++) {
+        const df_taps *t = &g->along[i];
+        float divisor = g->max ? 0 : g->with_pad ? (float)(g->down.counted * t->counted) : (float)(g->down.n * t->n);
+        const char *from = (const char *)x + t->first * g->c * size_x;
+        char *to = (char *)y + i * g->c * size_y;
+        if (t->n < 1)
+            continue;
+        if (i * g->c <= room)
+            pool_of(from, g->step, (int)t->n, VECTOR, divisor, to, half_x, half_y);
+        else
+            pool_of(from, g->step, (int)t->n, g->c, divisor, to, half_x, half_y);
+    }
+}
+
 #define POOL(name, half_x, half_y)                                                                                \
     static void name(const void *x, int64_t step, int n, int64_t count, float divisor, void *y)                   \
     {                                                                                                             \
         pool_of(x, step, n, count, divisor, y, half_x, half_y);                                                   \
-    }
+    }                                                                                                             \
+    static void name##_line(const df_pool_line *g, const void *x, void *y) { pool_line_of(g, x, y, half_x, half_y); }
 POOL(pool, false, false)
 POOL(pool_to_bf16, false, true)
 POOL(pool_of_bf16, true, false)

@@ -8,6 +8,7 @@
         .dots = dots, .dots_bf16 = dots_bf16, .dots_s8 = dots_s8,                                          \
         .scaled_tail = {scaled_tail, scaled_tail_to_bf16},                                                 \
         .pool = {{pool, pool_to_bf16}, {pool_of_bf16, pool_bf16}},                                         \
+        .pool_line = {{pool_line, pool_to_bf16_line}, {pool_of_bf16_line, pool_bf16_line}},                \
         .depthwise = {{depthwise, depthwise_to_bf16}, {depthwise_of_bf16, depthwise_bf16}},                \
         .sum_pixels = {sum_pixels, sum_pixels_bf16},                                                       \
         .scale_pixels = {{scale_pixels, scale_pixels_to_bf16}, {scale_pixels_of_bf16, scale_pixels_bf16}}, \

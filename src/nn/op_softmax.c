@@ -159,10 +159,9 @@ static void softmax_beside(const float *x, float *y, int64_t n, int64_t step, in
         scale_run(y + i * step, many, sum);
 }
 
-/* Dense rows of a few numbers each, as many together as fill `shift`: what softmax_row would give, to the bit. */
-DF_CLONES static void softmax_short(const float *x, float *y, int64_t n, int64_t rows)
+/* The largest of each dense row, or one by its sum, for each of its numbers. The compiler makes vectors of it where n is a constant. */
+static inline __attribute__((always_inline)) void tops_of(const float *x, int64_t n, int64_t rows, float *shift)
 {
-    float shift[SIDE_BY_SIDE] = {0};
     for (int64_t r = 0; r < rows; r++) {
         float top = x[r * n];
         for (int64_t i = 1; i < n; i++)
@@ -170,15 +169,33 @@ DF_CLONES static void softmax_short(const float *x, float *y, int64_t n, int64_t
         for (int64_t i = 0; i < n; i++)
             shift[r * n + i] = top;
     }
-    exp_run(x, y, rows * n, shift);
+}
+
+static inline __attribute__((always_inline)) void shares_of(const float *y, int64_t n, int64_t rows, float *share)
+{
     for (int64_t r = 0; r < rows; r++) {
         float sum = 0;
         for (int64_t i = 0; i < n; i++)
             sum += y[r * n + i];
         for (int64_t i = 0; i < n; i++)
-            shift[r * n + i] = 1 / sum;
+            share[r * n + i] = 1 / sum;
     }
-    scale_run(y, rows * n, shift);
+}
+
+/* Dense rows of a few numbers each, as many together as fill `of_row`: what softmax_row would give, to the bit. Pairs are the most frequent: face or not. */
+DF_CLONES static void softmax_short(const float *x, float *y, int64_t n, int64_t rows)
+{
+    float of_row[SIDE_BY_SIDE] = {0};
+    if (n == 2)
+        tops_of(x, 2, rows, of_row);
+    else
+        tops_of(x, n, rows, of_row);
+    exp_run(x, y, rows * n, of_row);
+    if (n == 2)
+        shares_of(y, 2, rows, of_row);
+    else
+        shares_of(y, n, rows, of_row);
+    scale_run(y, rows * n, of_row);
 }
 
 static void log_softmax_group(const float *x, float *y, int64_t n, int64_t step)
@@ -216,7 +233,7 @@ static void hardmax_group(const df_tensor *x, df_tensor *y, int64_t from, int64_
         df__store_f64(y, from + i * step, i == best);
 }
 
-typedef struct work { groups g; const float *x; float *y; int64_t piece; } work;
+typedef struct work { groups g; const float *x; float *y; int64_t piece; /* rows of a piece; where groups lie side by side, pieces of a row */ } work;
 
 static void rows_piece(void *arg, size_t index, int worker)
 {
@@ -231,16 +248,20 @@ static void rows_piece(void *arg, size_t index, int worker)
             softmax_row(w->x + o * n, w->y + o * n, n);
 }
 
+/* SIDE_BY_SIDE groups, or what is left of them. */
+static void beside_piece(void *arg, size_t index, int worker)
+{
+    const work *w = arg;
+    int64_t n = w->g.n, step = w->g.step, first = (int64_t)index % w->piece * SIDE_BY_SIDE, at = (int64_t)index / w->piece * n * step + first;
+    (void)worker;
+    softmax_beside(w->x + at, w->y + at, n, step, step - first < SIDE_BY_SIDE ? step - first : SIDE_BY_SIDE);
+}
+
 static void softmax_fast(const df_call *call, const groups *g)
 {
-    work w = {*g, call->in[0].data, call->out[0].data, PIECE / g->n + 1};
-    if (g->step == 1)
-        df__parallel_for((size_t)((g->outer + w.piece - 1) / w.piece), call->threads, rows_piece, &w);
-    for (int64_t o = 0; o < g->outer && g->step > 1; o++)
-        for (int64_t i = 0; i < g->step; i += SIDE_BY_SIDE) {
-            int64_t at = o * g->n * g->step + i;
-            softmax_beside(w.x + at, w.y + at, g->n, g->step, g->step - i < SIDE_BY_SIDE ? g->step - i : SIDE_BY_SIDE);
-        }
+    bool rows = g->step == 1;
+    work w = {*g, call->in[0].data, call->out[0].data, rows ? PIECE / g->n + 1 : (g->step + SIDE_BY_SIDE - 1) / SIDE_BY_SIDE};
+    df__parallel_for((size_t)(rows ? (g->outer + w.piece - 1) / w.piece : g->outer * w.piece), call->threads, rows ? rows_piece : beside_piece, &w);
 }
 
 static df_status softmax_run(const df_call *call)

@@ -200,15 +200,17 @@ TEST(transposed_in_patches)
 
 /* ---- operators of other kinds, on [2, 11, 13, 20] in channels last ---- */
 
-static void other(layer *l, const df_op *op, size_t n_in, int64_t out_h, int64_t out_w)
+static void of_channels(layer *l, const df_op *op, size_t n_in, int64_t out_h, int64_t out_w, int64_t channels)
 {
     layer_begin(l, op->name);
     l->call.nhwc = true;
     l->call.n_in = n_in;
-    l->in[0] = (df_tensor){.type = DF_F32, .rank = 4, .dims = {2, 11, 13, 20}};
-    l->out = (df_tensor){.type = DF_F32, .rank = 4, .dims = {2, out_h, out_w, 20}};
+    l->in[0] = (df_tensor){.type = DF_F32, .rank = 4, .dims = {2, 11, 13, channels}};
+    l->out = (df_tensor){.type = DF_F32, .rank = 4, .dims = {2, out_h, out_w, channels}};
     fill_tensor(l, &l->in[0], 1);
 }
+
+static void other(layer *l, const df_op *op, size_t n_in, int64_t out_h, int64_t out_w) { of_channels(l, op, n_in, out_h, out_w, 20); }
 
 static void check_other(layer *l, const df_op *op)
 {
@@ -246,15 +248,17 @@ static void check_other(layer *l, const df_op *op)
 TEST(pools)
 {
     const df_op *ops[] = {&df__op_MaxPool, &df__op_AveragePool};
+    static const int64_t channels[] = {1, 2, 10, 15, 16, 20};
     for (int i = 0; i < 2; i++)
-        for (int64_t stride = 1; stride < 3; stride++) {
-            layer l;
-            other(&l, ops[i], 1, (11 + 1 - 3) / stride + 1, (13 + 1 - 3) / stride + 1);
-            add_ints(&l, 0, "kernel_shape", (int64_t[]){3, 3}, NULL, 2);
-            add_ints(&l, 1, "strides", (int64_t[]){stride, stride}, NULL, 2);
-            add_ints(&l, 2, "pads", (int64_t[]){1, 0}, (int64_t[]){0, 1}, 2);
-            check_other(&l, ops[i]);
-        }
+        for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
+            for (int64_t stride = 1; stride < 3; stride++) {
+                layer l;
+                of_channels(&l, ops[i], 1, (11 + 1 - 3) / stride + 1, (13 + 1 - 3) / stride + 1, channels[c]);
+                add_ints(&l, 0, "kernel_shape", (int64_t[]){3, 3}, NULL, 2);
+                add_ints(&l, 1, "strides", (int64_t[]){stride, stride}, NULL, 2);
+                add_ints(&l, 2, "pads", (int64_t[]){1, 0}, (int64_t[]){0, 1}, 2);
+                check_other(&l, ops[i]);
+            }
     layer l;
     other(&l, &df__op_GlobalAveragePool, 1, 1, 1);
     check_other(&l, &df__op_GlobalAveragePool);
