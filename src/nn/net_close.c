@@ -132,7 +132,7 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
     close = false;
     for (int rows = net->exact_weights ? CLOSE_ROWS : BY_ROWS; rounds && !close && rows < ALL_STAGES; rows++)
         DF_TRY(try_instead(net, in, threads, &yard, rows, stage, out, &close, err));
-    if (compared && *stage < STAGES - 1 && exact->plan->n_stacked > 0)
+    if (compared && *stage < STAGES - 1 && (exact->plan->n_stacked > 0 || *stage > 0)) /* what is half exact already may well be slower than what is wholly so */
         DF_TRY(try_instead(net, in, threads, &yard, STAGES - 1, stage, out, &close, err));
 done:
     df__yardstick_free(&yard);
@@ -144,7 +144,7 @@ done:
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
 {
     df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("stages of quarters");
+    df_pack_key key = df__pack_key_new("stages of few numbers too");
     bool by_rule = goes_by_rule(net), sure = net->precision == DF_PRECISION_STRICT || is_exacting(net); /* that it is close */
     int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0;
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
