@@ -5,7 +5,7 @@
 #include "nn/net_part.h"
 #include "nn/verdict.h"
 
-static const double LEAST_COSINE = 0.99992; /* of an embedding: what is promised, and a fifth for photos that are not the noise */
+static const double LEAST_COSINE = 0.99992, LEAST_OF_MAPS = 0.996; /* what is promised, 0.9999 of an embedding and 0.995, and a fifth for photos that are not the noise */
 static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
 static const double SMALL_ERROR = 0.03; /* of outputs of a few numbers in FAST: a probability of 1 is off by 0.03, an age of 30 by one year */
 
@@ -37,7 +37,7 @@ static double least_cosine(const df_net *net)
         return 1 - 0.5 * STRICT_ERROR * STRICT_ERROR;
     if (net->precision == DF_PRECISION_INT8)
         return 0.99;
-    return net->least_cosine > 0 ? net->least_cosine : embedding ? LEAST_COSINE : 0.995;
+    return net->least_cosine > 0 ? net->least_cosine : embedding ? LEAST_COSINE : LEAST_OF_MAPS;
 }
 
 static bool is_close(const df_net *net, df_closeness found)
