@@ -120,12 +120,12 @@ done:
 
 /* ---- which parts ---- */
 
-/* Photos of a batch; 0 where the graph has none: its inputs and outputs all have a first dimension that is free. */
+/* Photos of a batch; 0 where the graph has none: its inputs and outputs all have a first dimension that is free. Inputs are of float32, for which there is noise. */
 static int64_t batch_of(const df_net *net, const df_tensor *in)
 {
     const df_graph *g = net->graph;
     for (size_t i = 0; i < g->n_inputs; i++)
-        if (in[i].rank < 1 || in[i].dims[0] != in[0].dims[0] || (g->inputs[i].shape.rank >= 1 && g->inputs[i].shape.dims[0] >= 0))
+        if (in[i].type != DF_F32 || in[i].rank < 1 || in[i].dims[0] != in[0].dims[0] || (g->inputs[i].shape.rank >= 1 && g->inputs[i].shape.dims[0] >= 0))
             return 0;
     for (size_t i = 0; i < g->n_outputs; i++)
         if (g->outputs[i].shape.rank == 0 || (g->outputs[i].shape.rank > 0 && g->outputs[i].shape.dims[0] >= 0))

@@ -144,6 +144,33 @@ TEST(photos_that_see_each_other_stay_together)
         }
 }
 
+/* There is no noise of bytes: a mean over photos that are all alike would look like none. */
+TEST(photos_of_bytes_stay_together)
+{
+    temp_dir d = temp_dir_new();
+    df_net *net;
+    df_graph *g;
+    df_node *node;
+    df_cached *c;
+    uint8_t bytes[BATCH * 8] = {1, 2, 3};
+    const df_tensor in = {.type = DF_U8, .rank = 2, .dims = {BATCH, 8}, .data = bytes};
+    const df_net_opts opts = {.precision = DF_PRECISION_FAST, .cache = temp_path(&d, "cache"), .model_hash = {1}};
+    CHECK_OK(df__graph_new("text", 13, &g, &err));
+    CHECK_OK(df__graph_add_input(g, "x", DF_U8, 2, (int64_t[]){-1, 8}, &err));
+    CHECK_OK(df__graph_add_node(g, "Cast", "cast", (const char *[]){"x", NULL}, (const char *[]){"f", NULL}, &node, &err));
+    CHECK_OK(df__node_set_int(g, node, "to", 1, &err));
+    CHECK_OK(df__graph_add_node(g, "ReduceMean", "mean", (const char *[]){"f", NULL}, (const char *[]){"m", NULL}, &node, &err));
+    CHECK_OK(df__node_set_ints(g, node, "axes", 1, (int64_t[]){0}, &err));
+    CHECK_OK(df__graph_add_node(g, "Sub", "sub", (const char *[]){"f", "m", NULL}, (const char *[]){"y", NULL}, &node, &err));
+    CHECK_OK(df__graph_add_output(g, "y", &err));
+    CHECK_OK(df__net_new(g, &opts, &net, &err));
+    CHECK_OK(df__net_compile_fastest(net, &in, 2, &c, &err));
+    CHECK(!c->part && !found_alone(net));
+    df__cached_free(c);
+    df__net_free(net);
+    temp_dir_free(&d);
+}
+
 TEST(each_allocation_of_a_batch_refused_in_turn)
 {
     for (size_t n = 1;; n++) {
