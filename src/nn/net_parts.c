@@ -241,38 +241,52 @@ static df_status is_alone(df_net *net, const df_tensor *in, bool *alone, df_erro
     *alone = kept == 1;
     if (kept >= 0)
         return DF_OK;
-    df_status st = measure_alone(net, in, alone, err);
-    if (st == DF_OK)
-        df__packer_keep_number(net->packer, &key, *alone);
-    return st;
+    df_error why; /* a network that cannot do with two photos, or with noise, is not cut */
+    df_status st = measure_alone(net, in, alone, &why);
+    if (st == DF_E_NO_MEMORY)
+        return df__fail(err, st, "%s", why.message);
+    *alone = *alone && st == DF_OK;
+    df__packer_keep_number(net->packer, &key, *alone);
+    return DF_OK;
 }
 
-/* *out: the whole batch at once; in parts where that is faster. */
-static df_status find_parts(df_net *net, const df_tensor *in, int threads, int *rows, df_cached **out, df_error *err)
+/* Parts of `rows` photos in place of *out where they are faster. */
+static df_status try_parts(df_net *net, const df_tensor *in, int threads, int64_t rows, bool *faster, df_cached **out, df_error *err)
 {
-    df_status st = DF_OK;
     df_cached *parts = NULL;
-    bool alone = false;
-    *rows = 0;
-    DF_TRY(is_alone(net, in, &alone, err));
-    for (size_t i = 0; alone && i < sizeof sizes / sizeof *sizes; i++) {
-        bool faster = false;
-        if (sizes[i] >= in[0].dims[0] || in[0].dims[0] % sizes[i] != 0)
-            continue;
-        DF_TRY(df__net_compile_parts(net, in, threads, sizes[i], &parts, err));
-        if (!parts)
-            break;
-        DF_TRY(df__cached_compare(parts, *out, in, net->graph->n_inputs, net->graph->n_outputs, &faster, err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: %lld photos by parts of %lld, which is %s", net->graph->label, (long long)in[0].dims[0], (long long)sizes[i], faster ? "faster" : "no faster");
-        if (faster) {
-            df_cached *slower = *out;
-            *out = parts, parts = slower, *rows = (int)sizes[i];
-        }
-        df__cached_free(parts);
-        parts = NULL;
+    df_status st = DF_OK;
+    *faster = false;
+    DF_TRY(df__net_compile_parts(net, in, threads, rows, &parts, err));
+    if (parts)
+        DF_TRY(df__cached_compare(parts, *out, in, net->graph->n_inputs, net->graph->n_outputs, faster, err));
+    df__log(&net->log, DF_LOG_DEBUG, "%s: %lld photos by parts of %lld, which is %s", net->graph->label, (long long)in[0].dims[0], (long long)rows, *faster ? "faster" : "no faster");
+    if (*faster) {
+        df_cached *slower = *out;
+        *out = parts, parts = slower;
     }
 done:
     df__cached_free(parts);
+    return st;
+}
+
+/* *out: the whole batch at once; in parts where that is faster. What fails in parts stays whole. */
+static df_status find_parts(df_net *net, const df_tensor *in, int threads, int *rows, df_cached **out, df_error *err)
+{
+    bool alone = false;
+    *rows = 0;
+    df_status st = is_alone(net, in, &alone, err);
+    for (size_t i = 0; st == DF_OK && alone && i < sizeof sizes / sizeof *sizes; i++) {
+        bool faster = false;
+        df_error why;
+        if (sizes[i] >= in[0].dims[0] || in[0].dims[0] % sizes[i] != 0)
+            continue;
+        st = try_parts(net, in, threads, sizes[i], &faster, out, &why);
+        if (st == DF_E_NO_MEMORY)
+            return df__fail(err, st, "%s", why.message);
+        if (st == DF_OK && faster)
+            *rows = (int)sizes[i];
+        st = DF_OK;
+    }
     return st;
 }
 
@@ -283,20 +297,20 @@ df_status df__net_compile_fastest(df_net *net, const df_tensor *in, int threads,
     df_pack_key key = df__pack_key_new("photos of a part");
     if (batch < 2 || !df__packer_lasting(net->packer))
         return df__net_compile_close(net, in, threads, out, err);
-    int64_t most = 2; /* up to the next power of 2 batches share what was found for one of them: photos have any number of faces */
+    int64_t most = 2; /* up to the next power of 2 batches share what was found for one of them that the same parts divide: photos have any number of faces */
     while (most < batch)
         most *= 2;
-    df__pack_key_add(&key, &most, sizeof most);
+    df__pack_key_add(&key, (int64_t[]){most, batch % sizes[0] == 0}, 2 * sizeof most);
     for (size_t i = 0; i < net->graph->n_inputs; i++)
         df__pack_key_add(&key, in[i].dims + 1, sizeof *in[i].dims * (size_t)(in[i].rank - 1));
     int rows = df__packer_number(net->packer, &key);
     if (rows > 0 && rows < batch && batch % rows == 0) {
         st = df__net_compile_parts(net, in, threads, rows, out, err);
-        if (st != DF_OK || *out)
+        if (st == DF_E_NO_MEMORY || (st == DF_OK && *out))
             return st;
     }
     DF_TRY(df__net_compile_close(net, in, threads, out, err));
-    if (rows < 0 && (*out)->plan) {
+    if (rows < 0 && (*out)->plan && outputs_have((*out)->plan, batch)) {
         DF_TRY(find_parts(net, in, threads, &rows, out, err));
         df__packer_keep_number(net->packer, &key, rows);
     }

@@ -69,7 +69,7 @@ static df_status bound(df_rewrite *r, df_step *s)
     float c = NAN, low = -INFINITY, high = INFINITY;
     size_t number = s->n_in == 2 && df__rewrite_scalar(r, s, 0, &c) ? 0 : 1;
     int x = df__rewrite_input(r, s, !number);
-    if (s->n_in != 2 || !df__rewrite_scalar(r, s, number, &c) || isnan(c) || x < 0 || df__rewrite_constant(r, x))
+    if (s->n_in != 2 || !df__rewrite_scalar(r, s, number, &c) || !isfinite(c) || x < 0 || df__rewrite_constant(r, x))
         return DF_OK;
     int rank = df__rewrite_constant(r, df__rewrite_input(r, s, number))->rank;
     if (rank > 0 && r->p->values[x].t.rank < rank) /* the number might bring dimensions */

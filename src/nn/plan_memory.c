@@ -94,7 +94,7 @@ static void share_in_place(df_plan *plan, size_t step)
         df_slot *x = &plan->slots[root];
         size_t bytes = df__tensor_bytes(&y->t);
         if (x->place != DF_PLACE_WORK || x->last != (int)step || plan->slots[in].offset != 0 || df__tensor_bytes(&x->t) != bytes ||
-            df__tensor_bytes(&plan->slots[in].t) != bytes)
+            df__tensor_bytes(&plan->slots[in].t) != bytes || plan->slots[in].t.type != y->t.type) /* as many bytes of other numbers would be read after they are written over */
             continue;
         bool twice = false; /* read through another ref too, spread or shifted */
         for (size_t k = 0; k < s->n_in; k++)

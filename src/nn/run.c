@@ -6,7 +6,7 @@
 #include "core/pages.h"
 #include "nn/plan.h"
 
-enum { MAX_IDLE = 16 }; /* workspaces kept for the next runs */
+enum { MAX_IDLE = 64 }; /* workspaces kept for the next runs, as many as ran side by side */
 
 static void workspace_free(df_workspace *w)
 {

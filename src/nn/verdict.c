@@ -47,7 +47,8 @@ static df_status noise(const df_tensor *in, size_t n, uint32_t seed, df_arena *a
     return DF_OK;
 }
 
-static int64_t rows_of(const df_tensor *t) { return t->rank > 1 && t->dims[0] > 0 ? t->dims[0] : 1; }
+/* Numbers of a photo; of an output that does not count photos, all. */
+static int64_t each_of(const df_tensor *t, int64_t photos) { return t->rank > 0 && t->dims[0] % photos == 0 ? df__tensor_count(t) / photos : df__tensor_count(t); }
 
 /* The length of the difference by that of the exact answer, over all photos: a class that one photo lacks is no large error of the other's. */
 static double error_of(const df_tensor *a, const df_tensor *b)
@@ -60,13 +61,12 @@ static double error_of(const df_tensor *a, const df_tensor *b)
     }
     if (!isfinite(xx))
         return 0;
-    return isnan(ee) || isinf(ee) ? INFINITY : xx > 0 ? sqrt(ee / xx) : 0;
+    return isnan(ee) || isinf(ee) ? INFINITY : sqrt(xx > 0 ? ee / xx : ee);
 }
 
-/* Of a photo each: the first dimension counts them. */
-static double cosine_of(const df_tensor *a, const df_tensor *b)
+static double cosine_of(const df_tensor *a, const df_tensor *b, int64_t photos)
 {
-    int64_t rows = rows_of(a), each = df__tensor_count(a) / rows;
+    int64_t each = each_of(a, photos), rows = each > 0 ? df__tensor_count(a) / each : 0;
     double least = 1;
     for (int64_t r = 0; r < rows; r++) {
         const float *x = (const float *)a->data + r * each, *y = (const float *)b->data + r * each;
@@ -83,23 +83,24 @@ static double cosine_of(const df_tensor *a, const df_tensor *b)
     return least;
 }
 
-static bool is_small(const df_tensor *t) { return df__tensor_count(t) / rows_of(t) < LEAST; }
+static bool is_small(const df_tensor *t, int64_t photos) { return each_of(t, photos) < LEAST; }
 
 /* Whether a class hangs by a hair shows on some photos alone. */
-static int noises_for(const df_plan *plan, const df_tensor *in, size_t n_in)
+static int noises_for(const df_plan *plan, int64_t photos)
 {
     bool small = false;
     for (size_t i = 0; i < plan->program.main.n_outputs; i++) {
         const df_tensor *t = &plan->slots[plan->outputs[i]].t;
-        small = small || (t->type == DF_F32 && is_small(t));
+        small = small || (t->type == DF_F32 && is_small(t, photos));
     }
-    return small && n_in > 0 && rows_of(in) <= FEW_PHOTOS ? DF_NOISES_MOST : FEW;
+    return small && photos <= FEW_PHOTOS ? DF_NOISES_MOST : FEW;
 }
 
 df_status df__yardstick_make(df_plan *exact, const df_tensor *in, size_t n_in, df_yardstick *y, df_error *err)
 {
     df_status st = DF_OK;
-    *y = (df_yardstick){.n_out = exact->program.main.n_outputs, .noises = noises_for(exact, in, n_in)};
+    *y = (df_yardstick){.n_out = exact->program.main.n_outputs, .photos = n_in > 0 && in[0].rank > 1 && in[0].dims[0] > 0 ? in[0].dims[0] : 1};
+    y->noises = noises_for(exact, y->photos);
     for (int i = 0; i < y->noises; i++) {
         y->out[i] = df__arena_calloc(&y->arena, y->n_out + 1, sizeof *y->out[i]);
         if (!y->out[i])
@@ -128,10 +129,10 @@ df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closene
             const df_tensor *exact = &y->out[i][k];
             if (exact->type != DF_F32)
                 continue;
-            if (is_small(exact))
+            if (is_small(exact, y->photos))
                 found->error = fmax(found->error, error_of(exact, &out[k]));
             else
-                found->cosine = fmin(found->cosine, cosine_of(exact, &out[k]));
+                found->cosine = fmin(found->cosine, cosine_of(exact, &out[k], y->photos));
         }
         df__arena_release(&arena, mark);
     }

@@ -11,6 +11,7 @@ enum { DF_NOISES_MOST = 12 };
 typedef struct df_yardstick {
     df_arena   arena;
     size_t     n_out;
+    int64_t    photos; /* of a noise: the first dimension of the first input */
     int        noises; /* 3; where outputs of a few numbers are classes of no more than three photos, 12 */
     df_tensor *in[DF_NOISES_MOST], *out[DF_NOISES_MOST];
 } df_yardstick;
@@ -20,8 +21,8 @@ df_status df__yardstick_make(df_plan *exact, const df_tensor *in, size_t n_in, d
 void      df__yardstick_free(df_yardstick *y);
 /* How close a plan's answers come to them. Outputs of other types than float32, or whose exact numbers are not finite, say nothing. */
 typedef struct df_closeness {
-    double cosine; /* the least, over photos and outputs of at least 16 numbers a photo; 1 when there are none */
-    double error;  /* of the other outputs, which are classes, probabilities, ages: the largest length of a difference by that of the exact output */
+    double cosine; /* the least, over photos and outputs of at least 16 numbers a photo; 1 when there are none. Lists of anchors without a dimension for photos are one photo's. */
+    double error;  /* of the other outputs, which are classes, probabilities, ages: the largest length of a difference by that of the exact output, which counts as 1 where it is 0 */
 } df_closeness;
 df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closeness *out, df_error *err);
 

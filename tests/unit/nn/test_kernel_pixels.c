@@ -110,15 +110,21 @@ static bool has_kernel(const df_layer *layers, size_t n, const char *name)
     return any;
 }
 
+/* Two pixels of bfloat16 are as many bytes as a number a channel: neither may lie where the other is. */
+static const int64_t sides[][2] = {{20, 20}, {3, 4}, {4, 3}};
+
 TEST(squeeze_and_excitation_is_that_of_plain_operators)
 {
-    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+    for (size_t at = 0; at < 3 * sizeof nets / sizeof *nets; at++)
         for (int precision = DF_PRECISION_STRICT; precision <= DF_PRECISION_FAST; precision++)
             for (int64_t batch = 1; batch <= 3; batch += 2) {
+                const size_t i = at / 3, side = at % 3;
+                if (i > 1 && side > 0) /* which do more than convolutions of 3 x 3 */
+                    continue;
                 df_net *net;
                 df_graph *g, *plain;
                 df_arena results = {0};
-                df_tensor in = {.type = DF_F32, .rank = 4, .dims = {batch, 3, 20, 20}}, expected, one, all;
+                df_tensor in = {.type = DF_F32, .rank = 4, .dims = {batch, 3, sides[side][0], sides[side][1]}}, expected, one, all;
                 df_net_opts opts = {.precision = (df_precision)precision};
                 df_layer *layers;
                 size_t n;

@@ -144,6 +144,27 @@ TEST(photos_that_see_each_other_stay_together)
         }
 }
 
+/* Clips of eight photos: two alone are none, and the trial that finds it fails no run. */
+TEST(what_cannot_do_with_two_photos_stays_together)
+{
+    static const char *const texts[] = {"const f 432,512\nFlatten x > q\nGemm q,f > a\nints s -1,8,512\nReshape a,s > b\nReduceMean b > c | axes:1 keepdims:0\nExpand c,e > d\nReshape d,t > y\n",
+                                        "const f 432,20\nFlatten x > q\nGemm q,f > a\nints s 8,20\nReshape a,s > y\n"};
+    for (int i = 0; i < 2; i++) {
+        temp_dir d = temp_dir_new();
+        char text[512];
+        snprintf(text, sizeof text, "ints e 8,512\nints t 8,512\n%s", texts[i]);
+        df_net *net = net_of("x -1,3,12,12", text, "y", temp_path(&d, "cache"));
+        df_arena results = {0};
+        df_tensor in = photos(0, BATCH), out;
+        CHECK_OK(df__net_run(net, &in, 1, &out, 1, 2, &results, &err));
+        assert_int_equal(BATCH, out.dims[0]);
+        CHECK(!found_alone(net));
+        df__arena_free(&results);
+        df__net_free(net);
+        temp_dir_free(&d);
+    }
+}
+
 /* There is no noise of bytes: a mean over photos that are all alike would look like none. */
 TEST(photos_of_bytes_stay_together)
 {

@@ -54,6 +54,7 @@ TEST(bounds_spelled_as_max_and_min)
     check(ROOM, HARD CONV "Min a,half > b\nMax b,zero > y", "y,b", 2);                                /* read elsewhere: one after the other */
     check(ROOM ";z 1,8,6,6", HARD CONV "Min a,z > b\nMax b,zero > y", "y", 3);                        /* no number */
     check(ROOM, HARD CONV "Max a > b\nMin b,a,half > y", "y", 3);                                     /* one operand, three */
+    check(ROOM, HARD CONV "number i inf\nMax a,i > b\nMin b,six > y", "y", 3);                         /* all of it is infinite, then 6 */
     check("x 5", "const k 1,1\nMin x,k > y", "y", 1);                                                 /* the number brings a dimension */
 }
 

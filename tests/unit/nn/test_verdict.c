@@ -87,12 +87,15 @@ TEST(few_numbers_have_an_error)
         {"const w 64,15\nMatMul x,w > y\n", "const w 64,15\nnumber k 0\nMatMul x,w > a\nMul a,k > y\n", 1},
         {"const w 64,15\nMatMul x,w > y\n", "const w 64,15\nnumber k 0\nMatMul x,w > a\nDiv a,k > y\n", INFINITY},
         {"const w 64,15\nnumber k 0\nMatMul x,w > a\nDiv a,k > y\n", "const w 64,15\nMatMul x,w > y\n", 0}, /* the exact one broke: says nothing */
-        {"const w 64,2\nnumber k 0\nMatMul x,w > a\nMul a,k > y\n", "const w 64,2\nMatMul x,w > y\n", 0}};
+        {"const w 64,2\nnumber k 0\nMatMul x,w > a\nMul a,k > y\n", "const w 64,2\nnumber k 0\nMatMul x,w > a\nMul a,k > b\nExp b > y\n", 1.41421356}, /* of 0 the difference itself */
+        {"const w 64,3\nMatMul x,w > a\nints s 3\nReshape a,s > y\n", "const w 64,3\nnumber k 1.25\nMatMul x,w > a\nMul a,k > b\nints s 3\nReshape b,s > y\n", 0.25},
+        /* a list of anchors, not 32 photos of two numbers */
+        {"const w 64,64\nMatMul x,w > a\nints s 32,2\nReshape a,s > y\n", "const w 64,64\nnumber k 1.25\nMatMul x,w > a\nMul a,k > b\nints s 32,2\nReshape b,s > y\n", 0}};
     float pixels[64] = {1};
     const df_tensor in = {.type = DF_F32, .rank = 2, .dims = {1, 64}, .data = pixels};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         df_closeness found = closeness(cases[i].exact, cases[i].other, &in);
-        CHECK_NEAR(1, found.cosine, 0);
+        CHECK_NEAR(1, found.cosine, 1e-12);
         if (isinf(cases[i].error))
             assert_true(isinf(found.error));
         else
