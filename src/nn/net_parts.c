@@ -180,14 +180,10 @@ done:
 
 static bool same_tensor(const df_tensor *a, const df_tensor *b)
 {
-    double xx = 0, ee = 0;
+    double xx, ee;
     if (a->type != DF_F32)
         return memcmp(a->data, b->data, df__tensor_bytes(a)) == 0;
-    for (int64_t i = 0, n = df__tensor_count(a); i < n; i++) {
-        double x = (double)((const float *)a->data)[i], e = (double)((const float *)b->data)[i] - x;
-        xx += x * x;
-        ee += e * e;
-    }
+    df__squares(a->data, b->data, df__tensor_count(a), &xx, &ee);
     return ee <= SAME * SAME * xx; /* false also for what is not a number */
 }
 

@@ -95,6 +95,8 @@ static df_status bound(df_rewrite *r, df_step *s)
     return become(r, s, "Clip", x, attrs, n);
 }
 
+/* ---- clip(x + b, 0, h) ---- */
+
 static bool clip_of_sum(const df_rewrite *r, int value, int *x, float *b, float *h)
 {
     const df_step *clip = df__rewrite_sole(r, value);
@@ -112,8 +114,6 @@ static bool clip_of_sum(const df_rewrite *r, int value, int *x, float *b, float 
         }
     return false;
 }
-
-/* ---- clip(x + b, 0, h) ---- */
 
 /* HardSigmoid: clip(x + b, 0, h) / h. HardSwish: x times that, where b is 3 and h is 6. */
 static df_status hard(df_rewrite *r, df_step *s, const product *p, bool *done)

@@ -50,15 +50,21 @@ static df_status noise(const df_tensor *in, size_t n, uint32_t seed, df_arena *a
 /* Numbers of a photo; of an output that does not count photos, all. */
 static int64_t each_of(const df_tensor *t, int64_t photos) { return t->rank > 0 && t->dims[0] % photos == 0 ? df__tensor_count(t) / photos : df__tensor_count(t); }
 
+void df__squares(const float *exact, const float *other, int64_t n, double *length, double *difference)
+{
+    *length = *difference = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double x = (double)exact[i], e = (double)other[i] - x;
+        *length += x * x;
+        *difference += e * e;
+    }
+}
+
 /* The length of the difference by that of the exact answer, over all photos: a class that one photo lacks is no large error of the other's. */
 static double error_of(const df_tensor *a, const df_tensor *b)
 {
-    double xx = 0, ee = 0;
-    for (int64_t i = 0, n = df__tensor_count(a); i < n; i++) {
-        double x = (double)((const float *)a->data)[i], e = (double)((const float *)b->data)[i] - x;
-        xx += x * x;
-        ee += e * e;
-    }
+    double xx, ee;
+    df__squares(a->data, b->data, df__tensor_count(a), &xx, &ee);
     if (!isfinite(xx))
         return 0;
     return isnan(ee) || isinf(ee) ? INFINITY : sqrt(xx > 0 ? ee / xx : ee);

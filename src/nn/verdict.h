@@ -26,4 +26,7 @@ typedef struct df_closeness {
 } df_closeness;
 df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closeness *out, df_error *err);
 
+/* Squares of two lengths: of n numbers of float32, and of what others differ from them. */
+void df__squares(const float *exact, const float *other, int64_t n, double *length, double *difference);
+
 #endif

@@ -1,25 +1,12 @@
 /* test_kernel_pixels.c - means of a photo's channels and numbers a channel that it is multiplied by: beside plain C at every level of the processor, and as
  * a network uses them. */
 #include "nn/half.h"
-#include "nn/lanes.h"
+#include "lanes_levels.h"
 #include "net_text.h"
 
 static df_error err;
 static const int64_t channels[] = {16, 17, 24, 31, 32, 44, 64, 65, 72, 100, 128, 200};
 enum { CHANNELS = sizeof channels / sizeof *channels, MOST_PIXELS = 37, MOST = 200 * MOST_PIXELS };
-
-static int levels_of(const df_lanes **out)
-{
-    int n = 0;
-    out[n++] = &df__lanes_base;
-#if defined(DF_LANES_LEVELS)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        out[n++] = &df__lanes_v3;
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        out[n++] = &df__lanes_v4;
-#endif
-    return n;
-}
 
 /* Random numbers, and the same as the nearest of bfloat16 in both kinds. */
 static void numbers_of(float *f32, uint16_t *bf16, int64_t n)
@@ -33,8 +20,8 @@ TEST(sums_of_pixels_are_the_same_at_every_level)
 {
     static float x[MOST], wide[MOST], first[200], sums[200];
     static uint16_t half[MOST];
-    const df_lanes *levels[3];
-    int n = levels_of(levels);
+    const df_lanes *levels[LEVELS];
+    int n = lanes_levels(levels);
     for (int i = 0; i < CHANNELS; i++)
         for (int64_t pixels = 0; pixels <= MOST_PIXELS; pixels += pixels < 4 ? 1 : 11)
             for (int kind = 0; kind < 2; kind++) {
@@ -62,8 +49,8 @@ TEST(scaled_pixels_may_lie_in_place)
 {
     static float x[MOST], wide[MOST], by[200], got[MOST + 1];
     static uint16_t half[MOST], rounded[MOST + 1];
-    const df_lanes *levels[3];
-    int n = levels_of(levels);
+    const df_lanes *levels[LEVELS];
+    int n = lanes_levels(levels);
     for (int i = 0; i < CHANNELS; i++)
         for (int l = 0; l < n; l++)
             for (int kinds = 0; kinds < 4; kinds++) {

@@ -1,24 +1,14 @@
 /* test_lanes.c - the hot loops of every level that the processor has give the same bits, convolutions but for rounding, and what lanes.h says. */
+#include "lanes_levels.h"
 #include "nn/half.h"
-#include "nn/lanes.h"
 #include "nn/onednn.h"
 #include "test.h"
 
-enum { MOST = 100, LEVELS = 3 };
+enum { MOST = 100 };
 static const df_lanes *levels[LEVELS];
 static int n_levels;
 
-static void find_levels(void)
-{
-    n_levels = 0;
-    levels[n_levels++] = &df__lanes_base;
-#if defined(DF_LANES_LEVELS)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        levels[n_levels++] = &df__lanes_v3;
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        levels[n_levels++] = &df__lanes_v4;
-#endif
-}
+static void find_levels(void) { n_levels = lanes_levels(levels); }
 
 static float dice(void)
 {
