@@ -39,12 +39,19 @@ typedef struct direct {
     int64_t         channels;
 } direct;
 
-static void direct_free(df_kernel *base)
+static void drop_parts(direct *d)
 {
-    direct *d = (direct *)base;
     for (int i = 0; i < d->n_parts; i++)
         if (d->parts[i].owner)
             df__prim_free(d->parts[i].prim);
+    d->n_parts = 0;
+    d->posts_after = false;
+}
+
+static void direct_free(df_kernel *base)
+{
+    direct *d = (direct *)base;
+    drop_parts(d);
     free(d->parts);
     free(d->weights.own);
     free(d->bias);
@@ -319,16 +326,11 @@ static df_status cut_rows(direct *d, const df_conv_job *whole, int64_t slices, d
     return st;
 }
 
-/* As many parts as there are threads, when each has enough to do; in 8 bits slices of photos that stay in the second cache. */
-static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, df_error *err)
+/* `parts` of them, when each has enough to do; where tails are ours slices of photos that stay in the second cache. */
+static df_status cut_into(direct *d, const df_conv *conv, const df_conv_job *whole, int64_t parts, df_error *err)
 {
     df_status st = DF_OK;
-    int64_t parts = conv->call->threads < DF_MAX_WORKERS ? conv->call->threads : DF_MAX_WORKERS, each = worth(whole);
     bool rows = conv->call->nhwc && !conv->transposed && whole->space > 0 && sees_input(whole);
-    d->photos = whole->n;
-    d->photo_size = whole->src_steps[0];
-    if (parts > each)
-        parts = each > 1 ? each : 1;
     int64_t slices = rows ? (parts + whole->n - 1) / whole->n : 1;
     if (d->own_tail && rows) {
         int64_t most = df__is_half(&conv->call->out[0]) ? HALF_SLICE_BYTES : SLICE_BYTES;
@@ -348,6 +350,24 @@ static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, d
         job.n = whole->n * (i + 1) / parts - first;
         st = add_part(d, &job, i > 0 && same_job(&job, &last) ? (int)i - 1 : -1, first, first * job.src_steps[0], first * job.dst_steps[0], err);
         last = job;
+    }
+    return st;
+}
+
+/* As many parts as there are threads. For slices of a row or two oneDNN may have no kernel that takes the weights as another slice's does: fewer then. */
+static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, df_error *err)
+{
+    df_status st = DF_OK;
+    int64_t parts = conv->call->threads < DF_MAX_WORKERS ? conv->call->threads : DF_MAX_WORKERS, each = worth(whole);
+    d->photos = whole->n;
+    d->photo_size = whole->src_steps[0];
+    if (parts > each)
+        parts = each;
+    for (parts = parts > 1 ? parts : 1; parts > 0 && st == DF_OK; parts /= 2) {
+        drop_parts(d);
+        st = cut_into(d, conv, whole, parts, err);
+        if (d->n_parts > 0 && d->n_parts == d->whole_parts)
+            break;
     }
     return st;
 }
