@@ -1,21 +1,25 @@
 /* kernel_winograd.c - 3 x 3 convolutions of stride 1 in tiles: transform, one product of matrices for each place of a tile, transform back.
- * Blocks of tiles stay in the second cache, and are what threads share out. */
+ * A block of tiles, with the products of a panel of channels at a time, stays in the second cache. Blocks, and ranges of panels where there are
+ * few tiles, are what threads share out. Where bfloat16 goes through AMX the products are oneDNN's, of all channels at once. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/pages.h"
+#include "nn/amx.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
-enum { LEAST_TILES = 112, MOST_TILES = 255, LEAST_BLOCK = 20, BLOCK_BYTES = 1200 << 10, LINE = 64 };
+enum { PANEL = 2 * DF_LANES_MOST /* channels */, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
+enum { AMX_LEAST_TILES = 112, AMX_BLOCK_BYTES = 1200 << 10 };
 
 typedef struct wino {
     df_kernel       base;
     int             m;
     df_num          num;
     df_wino         g;
-    int64_t         tiles, block, n_blocks;
-    df_prim        *full, *rest; /* for a whole block, and for the last one where it is smaller */
+    int64_t         places, tiles, block, n_blocks;
+    int64_t         n_panels, ranges; /* ranges of panels that are done apart */
+    df_prim        *full, *rest; /* oneDNN's products, for a whole block and for the last one where it is smaller; NULL: ours */
     size_t          v_bytes, m_bytes, each; /* scratch of a worker: tiles, products, oneDNN's */
     df_weights_at   weights;
     float          *bias;
@@ -32,9 +36,35 @@ static void wino_free(df_kernel *base)
     free(w);
 }
 
+/* Outputs go by vectors of DF_LANES_MOST channels, the last of which reaches back into the one before it; two make a panel, what is left is one. */
+static int64_t vectors_of(const wino *w) { return (w->g.k + DF_LANES_MOST - 1) / DF_LANES_MOST; }
+
+static int64_t columns_of(const wino *w, int64_t panel)
+{
+    int64_t left = vectors_of(w) * DF_LANES_MOST - panel * PANEL;
+    return left < PANEL ? left : PANEL;
+}
+
 /* ---- runs ---- */
 
 typedef struct work { const wino *w; const df_call *call; const df_exec *exec; df_tail tail; df_mishaps met; } work;
+
+/* Panels first .. end of the products of `count` tiles. */
+static void panels(const work *job, const char *v, float *products, int64_t tile, int64_t count, int64_t first, int64_t end)
+{
+    const wino *w = job->w;
+    const df_lanes *lanes = df__lanes();
+    const df_tensor *y = &job->call->out[0];
+    int64_t size = (int64_t)df__num_size(w->num), plane = count * w->g.c * size;
+    for (int64_t i = first; i < end; i++) {
+        df_tiles of = {.first = tile, .count = count, .channel = i * PANEL, .channels = columns_of(w, i)};
+        df_panel g = {.rows = count, .steps = w->g.c * size / 4, .step = w->g.c * size, .columns = of.channels};
+        const char *weights = (const char *)w->weights.data + i * w->places * w->g.c * PANEL * size;
+        for (int64_t p = 0; p < w->places; p++)
+            lanes->panel[w->num == DF_NUM_BF16](&g, v + p * plane, weights + p * w->g.c * of.channels * size, products + p * count * of.channels);
+        (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, &of, products, &job->tail, y->data);
+    }
+}
 
 static void run_block(void *arg, size_t i, int worker)
 {
@@ -44,14 +74,19 @@ static void run_block(void *arg, size_t i, int worker)
     const df_tensor *x = &job->call->in[0], *y = &job->call->out[0];
     char *scratch = (char *)job->exec->scratch + (size_t)worker * w->each;
     float *products = (float *)(void *)(scratch + w->v_bytes);
-    int64_t first = (int64_t)i * w->block, count = w->tiles - first < w->block ? w->tiles - first : w->block;
-    df_prim_args args = {.src = scratch, .weights = w->weights.data, .dst = products, .scratch = scratch + w->v_bytes + w->m_bytes};
+    int64_t range = (int64_t)i % w->ranges, first = (int64_t)i / w->ranges * w->block, count = w->tiles - first < w->block ? w->tiles - first : w->block;
     (w->m == 4 ? lanes->in_4 : lanes->in_2)[df__is_half(x)][w->num == DF_NUM_BF16](&w->g, x->data, first, count, scratch);
+    if (!w->full) {
+        panels(job, scratch, products, first, count, w->n_panels * range / w->ranges, w->n_panels * (range + 1) / w->ranges);
+        return;
+    }
+    df_prim_args args = {.src = scratch, .weights = w->weights.data, .dst = products, .scratch = scratch + w->v_bytes + w->m_bytes};
+    df_tiles all = {.first = first, .count = count, .channels = w->g.k};
     df_status st = df__prim_run(count == w->block ? w->full : w->rest, &args, &job->met.err[worker]);
     if (st != DF_OK)
         job->met.st[worker] = st;
     else
-        (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, products, first, count, &job->tail, y->data);
+        (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, &all, products, &job->tail, y->data);
 }
 
 static df_status wino_run(const df_kernel *base, const df_call *call, const df_exec *exec)
@@ -66,7 +101,7 @@ static df_status wino_run(const df_kernel *base, const df_call *call, const df_e
     job->call = call;
     job->exec = exec;
     job->tail = df__tail_new(call, w->bias, w->fused, 0);
-    st = df__run_parts(call, exec->threads, (size_t)w->n_blocks, run_block, job, &job->met);
+    st = df__run_parts(call, exec->threads, (size_t)(w->n_blocks * w->ranges), run_block, job, &job->met);
     df__arena_release(call->scratch, mark);
     return st;
 }
@@ -74,13 +109,13 @@ static df_status wino_run(const df_kernel *base, const df_call *call, const df_e
 /* ---- compilation ---- */
 
 /* Blocks of equal size. An odd number of tiles keeps the places of a tile, which are written side by side, off one another's cache lines. */
-static void cut(wino *w, int threads)
+static void cut(wino *w, int threads, bool amx)
 {
-    int64_t places = (w->m + 2) * (w->m + 2), bytes = places * (w->g.c * (int64_t)df__num_size(w->num) + w->g.k * 4);
-    int64_t most = BLOCK_BYTES / bytes;
-    most = most < LEAST_TILES ? LEAST_TILES : most > MOST_TILES ? MOST_TILES : most;
+    int64_t bytes = w->places * (w->g.c * (int64_t)df__num_size(w->num) + (amx ? w->g.k : PANEL) * (int64_t)sizeof(float));
+    int64_t fewest = amx ? AMX_LEAST_TILES : LEAST_TILES, most = (amx ? AMX_BLOCK_BYTES : BLOCK_BYTES) / bytes;
+    most = most < fewest ? fewest : most > MOST_TILES ? MOST_TILES : most;
     w->n_blocks = (w->tiles + most - 1) / most;
-    int64_t least = w->tiles / LEAST_BLOCK; /* smaller blocks cost more than a second thread brings */
+    int64_t least = w->tiles / LEAST_TILES; /* smaller blocks cost more than a second thread brings */
     if (w->n_blocks < threads)
         w->n_blocks = least < 1 ? 1 : least < threads ? least : threads;
     else if (w->n_blocks < 4 * threads)
@@ -89,34 +124,80 @@ static void cut(wino *w, int threads)
     if (w->n_blocks > 1 && w->block % 2 == 0)
         w->block++;
     w->n_blocks = (w->tiles + w->block - 1) / w->block;
+    w->ranges = amx || w->n_blocks >= threads ? 1 : (threads + w->n_blocks - 1) / w->n_blocks; /* each transforms the tiles anew */
+    w->ranges = w->ranges > w->n_panels ? w->n_panels : w->ranges;
 }
 
 typedef struct filling { const df_conv *conv; const wino *w; } filling;
+
+/* u[place][c][k] to [panel][place][c][column], of bfloat16 two c side by side. */
+static void fill_panels(const wino *w, const float *u, void *out)
+{
+    int64_t c = w->g.c, k = w->g.k, each = w->num == DF_NUM_BF16 ? 2 : 1;
+    char *to = out;
+    for (int64_t i = 0; i < w->n_panels; i++) {
+        int64_t columns = columns_of(w, i);
+        for (int64_t step = 0; step < w->places * c / each; step++) {
+            float line[2 * PANEL];
+            size_t n = (size_t)(columns * each), bytes = n * df__num_size(w->num);
+            for (int64_t j = 0; j < columns; j++)
+                for (int64_t b = 0; b < each; b++)
+                    line[j * each + b] = u[(step * each + b) * k + df__wino_channel(&w->g, i * PANEL + j)];
+            if (w->num == DF_NUM_BF16)
+                df__lanes()->to_bf16(line, (uint16_t *)(void *)to, (int64_t)n);
+            else
+                memcpy(to, line, bytes);
+            to += bytes;
+        }
+    }
+}
 
 static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
     const wino *w = f->w;
-    int64_t places = (w->m + 2) * (w->m + 2), c = w->g.c, k = w->g.k;
-    size_t bytes = (size_t)(places * c * k) * sizeof(float);
+    df_status st = DF_OK;
+    int64_t c = w->g.c, k = w->g.k;
+    size_t bytes = (size_t)(w->places * c * k) * sizeof(float);
     float *plain = df__pages_alloc(bytes);
     if (!plain)
         return df__no_memory(err, "tiles of weights", bytes);
     df__wino_weights(w->m, f->conv->call->in[1].data, k, c, f->conv->fused ? f->conv->fused->scale : NULL, plain);
-    df_status st = df__prim_pack(w->full, plain, (const int64_t[]){c * k, k, 1}, NULL, 0, out, err);
+    if (w->full)
+        st = df__prim_pack(w->full, plain, (const int64_t[]){c * k, k, 1}, NULL, 0, out, err);
+    else
+        fill_panels(w, plain, out);
     free(plain);
     return st;
 }
 
-static bool applies(const df_conv *conv, df_num num)
+static bool applies(const df_conv *conv, df_num num, bool amx)
 {
     const df_call *call = conv->call;
     const df_window *w = conv->w;
     bool square = w->space == 2 && !conv->transposed && conv->group == 1;
+    int64_t k = call->in[1].dims[0];
     for (int i = 0; i < 2 && square; i++)
         square = w->kernel[i] == 3 && w->stride[i] == 1 && w->dilation[i] == 1 && w->pad[i] <= 1 && w->pad_end[i] <= 1;
-    return square && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) && w->c % DF_LANES_MOST == 0 && w->c <= DF_WINO_CHANNELS &&
-           call->in[1].dims[0] % DF_LANES_MOST == 0 && df__dnn_has(num) && df__lanes_know(conv->fused);
+    if (!square || !call->nhwc || !call->in[1].data || (df__given(call, 2) && !call->in[2].data) || w->c > DF_WINO_CHANNELS || !df__dnn_has(num) || !df__lanes_know(conv->fused))
+        return false;
+    if (amx)
+        return w->c % DF_LANES_MOST == 0 && k % DF_LANES_MOST == 0;
+    return w->c >= DF_LANES_MOST && (num == DF_NUM_F32 || w->c % 2 == 0) && k >= DF_LANES_MOST && df__lanes()->panel[num == DF_NUM_BF16];
+}
+
+/* oneDNN's products of a block. */
+static df_status make_products(wino *w, df_error *err)
+{
+    int64_t last = w->tiles - (w->n_blocks - 1) * w->block;
+    df_status st = df__prim_batched(&(df_batched_job){w->places, w->block, w->g.c, w->g.k, w->num, false}, NULL, &w->full, err);
+    if (st == DF_OK && w->full && last != w->block)
+        st = df__prim_batched(&(df_batched_job){w->places, last, w->g.c, w->g.k, w->num, false}, w->full, &w->rest, err);
+    if (st == DF_OK && last != w->block && !w->rest) {
+        df__prim_free(w->full);
+        w->full = NULL;
+    }
+    return st;
 }
 
 df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **out)
@@ -125,37 +206,39 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     const df_call *call = conv->call;
     const df_window *s = conv->w;
     static const char *const names[2][2] = {{"winograd 2x2 f32", "winograd 2x2 bf16"}, {"winograd 4x4 f32", "winograd 4x4 bf16"}};
+    bool amx = num == DF_NUM_BF16 && df__amx_has();
     *out = NULL;
-    if (!applies(conv, num))
+    if (!applies(conv, num, amx))
         return DF_OK;
     wino *w = calloc(1, sizeof *w);
     if (!w)
         return df__no_memory(call->err, "kernel", sizeof *w);
-    *w = (wino){.m = m, .num = num, .fused = conv->fused,
+    *w = (wino){.m = m, .num = num, .fused = conv->fused, .places = (m + 2) * (m + 2),
                 .g = {.h = s->in[0], .w = s->in[1], .c = s->c, .oh = s->out[0], .ow = s->out[1], .k = call->in[1].dims[0],
                       .pad_y = s->pad[0], .pad_x = s->pad[1], .across = (s->out[1] + m - 1) / m}};
     w->g.each = w->g.across * ((s->out[0] + m - 1) / m);
     w->tiles = s->n * w->g.each;
-    int64_t places = (m + 2) * (m + 2), last;
-    cut(w, call->threads);
-    last = w->tiles - (w->n_blocks - 1) * w->block;
-    DF_TRY(df__prim_batched(&(df_batched_job){places, w->block, w->g.c, w->g.k, num, false}, NULL, &w->full, call->err));
-    if (w->full && last != w->block)
-        DF_TRY(df__prim_batched(&(df_batched_job){places, last, w->g.c, w->g.k, num, false}, w->full, &w->rest, call->err));
-    if (!w->full || (last != w->block && !w->rest))
-        goto done;
-    w->v_bytes = ((size_t)(places * w->block * w->g.c) * df__num_size(num) + LINE - 1) & ~(size_t)(LINE - 1);
-    w->m_bytes = (size_t)(places * w->block * w->g.k) * sizeof(float);
-    size_t own = df__prim_scratch_bytes(w->full), own_rest = w->rest ? df__prim_scratch_bytes(w->rest) : 0;
+    w->n_panels = (vectors_of(w) * DF_LANES_MOST + PANEL - 1) / PANEL;
+    cut(w, call->threads, amx);
+    if (amx) {
+        DF_TRY(make_products(w, call->err));
+        if (!w->full)
+            goto done;
+    }
+    w->v_bytes = ((size_t)(w->places * w->block * w->g.c) * df__num_size(num) + LINE - 1) & ~(size_t)(LINE - 1);
+    w->m_bytes = (size_t)(w->places * w->block * (amx ? w->g.k : PANEL)) * sizeof(float);
+    size_t own = w->full ? df__prim_scratch_bytes(w->full) : 0, own_rest = w->rest ? df__prim_scratch_bytes(w->rest) : 0;
     w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest);
-    int64_t workers = call->threads < w->n_blocks ? call->threads : w->n_blocks;
+    int64_t parts = w->n_blocks * w->ranges, workers = call->threads < parts ? call->threads : parts;
     w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
                           .name = names[m == 4][num == DF_NUM_BF16]};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);
-    df__prim_layout(w->full, &key);
+    if (amx)
+        df__prim_layout(w->full, &key);
+    size_t bytes = amx ? df__prim_weight_bytes(w->full) : (size_t)(w->places * w->g.c * vectors_of(w) * DF_LANES_MOST) * df__num_size(num);
     filling f = {conv, w};
-    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, df__prim_weight_bytes(w->full), fill, &f, &w->weights));
+    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, bytes, fill, &f, &w->weights));
     DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, w->g.k, &w->bias));
     *out = &w->base;
     w = NULL;

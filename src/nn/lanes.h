@@ -46,13 +46,29 @@ typedef struct df_pool_line {
     bool           max, with_pad, room; /* room: DF_LANES_MOST numbers may be read behind the input */
 } df_pool_line;
 
+/* Channels out go by DF_LANES_MOST columns of a product: of a number that is no multiple the last ones reach back into those before them. */
+static inline int64_t df__wino_channel(const df_wino *g, int64_t column)
+{
+    int64_t first = column - column % DF_LANES_MOST;
+    return (first + DF_LANES_MOST > g->k ? g->k - DF_LANES_MOST : first) + column % DF_LANES_MOST;
+}
+
+/* Tiles on the way out: [place][count][channels], columns (df__wino_channel()) from `channel` on; both are multiples of DF_LANES_MOST. */
+typedef struct df_tiles { int64_t first, count, channel, channels; } df_tiles;
+
+/* y[rows][columns] = x w, of 16 or 32 columns. A step of the sums reads four bytes of a row and of a column: a number of float32 or two of bfloat16. Rows of x
+ * begin `step` bytes apart; w is [steps][columns]. */
+typedef struct df_panel { int64_t rows, steps, step, columns; } df_panel;
+
 /* Photos, and the tiled side on the way in, are of float32 or bfloat16: [0] and [1]. */
 typedef struct df_lanes {
-    /* Tiles first .. first + count of photos in channels last; tiled side: [place][count][channels]. */
+    /* Tiles first .. first + count of photos in channels last, at least DF_LANES_MOST channels; tiled side: [place][count][channels]. */
     void (*in_2[2][2])(const df_wino *g, const void *x, int64_t first, int64_t count, void *v);
     void (*in_4[2][2])(const df_wino *g, const void *x, int64_t first, int64_t count, void *v);
-    void (*out_2[2])(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y);
-    void (*out_4[2])(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y);
+    void (*out_2[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
+    void (*out_4[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
+    /* Of float32; of bfloat16, NULL where the processor has no such products. */
+    void (*panel[2])(const df_panel *g, const void *x, const void *w, float *y);
     void (*to_bf16)(const float *x, uint16_t *y, int64_t n);
     void (*from_bf16)(const uint16_t *x, float *y, int64_t n);
     /* Least and most of the values and 0. */

@@ -3,6 +3,7 @@
 #include "nn/lanes_vec.h"
 
 #include "nn/lanes_numbers.h"
+#include "nn/lanes_products.h"
 #include "nn/lanes_rows.h"
 #include "nn/lanes_stack.h"
 #include "nn/lanes_table.h"

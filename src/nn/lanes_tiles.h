@@ -1,181 +1,203 @@
 /* lanes_tiles.h - the transforms of winograd.h. */
 
+/* The channels of a vector from `at` on: of a number that is no multiple of LANES the last vector reaches back into the one before it. */
+INLINE int64_t vector_at(int64_t at, int64_t channels) { return at + LANES > channels ? channels - LANES : at; }
+
 /* ---- photo to tiles ---- */
 
-static const float zeros[DF_WINO_CHANNELS]; /* one pixel outside the photo */
-
-/* The pixels under a tile of `side` by `side`. */
-INLINE void pixels_of(const df_wino *g, const void *x, bool half, int64_t tile, int side, int m, const void **at)
+INLINE void four_in(const vec *d, vec *o)
 {
-    int64_t photo = tile / g->each, place = tile % g->each;
-    int64_t top = place / g->across * m - g->pad_y, left = place % g->across * m - g->pad_x;
-    for (int i = 0; i < side; i++)
-        for (int j = 0; j < side; j++) {
-            int64_t row = top + i, column = left + j;
-            bool inside = row >= 0 && row < g->h && column >= 0 && column < g->w;
-            int64_t pixel = ((photo * g->h + row) * g->w + column) * g->c;
-            at[i * side + j] = !inside ? (const void *)zeros : half ? (const void *)((const uint16_t *)x + pixel) : (const void *)((const float *)x + pixel);
-        }
+    o[0] = d[0] - d[2];
+    o[1] = d[1] + d[2];
+    o[2] = d[2] - d[1];
+    o[3] = d[1] - d[3];
 }
 
-INLINE void tiles_in_2(const df_wino *g, const void *x, bool half_x, int64_t first, int64_t count, void *v, bool half_v)
+INLINE void six_in(const vec *d, vec *o)
 {
-    int64_t plane = count * g->c;
-    for (int64_t t = 0; t < count; t++) {
-        const void *at[16];
-        pixels_of(g, x, half_x, first + t, 4, 2, at);
-        for (int64_t c = 0; c < g->c; c += LANES) {
-            vec d[16], e[16];
-            int64_t to = t * g->c + c;
-            for (int i = 0; i < 16; i++)
-                d[i] = get(at[i], c, half_x);
-            for (int j = 0; j < 4; j++) {
-                e[j] = d[j] - d[8 + j];
-                e[4 + j] = d[4 + j] + d[8 + j];
-                e[8 + j] = d[8 + j] - d[4 + j];
-                e[12 + j] = d[4 + j] - d[12 + j];
+    vec a = plus_product(d[4], spread(-4), d[2]), b = plus_product(d[3], spread(-4), d[1]), c = d[4] - d[2], e = d[3] - d[1];
+    o[0] = plus_product(plus_product(d[4], spread(-5), d[2]), spread(4), d[0]);
+    o[1] = a + b;
+    o[2] = a - b;
+    o[3] = plus_product(c, spread(2), e);
+    o[4] = plus_product(c, spread(-2), e);
+    o[5] = plus_product(plus_product(d[5], spread(-5), d[3]), spread(4), d[1]);
+}
+
+/* A column of pixels under tiles, transformed from the top down; `rows`: where those of the photo begin, NULL outside. */
+INLINE void column_in(const df_wino *g, const void *const *rows, bool half, int64_t column, int64_t c, vec *e, bool inside, int m)
+{
+    vec d[6];
+    for (int i = 0; i < m + 2; i++)
+        d[i] = inside || (rows[i] && column >= 0 && column < g->w) ? get(rows[i], column * g->c + c, half) : (vec){0};
+    if (m == 2)
+        four_in(d, e);
+    else
+        six_in(d, e);
+}
+
+/* `n` tiles side by side: what they share of columns is transformed once. */
+INLINE void run_in(const df_wino *g, const void *const *rows, bool whole, bool half_x, int64_t left, int64_t n, void *v, int64_t to, int64_t plane, bool half_v, int m)
+{
+    for (int64_t next = 0; next < g->c; next += LANES) {
+        int64_t c = vector_at(next, g->c), at = to + c, column = left;
+        vec e[6][6];
+        for (int j = 0; j < 2; j++)
+            column_in(g, rows, half_x, column + j, c, e[j], false, m);
+        for (int64_t t = 0; t < n; t++, at += g->c, column += m) {
+            bool inside = whole && column + m + 1 < g->w;
+            for (int j = 2; j < m + 2 && inside; j++)
+                column_in(g, rows, half_x, column + j, c, e[j], true, m);
+            for (int j = 2; j < m + 2 && !inside; j++)
+                column_in(g, rows, half_x, column + j, c, e[j], false, m);
+            for (int i = 0; i < m + 2; i++) {
+                vec d[6], q[6];
+                for (int j = 0; j < m + 2; j++)
+                    d[j] = e[j][i];
+                if (m == 2)
+                    four_in(d, q);
+                else
+                    six_in(d, q);
+                for (int j = 0; j < m + 2; j++)
+                    put(v, at + (i * (m + 2) + j) * plane, half_v, q[j]);
             }
-            for (int i = 0; i < 16; i += 4) {
-                put(v, to + i * plane, half_v, e[i] - e[i + 2]);
-                put(v, to + (i + 1) * plane, half_v, e[i + 1] + e[i + 2]);
-                put(v, to + (i + 2) * plane, half_v, e[i + 2] - e[i + 1]);
-                put(v, to + (i + 3) * plane, half_v, e[i + 1] - e[i + 3]);
+            for (int i = 0; i < m + 2; i++) {
+                e[0][i] = e[m][i];
+                e[1][i] = e[m + 1][i];
             }
         }
     }
 }
 
+enum { RUN = 256 /* lines of tiles that stay in the first cache until the next vector's */ };
 
-INLINE void six_in(const vec *d, vec *o)
+INLINE void tiles_in(const df_wino *g, const void *x, bool half_x, int64_t first, int64_t count, void *v, bool half_v, int m)
 {
-    vec a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1], c = d[4] - d[2], e = 2.0f * (d[3] - d[1]);
-    o[0] = 4.0f * d[0] + d[4] - 5.0f * d[2];
-    o[1] = a + b;
-    o[2] = a - b;
-    o[3] = c + e;
-    o[4] = c - e;
-    o[5] = 4.0f * d[1] + d[5] - 5.0f * d[3];
-}
-
-INLINE void tiles_in_4(const df_wino *g, const void *x, bool half_x, int64_t first, int64_t count, void *v, bool half_v)
-{
-    int64_t plane = count * g->c;
-    for (int64_t t = 0; t < count; t++) {
-        const void *at[36];
-        pixels_of(g, x, half_x, first + t, 6, 4, at);
-        for (int64_t c = 0; c < g->c; c += LANES) {
-            vec e[36], d[6], q[6];
-            int64_t to = t * g->c + c;
-            for (int i = 0; i < 6; i++) {
-                for (int j = 0; j < 6; j++)
-                    d[j] = get(at[6 * j + i], c, half_x);
-                six_in(d, q);
-                for (int j = 0; j < 6; j++)
-                    e[6 * j + i] = q[j];
-            }
-            for (int i = 0; i < 36; i += 6) {
-                six_in(e + i, q);
-                for (int j = 0; j < 6; j++)
-                    put(v, to + (i + j) * plane, half_v, q[j]);
-            }
+    for (int64_t t = 0, n; t < count; t += n) {
+        int64_t photo = (first + t) / g->each, place = (first + t) % g->each, top = place / g->across * m - g->pad_y, across = place % g->across;
+        const void *rows[6];
+        bool whole = top >= 0 && top + m + 1 < g->h;
+        n = g->across - across < count - t ? g->across - across : count - t;
+        n = n > RUN / ((m + 2) * (m + 2)) ? RUN / ((m + 2) * (m + 2)) : n;
+        for (int i = 0; i < m + 2; i++) {
+            int64_t begin = (photo * g->h + top + i) * g->w * g->c;
+            rows[i] = top + i < 0 || top + i >= g->h ? NULL : half_x ? (const void *)((const uint16_t *)x + begin) : (const void *)((const float *)x + begin);
         }
+        run_in(g, rows, whole, half_x, across * m - g->pad_x, n, v, t * g->c, count * g->c, half_v, m);
     }
 }
 
 /* ---- tiles to photo ---- */
 
-/* Where the tile's outputs begin, and how many rows and columns of them the photo has. */
-INLINE int64_t place_of(const df_wino *g, int64_t tile, int m, int *rows, int *columns)
+INLINE void four_out(const vec *d, vec *o)
 {
-    int64_t photo = tile / g->each, place = tile % g->each, top = place / g->across * m, left = place % g->across * m;
-    *rows = g->oh - top < m ? (int)(g->oh - top) : m;
-    *columns = g->ow - left < m ? (int)(g->ow - left) : m;
-    return ((photo * g->oh + top) * g->ow + left) * g->k;
-}
-
-INLINE void tiles_out_2(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y, bool half)
-{
-    int64_t plane = count * g->k;
-    for (int64_t t = 0; t < count; t++) {
-        int rows, columns;
-        int64_t to = place_of(g, first + t, 2, &rows, &columns);
-        const float *from = m + t * g->k;
-        for (int64_t k = 0; k < g->k; k += LANES) {
-            vec e[8];
-            for (int j = 0; j < 4; j++) {
-                vec a = load(from + k + j * plane), b = load(from + k + (4 + j) * plane), c = load(from + k + (8 + j) * plane);
-                e[j] = a + b + c;
-                e[4 + j] = b - c - load(from + k + (12 + j) * plane);
-            }
-            for (int i = 0; i < rows; i++) {
-                int64_t at = to + i * g->ow * g->k;
-                const vec *r = e + 4 * i;
-                put(y, at + k, half, finish(tail, r[0] + r[1] + r[2], k, at));
-                if (columns > 1)
-                    put(y, at + g->k + k, half, finish(tail, r[1] - r[2] - r[3], k, at + g->k));
-            }
-        }
-    }
+    o[0] = d[0] + d[1] + d[2];
+    o[1] = d[1] - d[2] - d[3];
 }
 
 INLINE void six_out(const vec *d, vec *o)
 {
     vec a = d[1] + d[2], b = d[1] - d[2], c = d[3] + d[4], e = d[3] - d[4];
     o[0] = d[0] + a + c;
-    o[1] = b + 2.0f * e;
-    o[2] = a + 4.0f * c;
-    o[3] = b + 8.0f * e + d[5];
+    o[1] = plus_product(b, spread(2), e);
+    o[2] = plus_product(a, spread(4), c);
+    o[3] = plus_product(b, spread(8), e) + d[5];
 }
 
-INLINE void tiles_out_4(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y, bool half)
+/* What most tails are: the bias, an operand, what numbers below 0 are multiplied by. */
+typedef struct ending { bend bend; bool plain, adds, half; const void *add; } ending;
+
+INLINE ending ending_of(const df_tail *tail, int64_t channel)
 {
-    int64_t plane = count * g->k;
-    for (int64_t t = 0; t < count; t++) {
-        int rows, columns;
-        int64_t to = place_of(g, first + t, 4, &rows, &columns);
-        const float *from = m + t * g->k;
-        for (int64_t k = 0; k < g->k; k += LANES) {
-            vec e[24], d[6], q[4];
-            for (int i = 0; i < 6; i++) {
-                for (int j = 0; j < 6; j++)
-                    d[j] = load(from + k + (6 * j + i) * plane);
-                six_out(d, q);
-                for (int j = 0; j < 4; j++)
-                    e[6 * j + i] = q[j];
+    ending e = {.bend = bend_of(tail, channel), .add = tail->add[0], .half = tail->half[0]};
+    const df_post *post = tail->fused ? tail->fused->post : NULL;
+    e.adds = !e.bend.whole && post[0].kind == DF_POST_ADD && (tail->fused->n_post == 1 || (tail->fused->n_post == 2 && post[1].kind == DF_POST_RELU));
+    e.plain = e.bend.whole || e.adds;
+    if (e.adds)
+        e.bend.slope = spread(tail->fused->n_post == 2 ? post[1].a : 1);
+    return e;
+}
+
+INLINE void end_at(const ending *e, const df_tail *tail, vec v, int64_t channel, int64_t at, void *y, bool half)
+{
+    if (!e->plain) {
+        put(y, at + channel, half, finish(tail, v, channel, at));
+        return;
+    }
+    v += e->bend.bias;
+    if (e->adds)
+        v += e->half ? get(e->add, at + channel, true) : get(e->add, at + channel, false);
+    put(y, at + channel, half, bent(&e->bend, v));
+}
+
+INLINE void tile_out(const df_wino *g, const float *from, int64_t plane, int64_t k, int64_t to, int64_t rows, int64_t columns, const ending *end, const df_tail *tail, void *y, bool half, int m)
+{
+    vec e[4][6], d[6], q[4];
+    for (int j = 0; j < m + 2; j++) {
+        for (int i = 0; i < m + 2; i++)
+            d[i] = load(from + (i * (m + 2) + j) * plane);
+        if (m == 2)
+            four_out(d, q);
+        else
+            six_out(d, q);
+        for (int i = 0; i < m; i++)
+            e[i][j] = q[i];
+    }
+    for (int i = 0; i < m; i++) {
+        if (i >= rows)
+            break;
+        if (m == 2)
+            four_out(e[i], q);
+        else
+            six_out(e[i], q);
+        for (int j = 0; j < m; j++)
+            if (j < columns)
+                end_at(end, tail, q[j], k, to + (i * g->ow + j) * g->k, y, half);
+    }
+}
+
+INLINE void tiles_out(const df_wino *g, const df_tiles *of, const float *products, const df_tail *tail, void *y, bool half, int m)
+{
+    int64_t plane = of->count * of->channels;
+    for (int64_t c = 0; c < of->channels; c += LANES) {
+        int64_t k = df__wino_channel(g, of->channel + c), photo = of->first / g->each, top = of->first % g->each / g->across * m, left = of->first % g->across * m;
+        ending end = ending_of(tail, k);
+        for (int64_t t = 0; t < of->count; t++, left += m) {
+            if (left >= g->ow) {
+                left = 0;
+                top += m;
             }
-            for (int i = 0; i < rows; i++) {
-                six_out(e + 6 * i, q);
-                for (int j = 0; j < columns; j++) {
-                    int64_t at = to + (i * g->ow + j) * g->k;
-                    put(y, at + k, half, finish(tail, q[j], k, at));
-                }
+            if (top >= g->oh) {
+                top = 0;
+                photo++;
             }
+            tile_out(g, products + t * of->channels + c, plane, k, ((photo * g->oh + top) * g->ow + left) * g->k, g->oh - top, g->ow - left, &end, tail, y, half, m);
         }
     }
 }
 
 /* ---- of both kinds of numbers ---- */
 
-#define IN(name, of, half_x, half_v)                                                              \
-    static void name(const df_wino *g, const void *x, int64_t first, int64_t count, void *v)      \
-    {                                                                                             \
-        of(g, x, half_x, first, count, v, half_v);                                                \
+#define IN(name, half_x, half_v, m)                                                          \
+    static void name(const df_wino *g, const void *x, int64_t first, int64_t count, void *v) \
+    {                                                                                        \
+        tiles_in(g, x, half_x, first, count, v, half_v, m);                                  \
     }
-IN(in_2, tiles_in_2, false, false)
-IN(in_2_to_bf16, tiles_in_2, false, true)
-IN(in_2_of_bf16, tiles_in_2, true, false)
-IN(in_2_bf16, tiles_in_2, true, true)
-IN(in_4, tiles_in_4, false, false)
-IN(in_4_to_bf16, tiles_in_4, false, true)
-IN(in_4_of_bf16, tiles_in_4, true, false)
-IN(in_4_bf16, tiles_in_4, true, true)
+IN(in_2, false, false, 2)
+IN(in_2_to_bf16, false, true, 2)
+IN(in_2_of_bf16, true, false, 2)
+IN(in_2_bf16, true, true, 2)
+IN(in_4, false, false, 4)
+IN(in_4_to_bf16, false, true, 4)
+IN(in_4_of_bf16, true, false, 4)
+IN(in_4_bf16, true, true, 4)
 
-#define OUT(name, of, half)                                                                                                \
-    static void name(const df_wino *g, const float *m, int64_t first, int64_t count, const df_tail *tail, void *y)         \
-    {                                                                                                                      \
-        of(g, m, first, count, tail, y, half);                                                                             \
+#define OUT(name, half, m)                                                                                  \
+    static void name(const df_wino *g, const df_tiles *tiles, const float *products, const df_tail *tail, void *y) \
+    {                                                                                                       \
+        tiles_out(g, tiles, products, tail, y, half, m);                                                    \
     }
-OUT(out_2, tiles_out_2, false)
-OUT(out_2_to_bf16, tiles_out_2, true)
-OUT(out_4, tiles_out_4, false)
-OUT(out_4_to_bf16, tiles_out_4, true)
+OUT(out_2, false, 2)
+OUT(out_2_to_bf16, true, 2)
+OUT(out_4, false, 4)
+OUT(out_4_to_bf16, true, 4)

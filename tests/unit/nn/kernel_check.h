@@ -223,7 +223,8 @@ static inline int way_must(const layer *l, way w)
         tile = tile && s->kernel[i] == 3 && s->stride[i] == 1 && s->dilation[i] == 1 && s->pad[i] <= 1 && s->pad_end[i] <= 1;
         whole = whole && s->out[i] == 1 && s->kernel[i] == s->in[i] && s->pad[i] == 0 && s->pad_end[i] == 0 && s->dilation[i] == 1;
     }
-    tile = tile && c % 16 == 0 && k % 16 == 0 && known_posts(&l->fused);
+    bool by_16 = c % 16 == 0 && k % 16 == 0; /* as oneDNN's products of bfloat16 want it, which AMX has; ours: pairs */
+    tile = tile && c >= 16 && k >= 16 && (!is_bf16(w) || (df__amx_has() ? by_16 : c % 2 == 0)) && known_posts(&l->fused);
     if (is_bf16(w) && w != W_DOTS_BF16 && !df__dnn_has(DF_NUM_BF16))
         return 0;
     switch (w) {

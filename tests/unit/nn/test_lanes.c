@@ -221,7 +221,7 @@ TEST(tails_have_the_same_bits)
 static void check_tiles(const df_wino *g, int m, int64_t n)
 {
     int64_t places = (m + 2) * (m + 2), tiles = n * g->each, size_x = n * g->h * g->w * g->c, size_v = places * tiles * g->c,
-            size_m = places * tiles * g->k, size_y = n * g->oh * g->ow * g->k;
+            columns = (g->k + 15) / 16 * 16, size_m = places * tiles * columns, size_y = n * g->oh * g->ow * g->k;
     float *x = malloc((size_t)size_x * 4), *v[2], *from = malloc((size_t)size_m * 4), *y[2], bias[64];
     uint16_t *h[2];
     for (int i = 0; i < 2; i++) {
@@ -240,10 +240,22 @@ static void check_tiles(const df_wino *g, int m, int64_t n)
         (m == 2 ? l->in_2 : l->in_4)[0][1](g, x, 0, tiles, h[at]);
         for (int64_t i = 0; i < size_y; i++)
             y[at][i] = NAN;
-        (m == 2 ? l->out_2 : l->out_4)[0](g, from, 0, tiles, &tail, y[at]);
+        (m == 2 ? l->out_2 : l->out_4)[0](g, &(df_tiles){.count = tiles, .channels = columns}, from, &tail, y[at]);
         for (int64_t i = 0; i < size_y; i++)
             CHECK(!isnan(y[at][i])); /* each output is some tile's */
-        CHECK(memcmp(v[0], v[at], (size_t)size_v * 4) == 0 && memcmp(h[0], h[at], (size_t)size_v * 2) == 0 && memcmp(y[0], y[at], (size_t)size_y * 4) == 0);
+        if (m == 2) {
+            CHECK(memcmp(v[0], v[at], (size_t)size_v * 4) == 0 && memcmp(h[0], h[at], (size_t)size_v * 2) == 0 && memcmp(y[0], y[at], (size_t)size_y * 4) == 0);
+            continue;
+        }
+        uint16_t *rounded = calloc((size_t)size_v, 2); /* tiles of 4 x 4 have products in their transforms */
+        assert_non_null(rounded);
+        l->to_bf16(v[at], rounded, size_v);
+        CHECK(memcmp(rounded, h[at], (size_t)size_v * 2) == 0);
+        for (int64_t i = 0; i < size_v; i++)
+            CHECK_NEAR((double)v[0][i], (double)v[at][i], 2e-5); /* of up to 100 */
+        for (int64_t i = 0; i < size_y; i++)
+            CHECK_NEAR((double)y[0][i], (double)y[at][i], 1e-4); /* of up to 361 */
+        free(rounded);
     }
     for (int i = 0; i < 2; i++) {
         free(v[i]);
@@ -254,18 +266,53 @@ static void check_tiles(const df_wino *g, int m, int64_t n)
     free(from);
 }
 
-TEST(tiles_have_the_same_bits)
+TEST(tiles_of_every_level)
 {
     find_levels();
     for (int m = 2; m <= 4; m += 2)
         for (int64_t h = 1; h <= 9; h++)
             for (int64_t w = 1; w <= 9; w += 2)
                 for (int64_t pad = h > 2 && w > 2 ? 0 : 1; pad <= 1; pad++) {
-                    df_wino g = {.h = h, .w = w, .c = 16, .oh = h + 2 * pad - 2, .ow = w + 2 * pad - 2, .k = 32, .pad_y = pad, .pad_x = pad};
+                    df_wino g = {.h = h, .w = w, .c = w % 4 == 1 ? 16 : 21, .oh = h + 2 * pad - 2, .ow = w + 2 * pad - 2, .k = w % 4 == 1 ? 32 : 23, .pad_y = pad, .pad_x = pad};
                     g.across = (g.ow + m - 1) / m;
                     g.each = g.across * ((g.oh + m - 1) / m);
                     check_tiles(&g, m, 2);
                 }
+}
+
+/* Each number of rows that a group can have, and some that take several; a panel of one vector and of two. */
+TEST(rows_by_panels)
+{
+    enum { ROWS = 31, STEPS = 9, APART = STEPS + 2, COLUMNS = 32 };
+    float x[ROWS * APART], w[STEPS * COLUMNS], y[ROWS * COLUMNS], wide_x[2 * ROWS * APART], wide_w[2 * STEPS * COLUMNS];
+    uint16_t half_x[2 * ROWS * APART], half_w[2 * STEPS * COLUMNS];
+    find_levels();
+    dice_fill(x, ROWS * APART);
+    dice_fill(w, STEPS * COLUMNS);
+    dice_fill(wide_x, 2 * ROWS * APART);
+    dice_fill(wide_w, 2 * STEPS * COLUMNS);
+    for (int level = 0; level < n_levels; level++) {
+        const df_lanes *l = levels[level];
+        l->to_bf16(wide_x, half_x, 2 * ROWS * APART);
+        l->to_bf16(wide_w, half_w, 2 * STEPS * COLUMNS);
+        l->from_bf16(half_x, wide_x, 2 * ROWS * APART);
+        l->from_bf16(half_w, wide_w, 2 * STEPS * COLUMNS);
+        for (int half = 0; half <= (l->panel[1] != NULL); half++)
+            for (int64_t rows = 1; rows <= ROWS; rows++)
+                for (int64_t columns = 16; columns <= COLUMNS; columns += 16) {
+                    df_panel g = {.rows = rows, .steps = STEPS, .step = APART * 4, .columns = columns};
+                    y[rows * columns - 1] = NAN;
+                    l->panel[half](&g, half ? (void *)half_x : x, half ? (void *)half_w : w, y);
+                    for (int64_t r = 0; r < rows; r++)
+                        for (int64_t c = 0; c < columns; c++) {
+                            double sum = 0;
+                            for (int64_t i = 0; i < STEPS; i++)
+                                for (int64_t b = 0; b < 1 + half; b++)
+                                    sum += half ? (double)wide_x[(r * APART + i) * 2 + b] * (double)wide_w[(i * columns + c) * 2 + b] : (double)x[r * APART + i] * (double)w[i * columns + c];
+                            CHECK_NEAR(sum, (double)y[r * columns + c], 5e-6);
+                        }
+                }
+    }
 }
 
 /* What a photo of bfloat16 gives is what its numbers in float32 give, and results of bfloat16 are those of float32, rounded. */
@@ -293,8 +340,9 @@ TEST(photos_of_bfloat16)
                 (m == 2 ? l->in_2 : l->in_4)[1][v](&g, half, 0, g.each, v ? (void *)got : from);
                 CHECK(memcmp(v ? (void *)got : from, v ? (void *)expected : wide, (size_t)tiled * (v ? 2 : 4)) == 0);
             }
-            (m == 2 ? l->out_2 : l->out_4)[0](&g, from, 0, g.each, &tail, y);
-            (m == 2 ? l->out_2 : l->out_4)[1](&g, from, 0, g.each, &tail, got);
+            df_tiles all = {.count = g.each, .channels = g.k};
+            (m == 2 ? l->out_2 : l->out_4)[0](&g, &all, from, &tail, y);
+            (m == 2 ? l->out_2 : l->out_4)[1](&g, &all, from, &tail, got);
             l->to_bf16(y, expected, SIZE);
             CHECK(memcmp(expected, got, SIZE * 2) == 0);
         }
