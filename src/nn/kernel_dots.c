@@ -92,10 +92,13 @@ static df_status dots_run(const df_kernel *base, const df_call *call, const df_e
     const df_tensor *x = &call->in[0];
     size_t row = (size_t)d->padded * df__num_size(d->num), used = (size_t)d->k * df__num_size(d->num);
     work w = {.d = d, .x = exec->scratch, .y = call->out[0].data};
+    float *wide = (float *)(void *)((char *)exec->scratch + (size_t)d->m * row);
     for (int64_t r = 0; r < d->m; r++) {
         char *to = (char *)exec->scratch + (size_t)r * row;
+        if (d->num == DF_NUM_S8 && df__is_half(x))
+            df__lanes()->from_bf16(df__element(x, r * d->k), wide, d->k);
         if (d->num == DF_NUM_S8)
-            w.steps[r] = row_s8(df__element(x, r * d->k), d->k, to);
+            w.steps[r] = row_s8(df__is_half(x) ? wide : df__element(x, r * d->k), d->k, to);
         else if (d->num == df__num_of(x))
             memcpy(to, df__element(x, r * d->k), used);
         else if (d->num == DF_NUM_BF16)
@@ -181,7 +184,7 @@ df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *
         return df__no_memory(call->err, "kernel", sizeof *d);
     static const char *const names[] = {[DF_NUM_F32] = "dots f32", [DF_NUM_BF16] = "dots bf16", [DF_NUM_S8] = "dots s8"};
     d->num = num_of(call, job);
-    if (df__is_half(&call->out[0]) || (d->num == DF_NUM_S8 && df__is_half(&call->in[0]))) {
+    if (df__is_half(&call->out[0])) {
         free(d);
         return DF_OK;
     }
@@ -193,8 +196,8 @@ df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *
     d->padded = (job->k + per_line - 1) / per_line * per_line;
     int64_t bytes = d->padded * d->n * size, parts = bytes / least_bytes < call->threads ? bytes / least_bytes : call->threads;
     d->parts = (int)(parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts);
-    d->base = (df_kernel){.run = dots_run, .free = dots_free, .scratch_bytes = (size_t)(d->m * d->padded * size),
-                          .name = names[d->num]};
+    d->base = (df_kernel){.run = dots_run, .free = dots_free, .name = names[d->num],
+                          .scratch_bytes = (size_t)(d->m * d->padded * size) + (d->num == DF_NUM_S8 && df__is_half(&call->in[0]) ? (size_t)d->k * sizeof(float) : 0)};
     const float *scale = fused ? fused->scale : NULL;
     df_pack_key key = df__weights_key(call, d->base.name, scale, d->n);
     df__pack_key_add(&key, (int64_t[]){job->step_n, job->steps[0], job->steps[1], job->steps[2]}, 4 * sizeof(int64_t));

@@ -178,10 +178,11 @@ static inline void layer_conv(layer *l, const shape *s)
 
 /* ---- the ways ---- */
 
-typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_WAYS } way;
+typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_DOTS_S8, W_WAYS } way;
 static const char *const way_names[] = {"direct", "tail", "winograd 2", "winograd 4", "direct bf16", "tail bf16", "amx", "winograd 2 bf16",
-                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs"};
+                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs", "dots s8"};
 
+static inline bool is_eight(way w) { return w == W_INT8 || w == W_DOTS_S8; } /* bits */
 static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || (w >= W_DIRECT_BF16 && w <= W_WINO_4_BF16); }
 
 static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out)
@@ -189,14 +190,14 @@ static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out
     df_conv conv = {.call = &l->call, .w = &l->w, .group = l->group, .fused = &l->fused, .packer = l->packer, .trial = trial};
     df_num num = is_bf16(w) ? DF_NUM_BF16 : DF_NUM_F32;
     *out = NULL;
-    l->call.precision = w == W_INT8 ? DF_PRECISION_INT8 : is_bf16(w) ? DF_PRECISION_FAST : DF_PRECISION_STRICT;
+    l->call.precision = is_eight(w) ? DF_PRECISION_INT8 : is_bf16(w) ? DF_PRECISION_FAST : DF_PRECISION_STRICT;
     switch (w) {
     case W_DIRECT: case W_DIRECT_BF16: return df__conv_direct(&conv, num, false, out);
     case W_TAIL: case W_TAIL_BF16: return df__conv_direct(&conv, num, true, out);
     case W_WINO_2: case W_WINO_2_BF16: return df__conv_winograd(&conv, 2, num, out);
     case W_WINO_4: case W_WINO_4_BF16: return df__conv_winograd(&conv, 4, num, out);
     case W_INT8: return df__conv_int8(&conv, out);
-    case W_DOTS: case W_DOTS_BF16: return df__conv_dots(&conv, out);
+    case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: return df__conv_dots(&conv, out);
     case W_DEPTHWISE: return df__conv_depthwise(&conv, out);
     case W_AMX: case W_AMX_PAIRS: return df__conv_amx(&conv, w == W_AMX_PAIRS, out);
     case W_WAYS: break;
@@ -233,7 +234,7 @@ static inline int way_must(const layer *l, way w)
     case W_TAIL: case W_TAIL_BF16: return nhwc && k % 16 == 0 && l->fused.n_post > 0 && known_posts(&l->fused) ? (l->group == 1 && c % 16 == 0 ? 1 : -1) : 0;
     case W_WINO_2: case W_WINO_4: case W_WINO_2_BF16: case W_WINO_4_BF16: return tile;
     case W_INT8: return df__dnn_has(DF_NUM_S8) && nhwc && l->group == 1 && c % 16 == 0 && k % 16 == 0 && known_posts(&l->fused);
-    case W_DOTS: case W_DOTS_BF16: return whole;
+    case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: return whole;
     case W_DEPTHWISE: return nhwc && l->group == c && k == c && c >= 16 && known_posts(&l->fused);
     case W_AMX: case W_AMX_PAIRS: return df__amx_has() && nhwc && l->group == 1 && k >= 16 && c * (s->dilation[1] > 1 ? 1 : s->kernel[1]) >= 8 && known_posts(&l->fused);
     case W_WAYS: break;
@@ -346,7 +347,7 @@ static inline bool check_way(layer *l, way w, int threads)
         return false;
     check_threads(l, what, k, threads);
     /* Winograd's tiles of 4 x 4 in bfloat16 are for the precision of 8 bits, and as exact. */
-    check_close(l, what, is_bf16(w) && df__dnn_has(DF_NUM_BF16), w == W_INT8 || w == W_WINO_4_BF16, exactness(w));
+    check_close(l, what, is_bf16(w) && df__dnn_has(DF_NUM_BF16), is_eight(w) || w == W_WINO_4_BF16, exactness(w));
     k->free(k);
     return true;
 }

@@ -200,7 +200,7 @@ TEST(absurd_steps_and_pads)
             if (!k)
                 continue;
             check_threads(&l, way_names[w], k, 3);
-            check_close(&l, way_names[w], is_bf16((way)w), w == W_INT8, 1e-5);
+            check_close(&l, way_names[w], is_bf16((way)w), is_eight((way)w), 1e-5);
             k->free(k);
         }
         layer_free(&l);

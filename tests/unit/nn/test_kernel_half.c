@@ -112,6 +112,7 @@ static void check_ways(const shape *s, int *applied)
                 snprintf(what + strlen(what), sizeof what - strlen(what), ", form %d", form);
                 l.call.threads = threads;
                 l.call.err = &err;
+                l.call.precision = DF_PRECISION_STRICT;
                 if (w < W_WAYS)
                     CHECK_OK(way_compile(&l, (way)w, false, &k));
                 else
@@ -121,7 +122,7 @@ static void check_ways(const shape *s, int *applied)
                     continue;
                 applied[w]++;
                 bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS) && !(form & OUTPUT);
-                check_half(&l, what, k, threads, !exact, w == W_INT8 || w == W_WINO_4_BF16, exactness((way)w));
+                check_half(&l, what, k, threads, !exact, is_eight((way)w) || w == W_WINO_4_BF16, exactness((way)w));
                 k->free(k);
             }
         whole(&l);
