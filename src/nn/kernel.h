@@ -41,6 +41,7 @@ df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_ker
 /* Tiles of m x m outputs, m = 2 or 4. */
 df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **out);
 /* Each channel by itself, by loops of our own. */
+df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out);
 df_status df__conv_depthwise(const df_conv *conv, df_kernel **out);
 /* Products of bfloat16 in AMX's matrix registers; `exact`: of pairs of them, which hold 16 bits. */
 df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out);

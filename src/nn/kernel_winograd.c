@@ -58,10 +58,13 @@ static void panels(const work *job, const char *v, float *products, int64_t tile
     int64_t size = (int64_t)df__num_size(w->num), plane = count * w->g.c * size;
     for (int64_t i = first; i < end; i++) {
         df_tiles of = {.first = tile, .count = count, .channel = i * PANEL, .channels = columns_of(w, i)};
-        df_panel g = {.rows = count, .steps = w->g.c * size / 4, .step = w->g.c * size, .columns = of.channels};
+        df_panel g = {.rows = count, .steps = w->g.c * size / 4, .step = w->g.c * size, .columns = of.channels, .runs = 1};
         const char *weights = (const char *)w->weights.data + i * w->places * w->g.c * PANEL * size;
-        for (int64_t p = 0; p < w->places; p++)
-            lanes->panel[w->num == DF_NUM_BF16](&g, v + p * plane, weights + p * w->g.c * of.channels * size, products + p * count * of.channels);
+        for (int64_t p = 0; p < w->places; p++) {
+            const void *tiles = v + p * plane;
+            g.x = &tiles;
+            lanes->panel[w->num == DF_NUM_BF16](&g, weights + p * w->g.c * of.channels * size, products + p * count * of.channels);
+        }
         (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, &of, products, &job->tail, y->data);
     }
 }
@@ -142,7 +145,7 @@ static void fill_panels(const wino *w, const float *u, void *out)
             size_t n = (size_t)(columns * each), bytes = n * df__num_size(w->num);
             for (int64_t j = 0; j < columns; j++)
                 for (int64_t b = 0; b < each; b++)
-                    line[j * each + b] = u[(step * each + b) * k + df__wino_channel(&w->g, i * PANEL + j)];
+                    line[j * each + b] = u[(step * each + b) * k + df__channel_of(k, i * PANEL + j)];
             if (w->num == DF_NUM_BF16)
                 df__lanes()->to_bf16(line, (uint16_t *)(void *)to, (int64_t)n);
             else

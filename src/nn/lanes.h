@@ -47,18 +47,22 @@ typedef struct df_pool_line {
 } df_pool_line;
 
 /* Channels out go by DF_LANES_MOST columns of a product: of a number that is no multiple the last ones reach back into those before them. */
-static inline int64_t df__wino_channel(const df_wino *g, int64_t column)
+static inline int64_t df__channel_of(int64_t channels, int64_t column)
 {
     int64_t first = column - column % DF_LANES_MOST;
-    return (first + DF_LANES_MOST > g->k ? g->k - DF_LANES_MOST : first) + column % DF_LANES_MOST;
+    return (first + DF_LANES_MOST > channels ? channels - DF_LANES_MOST : first) + column % DF_LANES_MOST;
 }
 
-/* Tiles on the way out: [place][count][channels], columns (df__wino_channel()) from `channel` on; both are multiples of DF_LANES_MOST. */
+/* Tiles on the way out: [place][count][channels], columns (df__channel_of()) from `channel` on; both are multiples of DF_LANES_MOST. */
 typedef struct df_tiles { int64_t first, count, channel, channels; } df_tiles;
 
-/* y[rows][columns] = x w, of 16 or 32 columns. A step of the sums reads four bytes of a row and of a column: a number of float32 or two of bfloat16. Rows of x
- * begin `step` bytes apart; w is [steps][columns]. */
-typedef struct df_panel { int64_t rows, steps, step, columns; } df_panel;
+/* y[rows][columns] = x w, of 16 or 32 columns. A step of the sums reads four bytes of a row and of a column: a number of float32 or two of bfloat16. A row of x is
+ * `runs` pieces of `steps` each; those of row 0 begin at x[run] - NULL: all 0 - and of others `step` bytes apart. w is [runs][steps][columns]. */
+typedef struct df_panel { int64_t rows, steps, step, columns; int runs; const void *const *x; } df_panel;
+
+/* Such rows as pixels of an output of so many channels, at least 8, in columns (df__channel_of()) from `column` on; the first pixel is element `at` of it. Of
+ * fewer channels than DF_LANES_MOST nothing is added, and biases and slopes are there for so many. */
+typedef struct df_pixels { int64_t pixels, columns, column, channels, at; } df_pixels;
 
 /* Photos, and the tiled side on the way in, are of float32 or bfloat16: [0] and [1]. */
 typedef struct df_lanes {
@@ -68,7 +72,9 @@ typedef struct df_lanes {
     void (*out_2[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
     void (*out_4[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
     /* Of float32; of bfloat16, NULL where the processor has no such products. */
-    void (*panel[2])(const df_panel *g, const void *x, const void *w, float *y);
+    void (*panel[2])(const df_panel *g, const void *w, float *y);
+    /* The same as pixels of y, which is of bfloat16 or not; sums: room for rows x columns. */
+    void (*pixels[2])(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums);
     void (*to_bf16)(const float *x, uint16_t *y, int64_t n);
     void (*from_bf16)(const uint16_t *x, float *y, int64_t n);
     /* Least and most of the values and 0. */

@@ -104,32 +104,6 @@ INLINE void six_out(const vec *d, vec *o)
     o[3] = plus_product(b, spread(8), e) + d[5];
 }
 
-/* What most tails are: the bias, an operand, what numbers below 0 are multiplied by. */
-typedef struct ending { bend bend; bool plain, adds, half; const void *add; } ending;
-
-INLINE ending ending_of(const df_tail *tail, int64_t channel)
-{
-    ending e = {.bend = bend_of(tail, channel), .add = tail->add[0], .half = tail->half[0]};
-    const df_post *post = tail->fused ? tail->fused->post : NULL;
-    e.adds = !e.bend.whole && post[0].kind == DF_POST_ADD && (tail->fused->n_post == 1 || (tail->fused->n_post == 2 && post[1].kind == DF_POST_RELU));
-    e.plain = e.bend.whole || e.adds;
-    if (e.adds)
-        e.bend.slope = spread(tail->fused->n_post == 2 ? post[1].a : 1);
-    return e;
-}
-
-INLINE void end_at(const ending *e, const df_tail *tail, vec v, int64_t channel, int64_t at, void *y, bool half)
-{
-    if (!e->plain) {
-        put(y, at + channel, half, finish(tail, v, channel, at));
-        return;
-    }
-    v += e->bend.bias;
-    if (e->adds)
-        v += e->half ? get(e->add, at + channel, true) : get(e->add, at + channel, false);
-    put(y, at + channel, half, bent(&e->bend, v));
-}
-
 INLINE void tile_out(const df_wino *g, const float *from, int64_t plane, int64_t k, int64_t to, int64_t rows, int64_t columns, const ending *end, const df_tail *tail, void *y, bool half, int m)
 {
     vec e[4][6], d[6], q[4];
@@ -160,7 +134,7 @@ INLINE void tiles_out(const df_wino *g, const df_tiles *of, const float *product
 {
     int64_t plane = of->count * of->channels;
     for (int64_t c = 0; c < of->channels; c += LANES) {
-        int64_t k = df__wino_channel(g, of->channel + c), photo = of->first / g->each, top = of->first % g->each / g->across * m, left = of->first % g->across * m;
+        int64_t k = df__channel_of(g->k, of->channel + c), photo = of->first / g->each, top = of->first % g->each / g->across * m, left = of->first % g->across * m;
         ending end = ending_of(tail, k);
         for (int64_t t = 0; t < of->count; t++, left += m) {
             if (left >= g->ow) {

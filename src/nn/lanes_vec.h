@@ -199,3 +199,29 @@ INLINE vec finish(const df_tail *tail, vec v, int64_t channel, int64_t pixel)
     finish_all(tail, &v, 1, channel, pixel + channel, 0);
     return v;
 }
+
+/* What most tails are: the bias, an operand, what numbers below 0 are multiplied by. */
+typedef struct ending { bend bend; bool plain, adds, half; const void *add; } ending;
+
+INLINE ending ending_of(const df_tail *tail, int64_t channel)
+{
+    ending e = {.bend = bend_of(tail, channel), .add = tail->add[0], .half = tail->half[0]};
+    const df_post *post = tail->fused ? tail->fused->post : NULL;
+    e.adds = !e.bend.whole && post[0].kind == DF_POST_ADD && (tail->fused->n_post == 1 || (tail->fused->n_post == 2 && post[1].kind == DF_POST_RELU));
+    e.plain = e.bend.whole || e.adds;
+    if (e.adds)
+        e.bend.slope = spread(tail->fused->n_post == 2 ? post[1].a : 1);
+    return e;
+}
+
+INLINE void end_at(const ending *e, const df_tail *tail, vec v, int64_t channel, int64_t at, void *y, bool half)
+{
+    if (!e->plain) {
+        put(y, at + channel, half, finish(tail, v, channel, at));
+        return;
+    }
+    v += e->bend.bias;
+    if (e->adds)
+        v += e->half ? get(e->add, at + channel, true) : get(e->add, at + channel, false);
+    put(y, at + channel, half, bent(&e->bend, v));
+}

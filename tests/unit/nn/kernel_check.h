@@ -178,12 +178,12 @@ static inline void layer_conv(layer *l, const shape *s)
 
 /* ---- the ways ---- */
 
-typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_DOTS_S8, W_WAYS } way;
+typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_DOTS_S8, W_PANELS, W_PANELS_BF16, W_WAYS } way;
 static const char *const way_names[] = {"direct", "tail", "winograd 2", "winograd 4", "direct bf16", "tail bf16", "amx", "winograd 2 bf16",
-                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs", "dots s8"};
+                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs", "dots s8", "panels", "panels bf16"};
 
 static inline bool is_eight(way w) { return w == W_INT8 || w == W_DOTS_S8; } /* bits */
-static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || (w >= W_DIRECT_BF16 && w <= W_WINO_4_BF16); }
+static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || w == W_PANELS_BF16 || (w >= W_DIRECT_BF16 && w <= W_WINO_4_BF16); }
 
 static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out)
 {
@@ -200,9 +200,18 @@ static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out
     case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: return df__conv_dots(&conv, out);
     case W_DEPTHWISE: return df__conv_depthwise(&conv, out);
     case W_AMX: case W_AMX_PAIRS: return df__conv_amx(&conv, w == W_AMX_PAIRS, out);
+    case W_PANELS: case W_PANELS_BF16: return df__conv_panels(&conv, num, out);
     case W_WAYS: break;
     }
     return DF_OK;
+}
+
+static inline bool has_add(const layer *l)
+{
+    bool any = false;
+    for (int i = 0; i < l->fused.n_post; i++)
+        any = any || l->fused.post[i].kind == DF_POST_ADD;
+    return any;
 }
 
 static inline bool known_posts(const df_fused *f)
@@ -237,6 +246,7 @@ static inline int way_must(const layer *l, way w)
     case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: return whole;
     case W_DEPTHWISE: return nhwc && l->group == c && k == c && c >= 16 && known_posts(&l->fused);
     case W_AMX: case W_AMX_PAIRS: return df__amx_has() && nhwc && l->group == 1 && k >= 16 && c * (s->dilation[1] > 1 ? 1 : s->kernel[1]) >= 8 && known_posts(&l->fused);
+    case W_PANELS: case W_PANELS_BF16: return nhwc && l->group == 1 && !(is_bf16(w) && df__amx_has()) && (k >= 16 || (k >= 8 && !has_add(l))) && (s->dilation[1] == 1 || s->kernel[1] == 1) && known_posts(&l->fused);
     case W_WAYS: break;
     }
     return -1;

@@ -28,14 +28,6 @@ static void round_inputs(layer *l, const df_op *op, int form)
     layer_answer(l, op);
 }
 
-static bool has_add(const layer *l)
-{
-    bool any = false;
-    for (int i = 0; i < l->fused.n_post; i++)
-        any = any || l->fused.post[i].kind == DF_POST_ADD;
-    return any;
-}
-
 /* The layer's call with bfloat16 in place of float32. */
 static void halve(layer *l, int form, df_tensor *in, df_tensor *out)
 {
@@ -121,7 +113,7 @@ static void check_ways(const shape *s, int *applied)
                 if (!k)
                     continue;
                 applied[w]++;
-                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS) && !(form & OUTPUT);
+                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS || w == W_PANELS) && !(form & OUTPUT);
                 check_half(&l, what, k, threads, !exact, is_eight((way)w) || w == W_WINO_4_BF16, exactness((way)w));
                 k->free(k);
             }
@@ -146,7 +138,7 @@ TEST(each_way_of_a_convolution)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         check_ways(&table[i], applied);
     for (int w = 0; w <= W_WAYS && df__dnn_has(DF_NUM_BF16); w++)
-        if (w != W_DIRECT && w != W_DEPTHWISE && w != W_DOTS && w != W_DOTS_BF16 && ((w != W_AMX && w != W_AMX_PAIRS) || df__amx_has()))
+        if (w != W_DIRECT && w != W_DEPTHWISE && w != W_DOTS && w != W_DOTS_BF16 && ((w != W_AMX && w != W_AMX_PAIRS) || df__amx_has()) && (w != W_PANELS_BF16 || !df__amx_has()))
             CHECK(applied[w] > 0);
 }
 

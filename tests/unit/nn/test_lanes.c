@@ -300,15 +300,16 @@ TEST(rows_by_panels)
         for (int half = 0; half <= (l->panel[1] != NULL); half++)
             for (int64_t rows = 1; rows <= ROWS; rows++)
                 for (int64_t columns = 16; columns <= COLUMNS; columns += 16) {
-                    df_panel g = {.rows = rows, .steps = STEPS, .step = APART * 4, .columns = columns};
+                    const void *pieces[] = {half ? (void *)half_x : x, NULL, half ? (void *)(half_x + 6) : x + 3}; /* of three steps each; the second is all 0 */
+                    df_panel g = {.rows = rows, .steps = STEPS / 3, .step = APART * 4, .columns = columns, .runs = 3, .x = pieces};
                     y[rows * columns - 1] = NAN;
-                    l->panel[half](&g, half ? (void *)half_x : x, half ? (void *)half_w : w, y);
+                    l->panel[half](&g, half ? (void *)half_w : w, y);
                     for (int64_t r = 0; r < rows; r++)
                         for (int64_t c = 0; c < columns; c++) {
                             double sum = 0;
                             for (int64_t i = 0; i < STEPS; i++)
-                                for (int64_t b = 0; b < 1 + half; b++)
-                                    sum += half ? (double)wide_x[(r * APART + i) * 2 + b] * (double)wide_w[(i * columns + c) * 2 + b] : (double)x[r * APART + i] * (double)w[i * columns + c];
+                                for (int64_t b = 0, at = r * APART + (i < 3 ? i : i - 3); b < 1 + half && i / 3 != 1; b++)
+                                    sum += half ? (double)wide_x[at * 2 + b] * (double)wide_w[(i * columns + c) * 2 + b] : (double)x[at] * (double)w[i * columns + c];
                             CHECK_NEAR(sum, (double)y[r * columns + c], 5e-6);
                         }
                 }
