@@ -251,7 +251,18 @@ static bool attributes(const df_fused *fused, const df_prim_job *c, const float 
     return ok;
 }
 
-/* With the posts inside, else without. oneDNN's own slow reference ("ref...") counts as none. */
+static bool adds(const df_fused *fused)
+{
+    bool any = false;
+    for (int i = 0; fused && i < fused->n_post; i++)
+        any = any || fused->post[i].kind == DF_POST_ADD;
+    return any;
+}
+
+/* oneDNN's own slow reference ("ref...") counts as none. Its convolutions as products of matrices add wrong numbers below AVX-512, oneDNN 2.6. */
+static bool usable(const char *name, const df_fused *fused) { return strncmp(name, "ref", 3) != 0 && !(adds(fused) && strstr(name, "gemm:jit")); }
+
+/* With the posts inside, else without. */
 static dnnl_primitive_desc_t find(const df_prim_job *c, const df_fused *fused, const float *scales, int *scale_arg, bool *after, const char **name)
 {
     dnnl_primitive_desc_t pd = NULL;
@@ -261,7 +272,7 @@ static dnnl_primitive_desc_t find(const df_prim_job *c, const df_fused *fused, c
         if (attributes(with ? fused : NULL, c, scales, scale_arg, &attr))
             pd = df__dnn_describe(engine, c, attr);
         dnnl_primitive_attr_destroy(attr);
-        if (pd && (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, name) != dnnl_success || strncmp(*name, "ref", 3) == 0)) {
+        if (pd && (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, name) != dnnl_success || !usable(*name, with ? fused : NULL))) {
             dnnl_primitive_desc_destroy(pd);
             pd = NULL;
         }
