@@ -29,14 +29,21 @@ INLINE vec plus_step(vec sum, vec x, vec w, bool half)
 #define WRITTEN_OUT _Pragma("GCC unroll 16")
 #endif
 
-/* Sums that become pixels at once: biases, what numbers below 0 are multiplied by, and where the vectors of the first pixel go. */
-typedef struct pixel_end { vec bias[PANEL_VECTORS], slope[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; void *y; bool half; } pixel_end;
+/* Sums that become pixels at once: biases, what numbers below 0 are multiplied by, and where the vectors of the first pixel go. `add`: like y, or NULL. */
+typedef struct pixel_end { vec bias[PANEL_VECTORS], slope[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; const void *add; void *y; bool half; } pixel_end;
 
-INLINE void end_vector(const vec *sums, int rows, vec bias, vec slope, int64_t at, int64_t apart, void *y, bool half)
+INLINE void end_vector(const vec *sums, int rows, const pixel_end *end, int v, int64_t first, bool half)
 {
-    WRITTEN_OUT
-    for (int r = 0; r < rows; r++)
-        put(y, at + r * apart, half, bent_by(slope, sums[r] + bias));
+    vec bias = end->bias[v], slope = end->slope[v];
+    int64_t at = end->at[v] + first * end->apart, apart = end->apart;
+    if (end->add)
+        WRITTEN_OUT
+        for (int r = 0; r < rows; r++)
+            put(end->y, at + r * apart, half, bent_by(slope, sums[r] + bias + get(end->add, at + r * apart, half)));
+    else
+        WRITTEN_OUT
+        for (int r = 0; r < rows; r++)
+            put(end->y, at + r * apart, half, bent_by(slope, sums[r] + bias));
 }
 
 /* `rows` rows by `vectors` vectors of columns: both constants. `end` NULL: sums to y. */
@@ -75,9 +82,9 @@ INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float
             for (int r = 0; r < rows; r++)
                 store(y + (first + r) * g->columns + v * LANES, sums[v][r]);
         else if (end->half)
-            end_vector(sums[v], rows, end->bias[v], end->slope[v], end->at[v] + first * end->apart, end->apart, end->y, true);
+            end_vector(sums[v], rows, end, v, first, true);
         else
-            end_vector(sums[v], rows, end->bias[v], end->slope[v], end->at[v] + first * end->apart, end->apart, end->y, false);
+            end_vector(sums[v], rows, end, v, first, false);
 }
 
 #define ROWS(n)                                                                        \
@@ -159,19 +166,20 @@ static void end_pixels(const df_pixels *g, const float *sums, const df_tail *tai
 
 INLINE void pixels_of(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums, bool half)
 {
-    bend known = bend_of(tail, 0);
-    if (of->channels < DF_LANES_MOST || !known.whole) {
+    bool few = of->channels < DF_LANES_MOST;
+    ending known = few ? (ending){.plain = false} : ending_of(tail, 0);
+    if (!known.plain || (known.adds && known.half != half_y)) {
         panel_of(g, w, sums, half);
         end_pixels(of, sums, tail, y, half_y);
         return;
     }
     for (int64_t c = 0; c < g->columns; c += PANEL_VECTORS * LANES) {
-        pixel_end end = {.apart = of->channels, .y = y, .half = half_y};
+        pixel_end end = {.apart = of->channels, .add = known.adds ? known.add : NULL, .y = y, .half = half_y};
         for (int v = 0; v < PANEL_VECTORS && c + v * LANES < g->columns; v++) {
             int64_t k = df__channel_of(of->channels, of->column + c + v * LANES);
-            bend b = bend_of(tail, k);
-            end.bias[v] = b.bias;
-            end.slope[v] = b.slope;
+            ending e = ending_of(tail, k);
+            end.bias[v] = e.bend.bias;
+            end.slope[v] = e.bend.slope;
             end.at[v] = of->at + k;
         }
         columns_from(g, c, w, NULL, &end, half);
