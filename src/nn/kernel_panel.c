@@ -11,7 +11,7 @@
 #include "nn/lanes.h"
 #include "nn/pack.h"
 
-enum { PANEL = 2 * DF_LANES_MOST, FEWEST = 8 /* channels out */, MAX_TAPS = 16 /* rows of a window */, CHUNK = 56 /* pixels whose sums wait for their tails */, SUMS_BYTES = CHUNK * PANEL * 4, BAND_BYTES = 256 << 10, LINE = 64, MAX_PARTS = 256, MOST_ODD = 4096 /* channels in: some pixels of so many are widened at once */ };
+enum { PANEL = 2 * DF_LANES_MOST, FEWEST = 8 /* channels out */, MAX_TAPS = 16 /* rows of a window */, CHUNK = 56 /* pixels whose sums wait for their tails */, SUMS_BYTES = CHUNK * PANEL * 4, BAND_BYTES = 256 << 10, LINE = 64, MAX_PARTS = 256 };
 static const double least_work = 1000000; /* multiply-adds of a part */
 
 typedef struct panels {
@@ -20,7 +20,7 @@ typedef struct panels {
     df_window       w;
     bool            staged, flat; /* flat: each pixel is seen by itself, rows are cut as it pleases */
     int64_t         k, columns, n_panels; /* channels out; those with what fills the last vector */
-    int64_t         pixel, run, row;      /* numbers: of a pixel, of what a window sees of a row, of a row with its borders */
+    int64_t         run, row;             /* numbers: of what a window sees of a row, of a row with its borders */
     int64_t         rows, width, last;    /* of outputs: rows of all photos, pixels of one; of the last one */
     int64_t         band, parts;
     size_t          each;                 /* bytes of a worker */
@@ -52,36 +52,16 @@ static void convert(const df_tensor *x, int64_t at, int64_t n, df_num num, char 
         df__lanes()->from_bf16(df__element(x, at), (float *)(void *)to, n);
 }
 
-/* Pixels of an odd number of channels get one more, which is 0. */
-static void widen(const uint16_t *from, int64_t pixels, int64_t c, uint16_t *to)
-{
-    for (int64_t i = 0; i < pixels && c == 3; i++) {
-        uint16_t pixel[4] = {from[3 * i], from[3 * i + 1], from[3 * i + 2], 0};
-        memcpy(to + 4 * i, pixel, sizeof pixel);
-    }
-    for (int64_t i = 0; i < pixels && c != 3; i++) {
-        memcpy(to + i * (c + 1), from + i * c, (size_t)c * sizeof *to);
-        to[i * (c + 1) + c] = 0;
-    }
-}
-
-/* A row of the photo between its borders of zeros. `room`: SUMS_BYTES. */
-static void stage_row(const work *job, int64_t row, char *to, uint16_t *room)
+/* A row of the photo between its borders of zeros, and one more: of an odd number of numbers a step in bfloat16 reads the next one too, by a weight of 0. */
+static void stage_row(const work *job, int64_t row, char *to)
 {
     const panels *p = job->p;
     const df_window *w = &p->w;
-    const df_tensor *x = &job->call->in[0];
-    size_t size = df__num_size(p->num), before = (size_t)(w->pad[1] * p->pixel) * size, behind = (size_t)(w->pad_end[1] * p->pixel) * size, inside = (size_t)(w->in[1] * p->pixel) * size;
-    int64_t most = SUMS_BYTES / (int64_t)sizeof *room / w->c;
+    int64_t inside = w->in[1] * w->c;
+    size_t size = df__num_size(p->num), before = (size_t)(w->pad[1] * w->c) * size, all = (size_t)p->row * size, end = before + (size_t)inside * size;
     memset(to, 0, before);
-    memset(to + before + inside, 0, behind);
-    if (p->pixel == w->c)
-        convert(x, row * w->in[1] * w->c, w->in[1] * w->c, p->num, to + before);
-    for (int64_t i = 0; i < w->in[1] && p->pixel != w->c; i += most) {
-        int64_t n = w->in[1] - i < most ? w->in[1] - i : most;
-        convert(x, (row * w->in[1] + i) * w->c, n * w->c, p->num, (char *)room);
-        widen(room, n, w->c, (uint16_t *)(void *)(to + before) + i * p->pixel);
-    }
+    convert(&job->call->in[0], row * inside, inside, p->num, to + before);
+    memset(to + end, 0, all - end);
 }
 
 typedef struct rows_seen { const char *at[MAX_TAPS]; } rows_seen;
@@ -116,9 +96,9 @@ static void run_band(const work *job, int64_t first, int64_t end, char *scratch)
     int64_t photo = first / w->out[0], top = first % w->out[0] * w->stride[0] - w->pad[0], size = (int64_t)df__num_size(p->num);
     int64_t staged = photo * w->in[0] + (top > 0 ? top : 0), below = (end - 1) % w->out[0] * w->stride[0] - w->pad[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
     for (int64_t row = staged; p->staged && row < photo * w->in[0] + (below < w->in[0] ? below : w->in[0]); row++)
-        stage_row(job, row, band + (row - staged) * p->row * size, (uint16_t *)(void *)scratch);
+        stage_row(job, row, band + (row - staged) * p->row * size);
     for (int64_t c = 0; c < p->columns; c += PANEL) {
-        df_panel g = {.steps = p->run * size / 4, .step = w->stride[1] * p->pixel * size, .columns = p->columns - c < PANEL ? p->columns - c : PANEL, .runs = (int)w->kernel[0]};
+        df_panel g = {.steps = p->run * size / 4, .step = w->stride[1] * w->c * size, .columns = p->columns - c < PANEL ? p->columns - c : PANEL, .runs = (int)w->kernel[0]};
         const char *weights = (const char *)p->weights.data + c * w->kernel[0] * p->run * size;
         for (int64_t i = first; i < end; i++) {
             rows_seen seen = rows_of(job, i, staged, band);
@@ -167,7 +147,7 @@ static bool applies(const df_conv *conv, df_num num)
     int64_t k = call->in[1].dims[0];
     bool fits = w->space == 2 && !conv->transposed && conv->group == 1 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
                 df__lanes_know(conv->fused) && df__dnn_has(num) && df__lanes()->panel[num == DF_NUM_BF16] && !(num == DF_NUM_BF16 && df__amx_has()) &&
-                k >= FEWEST && (w->c % 2 == 0 || w->c <= MOST_ODD) && w->kernel[0] <= MAX_TAPS && (w->dilation[1] == 1 || w->kernel[1] == 1);
+                k >= FEWEST && w->kernel[0] <= MAX_TAPS && (w->dilation[1] == 1 || w->kernel[1] == 1);
     for (int i = 0; i < 2 && fits; i++)
         fits = w->kernel[i] <= INT16_MAX && w->stride[i] <= INT16_MAX && w->dilation[i] <= INT16_MAX && w->pad[i] <= INT16_MAX && w->pad_end[i] <= INT16_MAX && w->out[i] > 0;
     for (int i = 0; fits && conv->fused && i < conv->fused->n_post && k < DF_LANES_MOST; i++)
@@ -177,7 +157,7 @@ static bool applies(const df_conv *conv, df_num num)
 
 typedef struct filling { const df_conv *conv; const panels *p; } filling;
 
-/* To [panel][row of the window][its columns and their pixels' channels][column], of bfloat16 two channels side by side. */
+/* To [panel][row of the window][its columns and their channels][column], of bfloat16 two numbers of a row side by side. */
 static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
@@ -194,8 +174,8 @@ static df_status fill(void *arg, void *out, df_error *err)
         for (int64_t i = 0; i < w->kernel[0] * p->run; i += each) {
             int64_t columns = p->columns - first < PANEL ? p->columns - first : PANEL, n = columns * each;
             for (int64_t j = 0; j < n; j++) {
-                int64_t c = (i + j % each) % p->pixel, tap = (i + j % each) / p->pixel, o = p->k < DF_LANES_MOST ? j / each : df__channel_of(p->k, first + j / each);
-                line[j] = c < w->c && o < p->k ? plain[(tap * w->c + c) * p->k + o] : 0;
+                int64_t seen = (i + j % each) % p->run, tap = (i + j % each) / p->run * w->kernel[1] + seen / w->c, o = p->k < DF_LANES_MOST ? j / each : df__channel_of(p->k, first + j / each);
+                line[j] = seen < w->kernel[1] * w->c && o < p->k ? plain[(tap * w->c + seen % w->c) * p->k + o] : 0;
             }
             if (p->num == DF_NUM_BF16)
                 df__lanes()->to_bf16(line, (uint16_t *)(void *)to, n);
@@ -237,10 +217,10 @@ static void lay_out(panels *p, const df_call *call)
     const df_window *w = &p->w;
     size_t size = df__num_size(p->num);
     bool borders = w->pad[1] > 0 || w->pad_end[1] > 0 || w->pad[0] > 0 || w->pad_end[0] > 0;
-    p->pixel = p->num == DF_NUM_BF16 ? (w->c + 1) / 2 * 2 : w->c;
-    p->run = w->kernel[1] * p->pixel;
-    p->row = (w->pad[1] + w->in[1] + w->pad_end[1]) * p->pixel;
-    p->staged = borders || p->pixel != w->c || p->num != df__num_of(&call->in[0]);
+    int64_t seen = w->kernel[1] * w->c;
+    p->run = p->num == DF_NUM_BF16 ? (seen + 1) / 2 * 2 : seen;
+    p->row = (w->pad[1] + w->in[1] + w->pad_end[1]) * w->c + (p->run - seen);
+    p->staged = borders || p->run != seen || p->num != df__num_of(&call->in[0]);
     p->rows = w->n * w->out[0];
     p->width = p->last = w->out[1];
     p->flat = !p->staged && w->kernel[0] * w->kernel[1] * w->stride[0] * w->stride[1] == 1;
@@ -251,7 +231,7 @@ static void lay_out(panels *p, const df_call *call)
         p->rows = (all + p->width - 1) / p->width;
         p->last = all - (p->rows - 1) * p->width;
     }
-    int64_t in_row = (int64_t)size * (p->staged ? p->row : p->width * w->stride[1] * p->pixel);
+    int64_t in_row = (int64_t)size * (p->staged ? p->row : p->width * w->stride[1] * w->c);
     p->band = BAND_BYTES / (in_row * w->stride[0]);
     p->band = p->band < 1 ? 1 : p->band > p->rows ? p->rows : p->band;
     int64_t staged = p->staged ? ((p->band < w->out[0] ? p->band : w->out[0]) - 1) * w->stride[0] + (w->kernel[0] - 1) * w->dilation[0] + 1 : 0;
