@@ -22,32 +22,8 @@ INLINE vec plus_step(vec sum, vec x, vec w, bool half)
     return plus_product(sum, x, w);
 }
 
-/* Sums stay in registers where each loop over them is written out: the compiler does not by itself where much stands in it. */
-#if defined(__clang__)
-#define WRITTEN_OUT _Pragma("unroll")
-#else
-#define WRITTEN_OUT _Pragma("GCC unroll 16")
-#endif
-
-/* Sums that become pixels at once: biases, what numbers below 0 are multiplied by, and where the vectors of the first pixel go. `add`: like y, or NULL. */
-typedef struct pixel_end { vec bias[PANEL_VECTORS], slope[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; const void *add; void *y; bool half; } pixel_end;
-
-INLINE void end_vector(const vec *sums, int rows, const pixel_end *end, int v, int64_t first, bool half)
-{
-    vec bias = end->bias[v], slope = end->slope[v];
-    int64_t at = end->at[v] + first * end->apart, apart = end->apart;
-    if (end->add)
-        WRITTEN_OUT
-        for (int r = 0; r < rows; r++)
-            put(end->y, at + r * apart, half, bent_by(slope, sums[r] + bias + get(end->add, at + r * apart, half)));
-    else
-        WRITTEN_OUT
-        for (int r = 0; r < rows; r++)
-            put(end->y, at + r * apart, half, bent_by(slope, sums[r] + bias));
-}
-
-/* `rows` rows by `vectors` vectors of columns: both constants. `end` NULL: sums to y. */
-INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float *y, const pixel_end *end, int rows, int vectors, bool half)
+/* `rows` rows by `vectors` vectors of columns: both constants. */
+INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float *y, int64_t apart, int rows, int vectors, bool half)
 {
     int64_t at = first * g->step;
     vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
@@ -75,33 +51,55 @@ INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float
                 third[r / 3] += 4;
         }
     }
-    WRITTEN_OUT
     for (int v = 0; v < vectors; v++)
-        if (!end)
-            WRITTEN_OUT
-            for (int r = 0; r < rows; r++)
-                store(y + (first + r) * g->columns + v * LANES, sums[v][r]);
-        else if (end->half)
-            end_vector(sums[v], rows, end, v, first, true);
-        else
-            end_vector(sums[v], rows, end, v, first, false);
+        for (int r = 0; r < rows; r++)
+            store(y + r * apart + v * LANES, sums[v][r]);
 }
 
-#define ROWS(n)                                                                        \
-    case n:                                                                            \
-        if (n <= PANEL_ROWS)                                                           \
-            rows_by_panel(g, first, w, y, end, n <= PANEL_ROWS ? n : 1, vectors, half); \
+/* Sums that become pixels at once: biases, what numbers below 0 are multiplied by, and where the vectors of the first pixel go. `add`: like y, or NULL. */
+typedef struct pixel_end { vec bias[PANEL_VECTORS], slope[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; const void *add; void *y; bool half; } pixel_end;
+
+enum { GROUP = PANEL_VECTORS * LANES /* floats of a row */ };
+
+INLINE void end_vector(const float *sums, int64_t rows, const pixel_end *end, int v, int64_t at, bool half)
+{
+    vec bias = end->bias[v], slope = end->slope[v];
+    for (int64_t r = 0; r < rows && end->add; r++)
+        put(end->y, at + r * end->apart, half, bent_by(slope, load(sums + r * GROUP) + bias + get(end->add, at + r * end->apart, half)));
+    for (int64_t r = 0; r < rows && !end->add; r++)
+        put(end->y, at + r * end->apart, half, bent_by(slope, load(sums + r * GROUP) + bias));
+}
+
+static __attribute__((noinline)) void end_rows(const float *sums, int64_t first, int64_t rows, int vectors, const pixel_end *end)
+{
+    for (int v = 0; v < vectors; v++) {
+        int64_t at = end->at[v] + first * end->apart;
+        if (end->half)
+            end_vector(sums + v * LANES, rows, end, v, at, true);
+        else
+            end_vector(sums + v * LANES, rows, end, v, at, false);
+    }
+}
+
+#define ROWS(n)                                                                                    \
+    case n:                                                                                        \
+        if (n <= PANEL_ROWS)                                                                       \
+            rows_by_panel(g, first, w, to, apart, n <= PANEL_ROWS ? n : 1, vectors, half);         \
         break;
 
-/* Groups that differ by one row at most. */
+/* Groups that differ by one row at most. `end` NULL: sums to y. */
 INLINE void all_rows(const df_panel *g, const char *w, float *y, const pixel_end *end, int vectors, bool half)
 {
-    int64_t groups = (g->rows + PANEL_ROWS - 1) / PANEL_ROWS, first = 0;
+    float room[PANEL_ROWS * GROUP];
+    int64_t groups = (g->rows + PANEL_ROWS - 1) / PANEL_ROWS, first = 0, apart = end ? GROUP : g->columns;
     for (int64_t i = 0; i < groups; i++) {
         int64_t n = g->rows * (i + 1) / groups - first;
+        float *to = end ? room : y + first * g->columns;
         switch (n) {
             ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
         }
+        if (end)
+            end_rows(room, first, n, vectors, end);
         first += n;
     }
 }
