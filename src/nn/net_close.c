@@ -7,6 +7,7 @@
 
 static const double LEAST_COSINE = 0.99992, LEAST_OF_MAPS = 0.996; /* what is promised, 0.9999 of an embedding and 0.995, and a fifth for photos that are not the noise */
 static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
+static const double HOPELESS = 2; /* times what 8 bits may be off by, the photo seen exactly */
 static const double SMALL_ERROR = 0.03; /* of outputs of a few numbers in FAST: a probability of 1 is off by 0.03, an age of 30 by one year */
 
 /* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
@@ -18,31 +19,34 @@ static const struct { df_halves halves; bool exact_pixels; int exact_quarters; d
     {DF_HALVES_NONE, false, 0, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 0, 100, 1.3, DF_STACKS_MOSTLY}};
 enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 2, BY_ROWS = STAGES /* beside the others: is it faster? */, CLOSE_ROWS /* the same with exact weights */, NEAREST_TO_ROWS = 3 };
 
-/* Of a stage: its layers one by one, where they would be computed by rows in float32. */
-enum { ALONE = 64 };
+/* Of a stage: its layers one by one, where they would be computed by rows in float32; and, in INT8, the one that FAST goes. */
+enum { ALONE = 64, AS_FAST = 128 };
+
+static int bare(int kept) { return kept & ~(ALONE | AS_FAST); }
+static df_precision precision_of(const df_net *net, int kept) { return kept & AS_FAST ? DF_PRECISION_FAST : net->precision; }
 
 static df_plan_opts stage_opts(const df_net *net, int kept, int threads)
 {
-    int stage = kept & ~ALONE;
-    return (df_plan_opts){.precision = net->precision, .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .exact_pixels = stages[stage].exact_pixels,
+    int stage = bare(kept);
+    return (df_plan_opts){.precision = precision_of(net, kept), .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .exact_pixels = stages[stage].exact_pixels,
                           .exact_quarters = stages[stage].exact_quarters, .halves = stages[stage].halves, .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
 }
 
 /* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. What is strict
  * is as far away as STRICT_ERROR says. */
-static double least_cosine(const df_net *net)
+static double least_cosine(const df_net *net, df_precision precision)
 {
     bool embedding = net->graph->n_outputs == 1 && net->graph->outputs[0].shape.rank <= 2;
-    if (net->precision == DF_PRECISION_STRICT)
+    if (precision == DF_PRECISION_STRICT)
         return 1 - 0.5 * STRICT_ERROR * STRICT_ERROR;
-    if (net->precision == DF_PRECISION_INT8)
+    if (precision == DF_PRECISION_INT8)
         return 0.99;
     return net->least_cosine > 0 ? net->least_cosine : embedding ? LEAST_COSINE : LEAST_OF_MAPS;
 }
 
-static bool is_close(const df_net *net, df_closeness found)
+static bool is_close(const df_net *net, df_precision precision, df_closeness found)
 {
-    double least = least_cosine(net), most = net->precision == DF_PRECISION_FAST && !(net->least_cosine > 0) ? SMALL_ERROR : sqrt(2 * (1 - least));
+    double least = least_cosine(net, precision), most = precision == DF_PRECISION_FAST && !(net->least_cosine > 0) ? SMALL_ERROR : sqrt(2 * (1 - least));
     return found.cosine >= least && found.error <= most;
 }
 
@@ -50,30 +54,51 @@ static bool is_close(const df_net *net, df_closeness found)
 static int stage_kept(df_net *net, const df_pack_key *key)
 {
     int stage = df__packer_number(net->packer, key);
-    return stage >= 0 && (stage & ~ALONE) < ALL_STAGES ? stage : -1;
+    return stage >= 0 && bare(stage) < ALL_STAGES ? stage : -1;
+}
+
+/* What a search for a stage needs. */
+typedef struct search {
+    df_net          *net;
+    const df_tensor *in;
+    int              threads;
+    df_yardstick     yard;
+    const df_plan   *exact; /* NULL: shapes depend on data, nothing is measured */
+    df_error        *err;
+} search;
+
+/* Of two plans the faster one stays in *out. */
+static df_status keep_faster(const search *s, df_cached **out, df_cached **other, bool *faster)
+{
+    df_status st = df__cached_compare(*other, *out, s->yard.in[0], s->net->graph->n_inputs, s->yard.n_out, faster, s->err);
+    if (st == DF_OK && *faster) {
+        df_cached *slower = *out;
+        *out = *other, *other = slower;
+    }
+    return st;
 }
 
 /* Another stage in place of *out, where that is close enough and faster. */
-static df_status try_instead(df_net *net, const df_tensor *in, int threads, const df_yardstick *yard, int other, int *stage, df_cached **out, bool *close, df_error *err)
+static df_status try_instead(search *s, int other, int *stage, df_cached **out, bool *close)
 {
+    df_net *net = s->net;
     df_status st = DF_OK;
     df_cached *instead = NULL;
     df_closeness found;
     bool faster = false;
-    df_plan_opts opts = stage_opts(net, other, threads);
+    df_plan_opts opts = stage_opts(net, other, s->threads);
     *close = true;
-    DF_TRY(df__net_compile(net, in, &opts, net->packer, &instead, err));
+    DF_TRY(df__net_compile(net, s->in, &opts, net->packer, &instead, s->err));
     if (!instead->plan)
         goto done;
-    DF_TRY(df__yardstick_measure(yard, instead->plan, &found, err));
-    *close = is_close(net, found);
+    DF_TRY(df__yardstick_measure(&s->yard, instead->plan, &found, s->err));
+    *close = is_close(net, opts.precision, found);
     if (*close)
-        DF_TRY(df__cached_compare(instead, *out, yard->in[0], net->graph->n_inputs, yard->n_out, &faster, err));
-    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f, error of small outputs %.4f with layers %s, which is %s", net->graph->label, found.cosine, found.error, other & ALONE ? "one by one" : other < STAGES ? "of float32" : "by rows", faster ? "faster" : "no faster");
-    if (faster) {
-        df_cached *slower = *out;
-        *out = instead, instead = slower, *stage = other;
-    }
+        DF_TRY(keep_faster(s, out, &instead, &faster));
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f, error of small outputs %.4f with layers %s%s, which is %s", net->graph->label, found.cosine, found.error,
+            bare(other) >= STAGES ? "by rows" : bare(other) == STAGES - 1 ? "of float32" : "as found", other & ALONE ? ", one by one" : "", faster ? "faster" : "no faster");
+    if (faster)
+        *stage = other;
 done:
     df__cached_free(instead);
     return st;
@@ -91,51 +116,129 @@ static df_status compile_rows(df_net *net, const df_tensor *in, int threads, int
     return df__net_compile(net, in, &opts, net->packer, out, err);
 }
 
-/* Nobody measures how close the answers are, or there is nothing to choose from. */
-static bool goes_by_rule(const df_net *net) { return !df__packer_lasting(net->packer) || (net->precision == DF_PRECISION_STRICT && !df__amx_has()); }
-
 /* A network that names its cosine (net.h). */
-static bool is_exacting(const df_net *net) { return net->precision == DF_PRECISION_FAST && net->least_cosine > 0; }
+static bool is_exacting(const df_net *net, df_precision precision) { return precision == DF_PRECISION_FAST && net->least_cosine > 0; }
 
-/* The first stage that is close enough, measured on noise. */
-static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *stage, df_cached **out, df_error *err)
+/* The first stage that is close enough, measured on noise, in the net's precision or AS_FAST. */
+static df_status first_close(search *s, int as, int *stage, df_cached **out)
 {
     static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
+    df_net *net = s->net;
+    df_precision precision = precision_of(net, as);
     df_status st = DF_OK;
-    df_cached *exact = NULL;
-    df_packer *own = NULL;
-    df_yardstick yard = {0};
-    df_plan_opts opts, strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
-    bool careful = net->precision == DF_PRECISION_STRICT;
-    DF_TRY(df__packer_new(&own, err));
-    DF_TRY(df__net_compile(net, in, &strict, own, &exact, err));
-    bool judged = exact->plan != NULL; /* shapes that depend on data have no plan */
-    if (judged)
-        DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &yard, err));
-    for (*stage = is_exacting(net) ? STAGES - 1 : 0;; *stage += careful ? STAGES - 1 : 1) {
+    bool careful = precision == DF_PRECISION_STRICT, rounds = precision == DF_PRECISION_INT8 && df__dnn_has(DF_NUM_BF16);
+    double least = least_cosine(net, precision);
+    for (int next = is_exacting(net, precision) ? STAGES - 1 : 0;; next += careful ? STAGES - 1 : 1) {
         df_closeness found = {.cosine = 1};
-        opts = stage_opts(net, *stage, threads);
-        DF_TRY(df__net_compile(net, in, &opts, net->packer, out, err));
-        if (judged && (*out)->plan)
-            DF_TRY(df__yardstick_measure(&yard, (*out)->plan, &found, err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s where other kernels are %.2f times faster, %d of 4 layers exact",
-                net->graph->label, careful ? 12 : 6, found.cosine, found.error, kinds[opts.halves], opts.advantage, opts.exact_quarters);
-        if (is_close(net, found) || *stage + 1 == STAGES)
+        df_plan_opts opts = stage_opts(net, next, s->threads);
+        opts.precision = precision;
+        DF_TRY(df__net_compile(net, s->in, &opts, net->packer, out, s->err));
+        if (s->exact && (*out)->plan)
+            DF_TRY(df__yardstick_measure(&s->yard, (*out)->plan, &found, s->err));
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s%s where other kernels are %.2f times faster, %d of 4 layers exact",
+                net->graph->label, careful ? 12 : 6, found.cosine, found.error, as ? "what fast has, " : "", kinds[opts.halves], opts.advantage, opts.exact_quarters);
+        *stage = as | next;
+        if (is_close(net, precision, found) || next + 1 == STAGES)
             break;
+        if (rounds && next > 0 && 1 - found.cosine > HOPELESS * (1 - least)) /* what a few exact layers more cannot bring back, bfloat16 does sooner */
+            next = STAGES - 2;
         df__cached_free(*out);
         *out = NULL;
     }
-    bool compared = judged && (*out)->plan, close = false;
-    if (compared && df__amx_has() && (*out)->plan->n_stacked > 0) /* products by rows are of float32 */
-        DF_TRY(try_instead(net, in, threads, &yard, *stage | ALONE, stage, out, &close, err));
-    bool rounds = compared && !careful && least_cosine(net) < 1 && df__dnn_has(DF_NUM_BF16); /* without bfloat16 what stacks does so in every stage */
+done:
+    return st;
+}
+
+/* That, or what is faster and close enough too. */
+static df_status find_as(search *s, int as, int *stage, df_cached **out)
+{
+    df_net *net = s->net;
+    df_precision precision = precision_of(net, as);
+    df_status st = DF_OK;
+    bool close = false;
+    DF_TRY(first_close(s, as, stage, out));
+    if (!s->exact || !(*out)->plan)
+        goto done;
+    bool inexact = bare(*stage) != STAGES - 1;
+    if ((*out)->plan->n_stacked > 0) /* products by rows are of float32 */
+        DF_TRY(try_instead(s, *stage | ALONE, stage, out, &close));
+    bool rounds = precision != DF_PRECISION_STRICT && least_cosine(net, precision) < 1 && df__dnn_has(DF_NUM_BF16); /* without bfloat16 what stacks does so in every stage */
     close = false;
     for (int rows = net->exact_weights ? CLOSE_ROWS : BY_ROWS; rounds && !close && rows < ALL_STAGES; rows++)
-        DF_TRY(try_instead(net, in, threads, &yard, rows, stage, out, &close, err));
-    if (compared && *stage < STAGES - 1 && (exact->plan->n_stacked > 0 || *stage > 0)) /* what is half exact already may well be slower than what is wholly so */
-        DF_TRY(try_instead(net, in, threads, &yard, STAGES - 1, stage, out, &close, err));
+        DF_TRY(try_instead(s, as | rows, stage, out, &close));
+    bool stacked = s->exact->n_stacked > 0;
+    if (inexact && (stacked || bare(*stage) > 0)) /* what is half exact already may well be slower than what is wholly so */
+        DF_TRY(try_instead(s, as | (STAGES - 1), stage, out, &close));
+    if (inexact && stacked)
+        DF_TRY(try_instead(s, as | ALONE | (STAGES - 1), stage, out, &close));
 done:
-    df__yardstick_free(&yard);
+    return st;
+}
+
+/* 8 bits that are not close enough in all layers may be slower than what FAST may do, which is closer. */
+static df_status find_as_fast(search *s, int *stage, df_cached **out)
+{
+    df_status st = DF_OK;
+    df_cached *as_fast = NULL;
+    int other = 0;
+    bool faster = false;
+    DF_TRY(find_as(s, AS_FAST, &other, &as_fast));
+    if (as_fast->plan)
+        DF_TRY(keep_faster(s, out, &as_fast, &faster));
+    df__log(&s->net->log, DF_LOG_DEBUG, "%s: as fast has it, which is %s", s->net->graph->label, faster ? "faster" : "no faster");
+    if (faster)
+        *stage = other;
+done:
+    df__cached_free(as_fast);
+    return st;
+}
+
+/* Whether all kernels are exact, whatever the stage. */
+static bool all_exact(const df_net *net) { return net->precision == DF_PRECISION_STRICT && !df__amx_has(); }
+
+/* Layers by rows or one by one, the answer is as exact. The plan is its own yardstick: nothing is packed twice, and where no layers go by rows nothing is run. */
+static df_status find_exact(search *s, int *stage, df_cached **out)
+{
+    df_status st = DF_OK;
+    df_error why, *err = s->err; /* a network that cannot do with noise goes by rows */
+    df_plan_opts opts = stage_opts(s->net, *stage = STAGES - 1, s->threads);
+    bool close;
+    DF_TRY(df__net_compile(s->net, s->in, &opts, s->net->packer, out, err));
+    if (!(*out)->plan || (*out)->plan->n_stacked == 0)
+        goto done;
+    s->err = &why;
+    st = df__yardstick_make((*out)->plan, s->in, s->net->graph->n_inputs, &s->yard, &why);
+    if (st == DF_OK)
+        st = try_instead(s, *stage | ALONE, stage, out, &close);
+    if (st == DF_E_NO_MEMORY)
+        return df__fail(err, st, "%s", why.message);
+    st = DF_OK;
+done:
+    return st;
+}
+
+/* The stage to keep, and its plan. */
+static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *stage, df_cached **out, df_error *err)
+{
+    df_status st = DF_OK;
+    df_cached *exact = NULL;
+    df_packer *own = NULL;
+    search s = {.net = net, .in = in, .threads = threads, .err = err};
+    df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
+    if (all_exact(net)) {
+        st = find_exact(&s, stage, out);
+        goto done;
+    }
+    DF_TRY(df__packer_new(&own, err));
+    DF_TRY(df__net_compile(net, in, &strict, own, &exact, err));
+    s.exact = exact->plan;
+    if (s.exact)
+        DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &s.yard, err));
+    DF_TRY(find_as(&s, 0, stage, out));
+    if (net->precision == DF_PRECISION_INT8 && *stage != 0 && s.exact && (*out)->plan)
+        DF_TRY(find_as_fast(&s, stage, out));
+done:
+    df__yardstick_free(&s.yard);
     df__cached_free(exact);
     df__packer_free(own);
     return st;
@@ -144,13 +247,14 @@ done:
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
 {
     df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("stages of few numbers too");
-    bool by_rule = goes_by_rule(net), sure = net->precision == DF_PRECISION_STRICT || is_exacting(net); /* that it is close */
-    int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0;
+    df_pack_key key = df__pack_key_new("ways of a net");
+    bool by_rule = !df__packer_lasting(net->packer); /* nobody measures how close the answers are */
+    bool exacting = is_exacting(net, net->precision), sure = net->precision == DF_PRECISION_STRICT || exacting; /* that it is close */
+    int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0, as = stage > 0 ? stage & AS_FAST : 0;
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
-    if (stage == BY_ROWS || stage == CLOSE_ROWS)
-        return compile_rows(net, in, threads, stage, stage == BY_ROWS ? NEAREST_TO_ROWS : STAGES - 1, out, err);
-    if (by_rule && is_exacting(net) && net->least_cosine < 1) /* rows are sure to be close too */
+    if (stage >= 0 && bare(stage) >= STAGES)
+        return compile_rows(net, in, threads, stage, as | (bare(stage) == BY_ROWS ? NEAREST_TO_ROWS : STAGES - 1), out, err);
+    if (by_rule && exacting && net->least_cosine < 1) /* rows are sure to be close too */
         return compile_rows(net, in, threads, net->exact_weights ? CLOSE_ROWS : BY_ROWS, stage, out, err);
     if (stage >= 0)
         return df__net_compile(net, in, &opts, net->packer, out, err);

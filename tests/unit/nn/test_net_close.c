@@ -1,0 +1,127 @@
+/* test_net_close.c - what a net with a cache tries at its first run, what it keeps of it, and that the answer is as close as its precision says. */
+#include <math.h>
+
+#include "net_text.h"
+#include "nn/onednn.h"
+#include "nn/verdict.h"
+#include "temp_dir.h"
+
+static df_error err;
+
+/* All that the net said. */
+static char said[16384];
+static void hear(void *user, df_log_level level, const char *message)
+{
+    size_t at = strlen(said);
+    (void)level, (void)user;
+    snprintf(said + at, sizeof said - at, "%s\n", message);
+}
+
+static size_t said_times(const char *what)
+{
+    size_t n = 0;
+    for (const char *p = said; (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+typedef struct trial { df_graph *g; df_tensor in, exact; df_arena results; } trial;
+
+static trial trial_of(const char *inputs, const char *text)
+{
+    trial t = {0};
+    CHECK_OK(graph_of(inputs, text, "y", 13, &t.g, &err));
+    t.in = t.g->inputs[0].shape;
+    fill(&t.in);
+    CHECK_OK(plain_run(t.g, &t.in, &t.exact, &t.results, &err));
+    df__graph_free(t.g);
+    return t;
+}
+
+static void trial_free(trial *t)
+{
+    free(t->in.data);
+    df__arena_free(&t->results);
+}
+
+/* The answer of a new net, and how far it is off by its length. */
+static float *answer(trial *t, const char *inputs, const char *text, df_precision precision, const char *cache, double *off)
+{
+    df_net *net;
+    df_tensor out;
+    double length, difference;
+    const df_log log = {hear, NULL};
+    const df_net_opts opts = {.precision = precision, .cache = cache, .model_hash = {1}, .log = &log};
+    said[0] = '\0';
+    CHECK_OK(graph_of(inputs, text, "y", 13, &t->g, &err));
+    CHECK_OK(df__net_new(t->g, &opts, &net, &err));
+    CHECK_OK(df__net_run(net, &t->in, 1, &out, 1, 1, &t->results, &err));
+    df__squares(t->exact.data, out.data, df__tensor_count(&out), &length, &difference);
+    *off = sqrt(difference / length);
+    df__net_free(net);
+    return out.data;
+}
+
+static const char *const by_rows = "const a 16,3,3,3\nconst b 16,16,1,1\nconst c 16,1,3,3\nconst d 16\nConv x,a > x1 | pads:1,1,1,1\nConv x1,b,d > x2\n"
+                                   "Conv x2,c > x3 | group:16 pads:1,1,1,1\nMaxPool x3 > y | kernel_shape:2,2 strides:2,2";
+
+/* What goes by rows is tried layer by layer too, in every precision whose products by rows are exact, once. */
+TEST(layers_by_rows_are_tried_one_by_one)
+{
+    static const df_precision precisions[] = {DF_PRECISION_STRICT, DF_PRECISION_FAST, DF_PRECISION_INT8};
+    static const double most[] = {1e-4, 0.1, 0.142};
+    trial t = trial_of("x 1,3,24,24", by_rows);
+    double off;
+    for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++) {
+        temp_dir d = temp_dir_new();
+        char path[512];
+        snprintf(path, sizeof path, "%s", temp_path(&d, "cache"));
+        const float *first = answer(&t, "x 1,3,24,24", by_rows, precisions[i], path, &off);
+        CHECK(off <= most[i]);
+        CHECK(said_times("one by one") >= 1);
+        const float *again = answer(&t, "x 1,3,24,24", by_rows, precisions[i], path, &off);
+        CHECK(said_times("one by one") == 0); /* kept */
+        assert_memory_equal(first, again, df__tensor_bytes(&t.exact));
+        answer(&t, "x 1,3,24,24", by_rows, precisions[i], NULL, &off);
+        assert_string_equal("", said); /* nowhere to keep it */
+        CHECK(off <= most[i]);
+        temp_dir_free(&d);
+    }
+    trial_free(&t);
+}
+
+/* No layers by rows: in float32 there is nothing to try but kernels. */
+TEST(where_nothing_goes_by_rows_strict_tries_nothing)
+{
+    temp_dir d = temp_dir_new();
+    static const char *const text = "const a 32,3,1,1\nConv x,a > a1\nTanh a1 > y";
+    trial t = trial_of("x 1,3,24,24", text);
+    double off;
+    answer(&t, "x 1,3,24,24", text, DF_PRECISION_STRICT, temp_path(&d, "cache"), &off);
+    CHECK(said_times("one by one") == 0);
+    CHECK(off <= 1e-4);
+    trial_free(&t);
+    temp_dir_free(&d);
+}
+
+/* Small differences between large sums, which 8 bits lose: then what FAST may do is found as well, and kept if it is faster. */
+TEST(eight_bits_that_are_too_coarse_are_not_slower_than_fast)
+{
+    static const char *const text = "const a 64,3,3,3\nconst b 64,64,3,3 positive\nconst c 64,64,3,3 positive\nConv x,a > x1 | pads:1,1,1,1\nSigmoid x1 > x2\nConv x2,b > x3\nGlobalAveragePool x3 > m\n"
+                                    "Sub x3,m > x4\nSigmoid x4 > x5\nConv x5,c > x6\nGlobalAveragePool x6 > m6\nSub x6,m6 > y";
+    temp_dir d = temp_dir_new();
+    char path[512];
+    trial t = trial_of("x 1,3,30,30", text);
+    double off;
+    snprintf(path, sizeof path, "%s", temp_path(&d, "cache"));
+    const float *first = answer(&t, "x 1,3,30,30", text, DF_PRECISION_INT8, path, &off);
+    CHECK(off <= 0.142);
+    if (df__dnn_has(DF_NUM_BF16))
+        CHECK(said_times("of small outputs") > 1); /* products of two bytes, or of bfloat16, in all layers: too far off */
+    CHECK(said_times("as fast has it") == (said_times(" of 4 layers exact") > 1));
+    const float *again = answer(&t, "x 1,3,30,30", text, DF_PRECISION_INT8, path, &off);
+    CHECK(said_times("of small outputs") == 0);
+    assert_memory_equal(first, again, df__tensor_bytes(&t.exact));
+    trial_free(&t);
+    temp_dir_free(&d);
+}
