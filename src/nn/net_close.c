@@ -10,14 +10,15 @@ static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of
 static const double HOPELESS = 2; /* times what 8 bits may be off by, the photo seen exactly */
 static const double SMALL_ERROR = 0.03; /* of outputs of a few numbers in FAST: a probability of 1 is off by 0.03, an age of 30 by one year */
 
-/* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 go, those of sums before others, and tiles of bfloat16; then
- * kernels that are not exact have to be a quarter faster than those that are; then more and more of the layers, spread over the network, have none that is not exact. */
-static const struct { df_halves halves; bool exact_pixels; int exact_quarters; double advantage, tiles; df_stacks stacks; } stages[] = {
+/* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 along sums go, and tiles of bfloat16; then more and more of
+ * the first layers have no kernel that is not exact, since what these are off by goes through all others; then all tensors of bfloat16 go, and kernels that are not exact have to be a
+ * quarter faster than those that are. */
+static const struct { df_halves halves; bool exact_pixels; int exact_tenths; double advantage, tiles; df_stacks stacks; } stages[] = {
     {DF_HALVES_ALL, false, 0, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 0, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 0, 1.03, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, true, 0, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 0, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1, 1.25, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, true, 2, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 3, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 4, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, false, 0, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 0, 100, 1.3, DF_STACKS_MOSTLY}};
-enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 2, BY_ROWS = STAGES /* beside the others: is it faster? */, CLOSE_ROWS /* the same with exact weights */, NEAREST_TO_ROWS = 3 };
+    {DF_HALVES_INNER, true, 1, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_INNER, true, 3, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 3, 1.25, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, true, 5, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 7, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 10, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
+    {DF_HALVES_NONE, false, 0, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, true, 3, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 0, 100, 1.3, DF_STACKS_MOSTLY}};
+enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 3, BY_ROWS = STAGES /* beside the others: is it faster? */, LATER_ROWS /* but the first layers */, CLOSE_ROWS /* with exact weights */ };
 
 /* Of a stage: its layers one by one, where they would be computed by rows in float32; and, in INT8, the one that FAST goes. */
 enum { ALONE = 64, AS_FAST = 128 };
@@ -29,7 +30,7 @@ static df_plan_opts stage_opts(const df_net *net, int kept, int threads)
 {
     int stage = bare(kept);
     return (df_plan_opts){.precision = precision_of(net, kept), .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .exact_pixels = stages[stage].exact_pixels,
-                          .exact_quarters = stages[stage].exact_quarters, .halves = stages[stage].halves, .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
+                          .exact_tenths = stages[stage].exact_tenths, .halves = stages[stage].halves, .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
 }
 
 /* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. What is strict
@@ -135,8 +136,8 @@ static df_status first_close(search *s, int as, int *stage, df_cached **out)
         DF_TRY(df__net_compile(net, s->in, &opts, net->packer, out, s->err));
         if (s->exact && (*out)->plan)
             DF_TRY(df__yardstick_measure(&s->yard, (*out)->plan, &found, s->err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s%s where other kernels are %.2f times faster, %d of 4 layers exact",
-                net->graph->label, careful ? 12 : 6, found.cosine, found.error, as ? "what fast has, " : "", kinds[opts.halves], opts.advantage, opts.exact_quarters);
+        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s%s where other kernels are %.2f times faster, %d of 10 layers exact",
+                net->graph->label, careful ? 12 : 6, found.cosine, found.error, as ? "what fast has, " : "", kinds[opts.halves], opts.advantage, opts.exact_tenths);
         *stage = as | next;
         if (is_close(net, precision, found) || next + 1 == STAGES)
             break;
@@ -165,7 +166,8 @@ static df_status find_as(search *s, int as, int *stage, df_cached **out)
     bool rounds = precision != DF_PRECISION_STRICT && least_cosine(net, precision) < 1 && df__dnn_has(DF_NUM_BF16); /* without bfloat16 what stacks does so in every stage */
     close = false;
     for (int rows = net->exact_weights ? CLOSE_ROWS : BY_ROWS; rounds && !close && rows < ALL_STAGES; rows++)
-        DF_TRY(try_instead(s, as | rows, stage, out, &close));
+        if (rows != LATER_ROWS || !df__amx_has()) /* whose products with exact weights take next to no time more */
+            DF_TRY(try_instead(s, as | rows, stage, out, &close));
     bool stacked = s->exact->n_stacked > 0;
     if (inexact && (stacked || bare(*stage) > 0)) /* what is half exact already may well be slower than what is wholly so */
         DF_TRY(try_instead(s, as | (STAGES - 1), stage, out, &close));
@@ -247,13 +249,13 @@ done:
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
 {
     df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("ways of a net");
+    df_pack_key key = df__pack_key_new("ways of a net, early layers exact");
     bool by_rule = !df__packer_lasting(net->packer); /* nobody measures how close the answers are */
     bool exacting = is_exacting(net, net->precision), sure = net->precision == DF_PRECISION_STRICT || exacting; /* that it is close */
     int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0, as = stage > 0 ? stage & AS_FAST : 0;
     df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
     if (stage >= 0 && bare(stage) >= STAGES)
-        return compile_rows(net, in, threads, stage, as | (bare(stage) == BY_ROWS ? NEAREST_TO_ROWS : STAGES - 1), out, err);
+        return compile_rows(net, in, threads, stage, as | (STAGES - 1), out, err);
     if (by_rule && exacting && net->least_cosine < 1) /* rows are sure to be close too */
         return compile_rows(net, in, threads, net->exact_weights ? CLOSE_ROWS : BY_ROWS, stage, out, err);
     if (stage >= 0)

@@ -397,7 +397,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     plan->advantage = opts->advantage;
     plan->tiles = opts->tiles;
     plan->exact_pixels = opts->exact_pixels;
-    plan->exact_quarters = opts->exact_quarters;
+    plan->exact_tenths = opts->exact_tenths;
     plan->stacks = opts->stacks;
     plan->halves = opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) ? opts->halves : DF_HALVES_NONE;
     if (pthread_mutex_init(&plan->lock, NULL) != 0)
@@ -425,6 +425,8 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
         df__plan_free(plan);
         return DF_OK;
     }
+    for (size_t i = 0; i < plan->n_steps; i++) /* stacks count as one: without AMX they are exact anyway, with it they are never asked to be so in part */
+        plan->steps[i].early = i * 10 < plan->n_steps * (size_t)plan->exact_tenths;
     DF_TRY(df__plan_fits(plan, err));
     DF_TRY(df__plan_compile(plan, packer, err));
     DF_TRY(df__plan_memory(plan, err));

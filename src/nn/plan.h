@@ -27,7 +27,7 @@ typedef struct df_plan_step {
     size_t          in, n_in, out, n_out; /* in df_plan.refs: numbers of slots, -1 left out */
     bool            nhwc;
     int             weights_id; /* see df_call */
-    bool            not_negative;
+    bool            not_negative, early; /* early: among those that `exact_tenths` says */
     const struct df_plan_member *members; /* layers that one kernel computes together, the last one's node is the step's; NULL: none */
     int             n_members;
 } df_plan_step;
@@ -66,7 +66,7 @@ typedef struct df_plan {
     df_precision  precision;
     double        advantage, tiles; /* see df_call */
     bool          exact_pixels; /* convolutions of up to 4 channels, which see a photo, stay exact */
-    int           exact_quarters; /* of the steps with constant weights, 0 to 4, that stay exact */
+    int           exact_tenths; /* of the steps, 0 to 10, the first ones, that stay exact: what they are off by goes through all others */
     df_halves     halves;
     df_stacks     stacks;
     size_t        n_stacked; /* steps that became layers of stacks */
@@ -76,7 +76,7 @@ typedef struct df_plan {
 } df_plan;
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). *out stays NULL where `stacks` says so. */
-typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; int exact_quarters; df_halves halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
+typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; int exact_tenths; df_halves halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
 df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */

@@ -47,12 +47,6 @@ static bool sees_pixels(const df_plan_step *s, const df_tensor *in)
     return strcmp(s->node->op, "Conv") == 0 && s->n_in > 0 && in->rank == 4 && in->dims[s->nhwc ? 3 : 1] <= FEW;
 }
 
-/* Mixed by the number of its weights, so that the exact steps are spread over the network and the same at each load. */
-static bool in_exact_quarters(const df_plan *plan, const df_plan_step *s)
-{
-    return s->weights_id >= 0 && (int)((uint32_t)s->weights_id * 2654435761u >> 30) < plan->exact_quarters;
-}
-
 df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *scratch, df_call *out, df_error *err)
 {
     size_t n = s->n_in + s->n_out;
@@ -66,7 +60,7 @@ df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *sc
     }
     *out = (df_call){.node = s->node, .opset = plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
                      .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = plan->precision,
-                     .advantage = (plan->exact_pixels && sees_pixels(s, tensors)) || in_exact_quarters(plan, s) ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
+                     .advantage = (plan->exact_pixels && sees_pixels(s, tensors)) || s->early ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
                      .threads = plan->threads, .scratch = scratch, .limits = &plan->program.limits, .err = err};
     return DF_OK;
 }
