@@ -31,7 +31,7 @@ typedef struct layer {
     df_amx          amx;
     float          *bias;
     const df_fused *fused;
-    /* Its ring, of floats: `rows` of `row` each, the first pixel `margin` behind their beginning; planes are `plane` apart. */
+    /* Its ring, of floats: `rows` of `row` each, the first pixel `margin` behind their beginning; PLANES has `plane` pixels, of pairs, or no ring. */
     int64_t         rows, row, margin, plane;
     size_t          ring; /* where it lies in a worker's memory */
 } layer;
@@ -78,22 +78,20 @@ static const float *row_of(band *b, int from, int64_t row, int64_t row_numbers, 
 {
     if (from < 0)
         return (const float *)b->call->in[~from].data + (b->photo * height + row) * row_numbers;
+    const layer *k = &b->s->layers[from];
+    if (k->kind == PLANES && !k->half) /* stays where it is */
+        return (const float *)b->call->in[~k->from].data + (b->photo * k->w.c * height + row) * k->w.in[1];
     for (; b->made[from] <= row; b->made[from]++)
         make_row(b, from, b->made[from], ring_row(b, from, b->made[from]));
     return ring_row(b, from, row);
 }
 
-/* A row of an input in channels first: planes side by side, or pixels of pairs. */
+/* A row of an input in channels first as pixels of pairs. */
 static void planes_row(const band *b, const layer *k, int64_t row, float *y)
 {
     const float *x = (const float *)b->call->in[~k->from].data + (b->photo * k->w.c * k->w.in[0] + row) * k->w.in[1];
-    if (k->half) {
-        for (int64_t p = 0; p < k->w.in[1]; p += PIECE, df__amx_stir())
-            df__amx_pixels(x + p, k->w.in[0] * k->w.in[1], k->w.in[1] - p < PIECE ? k->w.in[1] - p : PIECE, k->w.c, (uint32_t *)y + p * k->w.c);
-        return;
-    }
-    for (int64_t c = 0; c < k->w.c; c++)
-        memcpy(y + c * k->plane, x + c * k->w.in[0] * k->w.in[1], (size_t)k->w.in[1] * sizeof *y);
+    for (int64_t p = 0; p < k->w.in[1]; p += PIECE, df__amx_stir())
+        df__amx_pixels(x + p, k->w.in[0] * k->w.in[1], k->w.in[1] - p < PIECE ? k->w.in[1] - p : PIECE, k->w.c, (uint32_t *)y + p * k->w.c);
 }
 
 static void make_row(band *b, int l, int64_t row, float *y)
@@ -101,7 +99,7 @@ static void make_row(band *b, int l, int64_t row, float *y)
     const layer *k = &b->s->layers[l];
     const df_window *w = &k->w;
     const float *rows[MAX_TAPS], *seen[MAX_TAPS];
-    int64_t top = row * w->stride[0] - w->pad[0], before = k->kind == DENSE ? w->pad[1] * k->dense.pixel : 0;
+    int64_t top = row * w->stride[0] - w->pad[0], before = k->kind == DENSE && k->half ? w->pad[1] * w->c : 0;
     df_tail tail = {.bias = k->bias, .fused = k->fused};
     bool products = k->kind == DENSE && k->half;
     int n = 0;
@@ -196,7 +194,7 @@ static bool conv_kind(const df_call *call, const df_fused *fused, const df_windo
     if (group > 1)
         return group == w->c && c == w->c;
     bool pointwise = w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1 && w->pad[0] + w->pad[1] + w->pad_end[0] + w->pad_end[1] == 0;
-    return w->c * c <= MOST_WEIGHTS && (pointwise || (w->c <= FEW && w->dilation[1] == 1));
+    return w->c * c <= MOST_WEIGHTS && (pointwise || (w->c <= FEW && w->dilation[1] == 1 && w->c * w->kernel[0] * w->kernel[1] <= DF_DENSE_TAPS));
 }
 
 /* Every window sees a pixel. */
@@ -312,7 +310,7 @@ static df_status add_layer(const df_call *call, const df_stack_layer *from, df_p
     DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half ? fill_half : fill, &f, &k->weights));
     k->amx.weights = k->weights.data;
     DF_TRY(df__bias_new(own, df__given(own, 2) ? &own->in[2] : NULL, from->fused, k->c, &k->bias));
-    k->dense = (df_dense){.ow = w->out[1], .ci = w->c, .co = k->c, .pixel = w->c, .channel = 1, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1],
+    k->dense = (df_dense){.w = w->in[1], .pad = (int)w->pad[1], .ow = w->out[1], .ci = w->c, .co = k->c, .pixel = w->c, .channel = 1, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1],
                           .stride = (int)w->stride[1], .weights = k->weights.data};
     k->depthwise = (df_depthwise){.w = w->in[1], .ow = w->out[1], .c = w->c, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1], .stride = (int)w->stride[1],
                                   .pad = (int)w->pad[1], .dilation = (int)w->dilation[1], .weights = k->weights.data};
@@ -349,24 +347,25 @@ static void lay_out(stack *s)
         if (!x)
             continue;
         x->rows = (k->w.kernel[0] - 1) * k->w.dilation[0] + 1;
-        if (k->kind == DENSE)
+        if (k->kind == DENSE && k->half)
             x->margin = k->w.pad[1];
         if (x->kind != PLANES)
             continue;
         x->plane = k->w.pad[1] + x->w.in[1] + k->w.pad_end[1];
         if (k->half)
             continue;
+        x->rows = 0;
         k->dense.pixel = 1;
-        k->dense.channel = x->plane;
+        k->dense.channel = x->w.in[0] * x->w.in[1];
     }
     for (int i = 0; i < s->n && s->side; i++)
         s->layers[i].depthwise.between = df__amx_stir;
     for (int i = 0; i + 1 < s->n; i++) {
         layer *k = &s->layers[i];
-        int64_t width = k->kind == PLANES ? k->plane * k->w.c : (k->w.out[1] + 2 * k->margin) * k->c;
+        int64_t width = k->kind == PLANES ? k->plane * k->c : (k->w.out[1] + 2 * k->margin) * k->c;
         if (k->kind == DEPTHWISE && k->half)
             width = k->w.out[1] * k->depthwise.apart / 2;
-        k->margin *= k->kind == PLANES && !k->half ? 1 : k->c;
+        k->margin *= k->c;
         k->row = (width / LINE + APART) * LINE;
         k->ring = s->each;
         s->each += (size_t)(k->rows * k->row);

@@ -24,11 +24,12 @@ typedef struct df_depthwise {
     void       (*between)(void); /* or NULL: called every few hundred cycles */
 } df_depthwise;
 
-/* A convolution over all channels, along a row of `ow` outputs of co channels, at least DF_LANES_MOST of them. Number i of pixel x lies at
- * x * pixel + i * channel. Rows begin where the first window does and hold all that windows reach, padding too; a row that is NULL is all 0. */
+/* A convolution over all channels, along a row of w pixels of ci channels: `ow` outputs of co, at least DF_LANES_MOST of them. Number i of pixel x lies at
+ * x * pixel + i * channel. A row that is NULL is all 0. A window is of one pixel, without padding, or sees no more than DF_DENSE_TAPS numbers. */
+enum { DF_DENSE_TAPS = 256 };
 typedef struct df_dense {
-    int64_t      ow, ci, co, pixel, channel;
-    int          rows, columns, stride;
+    int64_t      w, ow, ci, co, pixel, channel;
+    int          rows, columns, stride, pad;
     const float *weights; /* [rows][columns][ci][co] */
 } df_dense;
 

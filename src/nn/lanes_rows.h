@@ -1,4 +1,5 @@
 /* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
+#include "nn/lanes_ends.h"
 
 enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, CHUNK_NUMBERS = 1536 /* or more of them, with so many numbers */, INNER = 8, FIVE = 5, BETWEEN = 512 /* products of vectors, some hundred cycles */ };
 
@@ -26,11 +27,12 @@ INLINE vec plus_column(const vec *weights, const vec *column, int k, vec sum)
 
 /* Outputs first .. end of 3 x 3 windows from left to right, LANES channels from c on, to y[at] and what lies `apart` behind it: each column of inputs is
  * read once and goes to all outputs that see it. */
-INLINE void depthwise_three(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half_x, int stride,
-                            bool straight, void *y, int64_t at, int64_t apart, bool half_y)
+INLINE void depthwise_three(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const ends *e, bend_kind shape, bool half_x, int stride,
+                            void *y, int64_t at, int64_t apart, bool half_y)
 {
     static const vec none = {0};
-    vec weights[9], column[3], now, next;
+    vec weights[9], column[3], now, next, bias = bias_of(e, c);
+    bending b = bending_of(e, c);
     three t = {.x = first * stride - g->pad, .w = g->w};
     for (int r = 0; r < 3; r++) {
         int64_t size = half_x ? 2 : 4, begin = t.x > 0 ? t.x : 0;
@@ -40,11 +42,11 @@ INLINE void depthwise_three(const df_depthwise *g, const void *const *rows, int6
             weights[3 * r + k] = load(g->weights + (3 * r + k) * g->c + c);
     }
     next_column(&t, half_x, column);
-    now = plus_column(weights, column, 0, b->bias);
+    now = plus_column(weights, column, 0, bias);
     if (stride == 1) {
         next_column(&t, half_x, column);
         now = plus_column(weights, column, 1, now);
-        next = plus_column(weights, column, 0, b->bias);
+        next = plus_column(weights, column, 0, bias);
     }
     for (int64_t i = first; i < end; i++, at += apart) {
         next_column(&t, half_x, column);
@@ -53,26 +55,30 @@ INLINE void depthwise_three(const df_depthwise *g, const void *const *rows, int6
             next_column(&t, half_x, column);
         }
         now = plus_column(weights, column, 2, now);
-        put(y, at, half_y, straight ? now : bent(b, now));
-        now = stride == 1 ? plus_column(weights, column, 1, next) : plus_column(weights, column, 0, b->bias);
+        put(y, at, half_y, bend_by(shape, &b, now));
+        now = stride == 1 ? plus_column(weights, column, 1, next) : plus_column(weights, column, 0, bias);
         if (stride == 1)
-            next = plus_column(weights, column, 0, b->bias);
+            next = plus_column(weights, column, 0, bias);
     }
 }
 
-/* A function of its own, so that all registers are its own. */
-#define THREE(name, half_x, half_y)                                                                                                               \
-    static __attribute__((noinline)) void name(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c,             \
-                                               const bend *b, void *y, int64_t at, int64_t apart)                                                 \
-    {                                                                                                                                             \
-        if (g->stride == 1 && b->straight)                                                                                                        \
-            depthwise_three(g, rows, first, end, c, b, half_x, 1, true, y, at, apart, half_y);                                                    \
-        else if (g->stride == 1)                                                                                                                  \
-            depthwise_three(g, rows, first, end, c, b, half_x, 1, false, y, at, apart, half_y);                                                   \
-        else if (b->straight)                                                                                                                     \
-            depthwise_three(g, rows, first, end, c, b, half_x, 2, true, y, at, apart, half_y);                                                    \
-        else                                                                                                                                      \
-            depthwise_three(g, rows, first, end, c, b, half_x, 2, false, y, at, apart, half_y);                                                   \
+/* A function of its own, so that all registers are its own. OTHER: sums as they are. */
+#define THREE(name, half_x, half_y)                                                                                                   \
+    static __attribute__((noinline)) void name(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, \
+                                               const ends *e, void *y, int64_t at, int64_t apart)                                     \
+    {                                                                                                                                 \
+        if (g->stride == 1 && e->shape == BOUNDS)                                                                                     \
+            depthwise_three(g, rows, first, end, c, e, BOUNDS, half_x, 1, y, at, apart, half_y);                                      \
+        else if (g->stride == 1 && e->shape == SLOPES)                                                                                \
+            depthwise_three(g, rows, first, end, c, e, SLOPES, half_x, 1, y, at, apart, half_y);                                      \
+        else if (g->stride == 1)                                                                                                      \
+            depthwise_three(g, rows, first, end, c, e, STRAIGHT, half_x, 1, y, at, apart, half_y);                                    \
+        else if (e->shape == BOUNDS)                                                                                                  \
+            depthwise_three(g, rows, first, end, c, e, BOUNDS, half_x, 2, y, at, apart, half_y);                                      \
+        else if (e->shape == SLOPES)                                                                                                  \
+            depthwise_three(g, rows, first, end, c, e, SLOPES, half_x, 2, y, at, apart, half_y);                                      \
+        else                                                                                                                          \
+            depthwise_three(g, rows, first, end, c, e, STRAIGHT, half_x, 2, y, at, apart, half_y);                                    \
     }
 THREE(three_f32, false, false)
 THREE(three_to_bf16, false, true)
@@ -80,12 +86,12 @@ THREE(three_of_bf16, true, false)
 THREE(three_bf16, true, true)
 
 /* INNER outputs from `first` on, all of whose columns lie within the row: their sums stay in registers. */
-INLINE void depthwise_inner(const df_depthwise *g, const void *const *rows, int64_t first, int64_t c, const bend *b, bool half, vec *sums)
+INLINE void depthwise_inner(const df_depthwise *g, const void *const *rows, int64_t first, int64_t c, vec bias, bool half, vec *sums)
 {
     int64_t step = g->stride * g->c * (half ? 2 : 4);
     vec s[INNER];
     for (int i = 0; i < INNER; i++)
-        s[i] = b->bias;
+        s[i] = bias;
     for (int r = 0; r < g->rows; r++)
         for (int k = 0; rows[r] && k < g->columns; k++) {
             vec w = load(g->weights + (r * g->columns + k) * g->c + c);
@@ -96,16 +102,16 @@ INLINE void depthwise_inner(const df_depthwise *g, const void *const *rows, int6
             }
         }
     for (int i = 0; i < INNER; i++)
-        sums[i] = bent(b, s[i]);
+        sums[i] = s[i];
 }
 
-/* INNER outputs of windows of FIVE columns side by side, one after the other: an input is read once for all outputs that see it. `ends`: columns may lie
+/* INNER outputs of windows of FIVE columns side by side, one after the other: an input is read once for all outputs that see it. `edge`: columns may lie
  * outside of the row. */
-INLINE void depthwise_five(const df_depthwise *g, const void *const *rows, int64_t first, int64_t c, const bend *b, bool half, bool ends, vec *sums)
+INLINE void depthwise_five(const df_depthwise *g, const void *const *rows, int64_t first, int64_t c, vec bias, bool half, bool edge, vec *sums)
 {
     vec s[INNER], w[FIVE];
     for (int i = 0; i < INNER; i++)
-        s[i] = b->bias;
+        s[i] = bias;
     for (int r = 0; r < g->rows; r++) {
         if (!rows[r])
             continue;
@@ -114,7 +120,7 @@ INLINE void depthwise_five(const df_depthwise *g, const void *const *rows, int64
             w[k] = load(g->weights + (r * FIVE + k) * g->c + c);
         for (int j = 0; j < INNER + FIVE - 1; j++, x += g->c * (half ? 2 : 4)) {
             OPAQUE(x); /* else each of the places is computed beforehand, and kept where registers are scarce */
-            if (ends && (first - g->pad + j < 0 || first - g->pad + j >= g->w))
+            if (edge && (first - g->pad + j < 0 || first - g->pad + j >= g->w))
                 continue;
             vec v = get(x, 0, half);
             for (int k = 0; k < FIVE; k++)
@@ -123,14 +129,14 @@ INLINE void depthwise_five(const df_depthwise *g, const void *const *rows, int64
         }
     }
     for (int i = 0; i < INNER; i++)
-        sums[i] = bent(b, s[i]);
+        sums[i] = s[i];
 }
 
 /* Any window. */
-INLINE void depthwise_any(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half, vec *sums)
+INLINE void depthwise_any(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, vec bias, bool half, vec *sums)
 {
     for (int64_t i = 0; i < end - first; i++)
-        sums[i] = b->bias;
+        sums[i] = bias;
     for (int r = 0; r < g->rows; r++)
         for (int k = 0; rows[r] && k < g->columns; k++) {
             vec w = load(g->weights + (r * g->columns + k) * g->c + c);
@@ -139,61 +145,60 @@ INLINE void depthwise_any(const df_depthwise *g, const void *const *rows, int64_
                 if (x >= 0 && x < g->w)
                     sums[i] = plus_product(sums[i], get(rows[r], x * g->c + c, half), w);
         }
-    for (int64_t i = 0; i < end - first; i++)
-        sums[i] = bent(b, sums[i]);
 }
 
 /* The same; most outputs see no end of the row. The last INNER of a run reach back. */
-INLINE void depthwise_wide(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half, vec *sums)
+INLINE void depthwise_wide(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, vec bias, bool half, vec *sums)
 {
     int64_t reach = (g->columns - 1) * g->dilation - g->pad; /* of a window, to the right of where it would begin without padding */
     int64_t low = (g->pad + g->stride - 1) / g->stride, high = g->w > reach ? (g->w - 1 - reach) / g->stride + 1 : 0;
     bool five = g->columns == FIVE && g->dilation == 1 && g->stride == 1;
     if (five && end - first >= INNER) {
-        sums[0] = b->bias; /* for gcc, which does not see that all are written */
+        sums[0] = bias; /* for gcc, which does not see that all are written */
         for (int64_t i = first; i < end; i += INNER) {
             int64_t from = i > end - INNER ? end - INNER : i;
             if (from >= low && from + INNER <= high)
-                depthwise_five(g, rows, from, c, b, half, false, sums + (from - first));
+                depthwise_five(g, rows, from, c, bias, half, false, sums + (from - first));
             else
-                depthwise_five(g, rows, from, c, b, half, true, sums + (from - first));
+                depthwise_five(g, rows, from, c, bias, half, true, sums + (from - first));
         }
         return;
     }
     low = low < first ? first : low;
     high = high > end ? end : high;
     if (high - low < INNER) {
-        depthwise_any(g, rows, first, end, c, b, half, sums);
+        depthwise_any(g, rows, first, end, c, bias, half, sums);
         return;
     }
-    depthwise_any(g, rows, first, low, c, b, half, sums);
+    depthwise_any(g, rows, first, low, c, bias, half, sums);
     for (int64_t i = low; i < high; i += INNER) {
         int64_t from = i > high - INNER ? high - INNER : i;
-        depthwise_inner(g, rows, from, c, b, half, sums + (from - first));
+        depthwise_inner(g, rows, from, c, bias, half, sums + (from - first));
     }
-    depthwise_any(g, rows, high, end, c, b, half, sums + (high - first));
+    depthwise_any(g, rows, high, end, c, bias, half, sums + (high - first));
 }
 
-typedef void (*three_fn)(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, void *y, int64_t at, int64_t apart);
+typedef void (*three_fn)(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const ends *e, void *y, int64_t at, int64_t apart);
 
-/* Outputs first .. end of one vector of channels, no more than CHUNK of them, by way of sums that the tail may still change. */
-INLINE void depthwise_sums(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const bend *b, bool half_x, three_fn threes,
-                           const df_tail *posts, int64_t at, void *y, bool half_y)
+/* Outputs first .. end of one vector of channels, no more than CHUNK of them, by way of sums in memory. */
+INLINE void depthwise_sums(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, const ends *e, bool half_x, three_fn threes,
+                           int64_t at, void *y, bool half_y)
 {
     int64_t apart = g->apart ? g->apart : g->c;
-    vec sums[CHUNK];
-    sums[0] = b->bias; /* for gcc, which does not see that all are written */
+    vec sums[CHUNK], bias = bias_of(e, c);
+    bending b = bending_of(e, c);
+    sums[0] = bias; /* for gcc, which does not see that all are written */
     if (threes)
-        threes(g, rows, first, end, c, b, sums, 0, LANES);
+        threes(g, rows, first, end, c, e, sums, 0, LANES);
     else
-        depthwise_wide(g, rows, first, end, c, b, half_x, sums);
-    if (!b->whole)
-        finish_sums(posts, sums, (int)(end - first), c, at + first * g->c + c, g->c);
+        depthwise_wide(g, rows, first, end, c, bias, half_x, sums);
+    if (e->shape == OTHER)
+        finish_sums(&e->posts, sums, (int)(end - first), c, at + first * g->c + c, g->c);
     for (int64_t i = 0; i < end - first; i++)
-        put(y, (first + i) * apart + c, half_y, sums[i]);
+        put(y, (first + i) * apart + c, half_y, bend_by(e->shape, &b, sums[i]));
 }
 
-INLINE int64_t no_more(int64_t a, int64_t most) { return a < most ? a : most; }
+INLINE int64_t fewer(int64_t a, int64_t most) { return a < most ? a : most; }
 
 /* More has been done: so many products of vectors. */
 INLINE void pass(const df_depthwise *g, int64_t products, int64_t *since)
@@ -208,19 +213,17 @@ INLINE void pass(const df_depthwise *g, int64_t products, int64_t *since)
 /* All channels of a row. The last vector of channels may reach back into the one before it. */
 INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y, three_fn threes, three_fn to_sums)
 {
-    bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && bend_of(tail, 0).whole;
+    ends e = ends_of(tail, false);
+    bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && e.shape != OTHER;
     int64_t channels = g->c, apart = g->apart ? g->apart : channels, taps = (int64_t)g->rows * g->columns, since = 0;
     int64_t chunk = direct && CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
-    df_tail posts = *tail;
-    posts.bias = NULL;
     for (int64_t first = 0; first < g->ow; first += chunk)
         for (int64_t next = 0; next < channels; next += LANES) {
-            int64_t c = no_more(next, channels - LANES), end = no_more(first + chunk, g->ow), to = first * apart + c;
-            bend b = bend_of(tail, c);
+            int64_t c = fewer(next, channels - LANES), end = fewer(first + chunk, g->ow), to = first * apart + c;
             if (direct)
-                threes(g, rows, first, end, c, &b, y, to, apart);
+                threes(g, rows, first, end, c, &e, y, to, apart);
             else
-                depthwise_sums(g, rows, first, end, c, &b, half_x, usual ? to_sums : NULL, &posts, at, y, half_y);
+                depthwise_sums(g, rows, first, end, c, &e, half_x, usual ? to_sums : NULL, at, y, half_y);
             pass(g, (end - first) * taps, &since);
         }
 }

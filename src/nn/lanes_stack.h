@@ -1,121 +1,180 @@
 /* lanes_stack.h - rows of layers that are computed together (kernel_stack.c): convolutions over all channels, maxima. Float32 alone. */
 
-/* Outputs of a block: their sums, with VECTORS of channels each, stay in registers. */
-enum { BLOCK = LANES == 16 ? 8 : 4, VECTORS = 3 };
+/* Sums of a block, vectors of channels by pixels, and what they are made of stay in registers, of which there are 32, or 16. */
+#if LANES == 16
+enum { VECTORS = 4, PIXELS = 16 };
+static const int most_pixels[VECTORS] = {16, 12, 8, 6};
+#else
+enum { VECTORS = 3, PIXELS = 8 };
+static const int most_pixels[VECTORS] = {8, 6, 4};
+#endif
+enum { BLOCK = LANES == 16 ? 8 : 4 /* pixels of a tail */, SHARED = 5 /* pixels of a pointer: the processor adds 0, 1, 2 and 4 steps, and 1 of three */, POINTERS = (PIXELS + SHARED - 1) / SHARED };
 
-/* Sums of `pixels` outputs, the bias among them, get what else the tail says and go to y[at] and what lies `channels` apart behind it. */
-INLINE void store_block(float *y, vec *v, int pixels, int64_t channels, int64_t channel, int64_t at, const bend *b, const df_tail *tail)
+/* What the window of output ox sees, and the weights of it. */
+typedef struct taps { int64_t ox, n; const float *x[DF_DENSE_TAPS], *weights[DF_DENSE_TAPS]; } taps;
+
+/* Outputs from ox on, their channels from `channel` on. Either windows of one pixel, of a row, or taps. */
+typedef struct block { const df_dense *g; const float *row; const taps *taps; const ends *ends; int64_t ox, channel; float *y; } block;
+
+INLINE void point_at(const float **x, const float *first, int64_t step, int pixels)
 {
-    if (b->whole) {
-        for (int p = 0; p < pixels; p++)
-            store(y + at + p * channels, bent(b, v[p]));
-        return;
-    }
-    const df_post *post = tail->fused->post;
-    if (tail->fused->n_post == 2 && post->kind == DF_POST_ADD && post[1].kind == DF_POST_RELU) { /* as most blocks of networks end */
-        bend relu = {.slope = spread(post[1].a)};
-        for (int p = 0; p < pixels; p++)
-            store(y + at + p * channels, bent(&relu, v[p] + load((const float *)tail->add[0] + at + p * channels)));
-        return;
-    }
-    df_tail posts = {.fused = tail->fused};
-    memcpy(posts.add, tail->add, sizeof posts.add);
-    finish_sums(&posts, v, pixels, channel, at, channels);
-    for (int p = 0; p < pixels; p++)
-        store(y + at + p * channels, v[p]);
+    x[0] = first;
+    EVERY for (int i = 1; i * SHARED < pixels; i++)
+        x[i] = x[i - 1] + SHARED * step;
 }
 
-/* `pixels` outputs from ox on, `vectors` vectors of their channels: both constants. Of a number of channels that is no multiple of LANES the last
- * vector reaches back into the one before it. */
-INLINE void dense_block(const df_dense *g, const float *const *rows, int64_t ox, int64_t group, int pixels, int vectors, const df_tail *tail, float *y)
+/* sums += one input of each pixel by its weights */
+INLINE void plus_input(vec *sums, const float **x, int64_t step, const float *w, const int64_t *at, int pixels, int vectors)
 {
-    vec sums[VECTORS][BLOCK];
-    bend bends[VECTORS];
-    int64_t at[VECTORS], ci = g->ci, co = g->co, channel = g->channel, step = g->stride * g->pixel;
-    for (int v = 0; v < vectors; v++) {
-        at[v] = group + v * LANES > co - LANES ? co - LANES : group + v * LANES;
-        bends[v] = bend_of(tail, at[v]);
-        for (int p = 0; p < pixels; p++)
-            sums[v][p] = bends[v].bias;
+    vec weights[VECTORS];
+    EVERY for (int v = 0; v < vectors; v++)
+        weights[v] = load(w + at[v]);
+    EVERY for (int i = 0; i * SHARED < pixels; i++)
+        OPAQUE(x[i]);
+    EVERY for (int p = 0; p < pixels; p++) {
+        vec one = spread(x[p / SHARED][p % SHARED * step]);
+        EVERY for (int v = 0; v < vectors; v++)
+            sums[v * pixels + p] = plus_product(sums[v * pixels + p], one, weights[v]);
     }
-    for (int r = 0; r < g->rows; r++)
-        for (int k = 0; k < g->columns && rows[r]; k++) {
-            const float *x = rows[r] + (ox * g->stride + k) * g->pixel, *w = g->weights + (r * g->columns + k) * ci * co;
-            const float *third[] = {x, x + 3 * step, x + 6 * step}; /* of the pixels */
-            for (int64_t c = 0; c < ci; c++, w += co) {
-                vec weights[VECTORS];
-                for (int v = 0; v < vectors; v++)
-                    weights[v] = load(w + at[v]);
-                for (int p = 0; p < pixels; p += 3)
-                    OPAQUE(third[p / 3]);
-                for (int p = 0; p < pixels; p++) {
-                    vec one = spread(third[p / 3][p % 3 * step]);
-                    for (int v = 0; v < vectors; v++)
-                        sums[v][p] = plus_product(sums[v][p], one, weights[v]);
-                }
-                for (int p = 0; p < pixels; p += 3)
-                    third[p / 3] += channel;
-            }
+}
+
+/* `pixels` outputs, `vectors` vectors of channels of each: constants, as is `window`. Of a number of channels that is no multiple of LANES the last vector
+ * reaches back into the one before it. */
+INLINE void dense_block(const block *b, int pixels, int vectors, bool window)
+{
+    const df_dense *g = b->g;
+    vec sums[VECTORS * PIXELS];
+    int64_t at[VECTORS], co = g->co, step = g->stride * g->pixel;
+    const float *x[POINTERS], *w = g->weights;
+    EVERY for (int v = 0; v < vectors; v++) {
+        at[v] = v < vectors - 1 ? b->channel + v * LANES : fewer(b->channel + v * LANES, co - LANES);
+        vec bias = bias_of(b->ends, at[v]);
+        EVERY for (int p = 0; p < pixels; p++)
+            sums[v * pixels + p] = bias;
+    }
+    if (window) {
+        const taps *t = b->taps;
+        for (int64_t i = 0, first = (b->ox - t->ox) * step; i < t->n; i++) {
+            point_at(x, t->x[i] + first, step, pixels);
+            plus_input(sums, x, step, t->weights[i], at, pixels, vectors);
         }
-    for (int v = 0; v < vectors; v++)
-        store_block(y, sums[v], pixels, co, at[v], ox * co + at[v], &bends[v], tail);
+    } else {
+        point_at(x, b->row + b->ox * step, step, pixels);
+        for (int64_t c = 0; c < g->ci; c++, w += co) {
+            plus_input(sums, x, step, w, at, pixels, vectors);
+            EVERY for (int i = 0; i * SHARED < pixels; i++)
+                x[i] += g->channel;
+        }
+    }
+    EVERY for (int v = 0; v < vectors; v++)
+        end_sums(b->ends, sums + v * pixels, pixels, at[v], b->ox * co + at[v], co, b->y);
 }
 
-/* The last block reaches back too. */
-INLINE void dense_pixels(const df_dense *g, const float *const *rows, int64_t group, int vectors, const df_tail *tail, float *y)
+/* A function of its own for each size, so that all registers are its own. */
+typedef void (*block_fn)(const block *b);
+#define BLOCK_OF(vectors, pixels)                                                                                     \
+    static __attribute__((noinline)) void block_##vectors##_##pixels(const block *b) { dense_block(b, pixels, vectors, false); }
+#define WINDOWS_OF(vectors, pixels)                                                                                   \
+    static __attribute__((noinline)) void windows_##vectors##_##pixels(const block *b) { dense_block(b, pixels, vectors, true); }
+#define BLOCK_NAME(vectors, pixels) block_##vectors##_##pixels,
+#define WINDOWS_NAME(vectors, pixels) windows_##vectors##_##pixels,
+#define TO_3(of, v, less, most) of(v, 1) of(v, less) of(v, most)
+#define TO_4(of, v) of(v, 1) of(v, 2) of(v, 3) of(v, 4)
+#define TO_6(of, v) TO_4(of, v) of(v, 5) of(v, 6)
+#define TO_8(of, v) TO_6(of, v) of(v, 7) of(v, 8)
+#define TO_12(of, v) TO_8(of, v) of(v, 9) of(v, 10) of(v, 11) of(v, 12)
+#define TO_16(of, v) TO_12(of, v) of(v, 13) of(v, 14) of(v, 15) of(v, 16)
+#if LANES == 16
+TO_16(BLOCK_OF, 1) TO_12(BLOCK_OF, 2) TO_8(BLOCK_OF, 3) TO_6(BLOCK_OF, 4)
+TO_3(WINDOWS_OF, 1, 15, 16) TO_3(WINDOWS_OF, 2, 11, 12) TO_3(WINDOWS_OF, 3, 7, 8) TO_3(WINDOWS_OF, 4, 5, 6)
+static const block_fn blocks[VECTORS][PIXELS] = {{TO_16(BLOCK_NAME, 1)}, {TO_12(BLOCK_NAME, 2)}, {TO_8(BLOCK_NAME, 3)}, {TO_6(BLOCK_NAME, 4)}},
+                      windows[VECTORS][3] = {{TO_3(WINDOWS_NAME, 1, 15, 16)}, {TO_3(WINDOWS_NAME, 2, 11, 12)}, {TO_3(WINDOWS_NAME, 3, 7, 8)}, {TO_3(WINDOWS_NAME, 4, 5, 6)}};
+#else
+TO_8(BLOCK_OF, 1) TO_6(BLOCK_OF, 2) TO_4(BLOCK_OF, 3)
+TO_3(WINDOWS_OF, 1, 7, 8) TO_3(WINDOWS_OF, 2, 5, 6) TO_3(WINDOWS_OF, 3, 3, 4)
+static const block_fn blocks[VECTORS][PIXELS] = {{TO_8(BLOCK_NAME, 1)}, {TO_6(BLOCK_NAME, 2)}, {TO_4(BLOCK_NAME, 3)}},
+                      windows[VECTORS][3] = {{TO_3(WINDOWS_NAME, 1, 7, 8)}, {TO_3(WINDOWS_NAME, 2, 5, 6)}, {TO_3(WINDOWS_NAME, 3, 3, 4)}};
+#endif
+
+static void list_taps(const df_dense *g, const float *const *rows, int64_t ox, taps *t)
 {
-    for (int64_t ox = 0; ox < g->ow && g->ow < BLOCK; ox++)
-        dense_block(g, rows, ox, group, 1, vectors, tail, y);
-    for (int64_t next = 0; next < g->ow && g->ow >= BLOCK; next += BLOCK)
-        dense_block(g, rows, next + BLOCK > g->ow ? g->ow - BLOCK : next, group, BLOCK, vectors, tail, y);
+    t->ox = ox;
+    t->n = 0;
+    for (int r = 0; r < g->rows; r++)
+        for (int64_t k = 0, x = ox * g->stride - g->pad; k < g->columns; k++, x++)
+            for (int64_t c = 0; c < g->ci && rows[r] && x >= 0 && x < g->w; c++, t->n++) {
+                t->x[t->n] = rows[r] + x * g->pixel + c * g->channel;
+                t->weights[t->n] = g->weights + ((r * g->columns + k) * g->ci + c) * g->co;
+            }
 }
 
-/* Vectors of channels go by threes, or by twos at the end where one would be left. */
+/* Outputs first .. end, in blocks as equal as can be, so that none is small. Of windows, which seldom are few, there are blocks of but three sizes; where those
+ * do not do the last one reaches back. */
+static void dense_range(block *b, int64_t first, int64_t end)
+{
+    int64_t left = (b->g->co + LANES - 1) / LANES, n = end - first, pixels;
+    b->channel = 0;
+    for (int64_t groups = (left + VECTORS - 1) / VECTORS, vectors; groups > 0; groups--, left -= vectors, b->channel += vectors * LANES) {
+        vectors = (left + groups - 1) / groups;
+        int64_t most = most_pixels[vectors - 1], parts = (n + most - 1) / most;
+        bool even = !b->taps || n >= parts * (most - 1);
+        for (int64_t next = first; next < end; next += pixels) {
+            pixels = even ? (end - next + parts - 1) / parts : n < most ? 1 : most;
+            parts--;
+            b->ox = fewer(next, end - pixels);
+            (b->taps ? windows[vectors - 1][pixels == 1 ? 0 : pixels == most ? 2 : 1] : blocks[vectors - 1][pixels - 1])(b);
+        }
+    }
+}
+
 static void dense(const df_dense *g, const float *const *rows, const df_tail *tail, float *y)
 {
-    int64_t left = (g->co + LANES - 1) / LANES;
-    for (int64_t group = 0; left > 0;) {
-        int vectors = left == 4 || left == 2 ? 2 : left == 1 ? 1 : 3;
-        if (vectors == 3)
-            dense_pixels(g, rows, group, 3, tail, y);
-        else if (vectors == 2)
-            dense_pixels(g, rows, group, 2, tail, y);
-        else
-            dense_pixels(g, rows, group, 1, tail, y);
-        group += vectors * LANES;
-        left -= vectors;
+    taps t;
+    ends e = ends_of(tail, true);
+    block b = {.g = g, .row = rows[0], .ends = &e, .y = y};
+    if (g->rows * g->columns == 1) {
+        dense_range(&b, 0, g->ow);
+        return;
+    }
+    int64_t low = fewer((g->pad + g->stride - 1) / g->stride, g->ow), high = g->w + g->pad < g->columns ? 0 : (g->w + g->pad - g->columns) / g->stride + 1;
+    high = high < low ? low : fewer(high, g->ow);
+    b.taps = &t;
+    for (int64_t ox = 0, end; ox < g->ow; ox = end) { /* each output at the row's ends has taps of its own */
+        end = ox == low && low < high ? high : ox + 1;
+        list_taps(g, rows, ox, &t);
+        dense_range(&b, ox, end);
     }
 }
 
-INLINE void tail_block(float *y, const vec *sums, int pixels, int64_t channels, int64_t channel, int64_t at, const df_tail *tail)
+INLINE void tail_block(float *y, const vec *sums, int pixels, int64_t channels, int64_t channel, int64_t at, const ends *e)
 {
-    bend b = bend_of(tail, channel);
     vec v[BLOCK];
-    for (int p = 0; p < pixels; p++)
-        v[p] = (sums ? sums[p] : load(y + at + channel + p * channels)) + b.bias;
-    store_block(y, v, pixels, channels, channel, at + channel, &b, tail);
+    EVERY for (int p = 0; p < pixels; p++)
+        v[p] = (sums ? sums[p] : load(y + at + channel + p * channels)) + bias_of(e, channel);
+    end_sums(e, v, pixels, channel, at + channel, channels, y);
 }
 
 /* Of a number of channels that is no multiple of LANES the last vector is read before those are written that it reaches back into. */
-INLINE void tail_pixels(float *y, int pixels, int64_t channels, int64_t at, const df_tail *tail)
+INLINE void tail_pixels(float *y, int pixels, int64_t channels, int64_t at, const ends *e)
 {
     int64_t whole = channels - channels % LANES, last = channels - LANES;
     vec rest[BLOCK];
     for (int p = 0; p < pixels && whole < channels; p++)
         rest[p] = load(y + at + last + p * channels);
     for (int64_t c = 0; c < whole; c += LANES)
-        tail_block(y, NULL, pixels, channels, c, at, tail);
+        tail_block(y, NULL, pixels, channels, c, at, e);
     if (whole < channels)
-        tail_block(y, rest, pixels, channels, last, at, tail);
+        tail_block(y, rest, pixels, channels, last, at, e);
 }
 
 static void row_tail(float *y, int64_t first, int64_t end, int64_t channels, const df_tail *tail)
 {
+    ends e = ends_of(tail, true);
     int64_t p = first;
     for (; p + BLOCK <= end; p += BLOCK)
-        tail_pixels(y, BLOCK, channels, p * channels, tail);
+        tail_pixels(y, BLOCK, channels, p * channels, &e);
     for (; p < end; p++)
-        tail_pixels(y, 1, channels, p * channels, tail);
+        tail_pixels(y, 1, channels, p * channels, &e);
 }
 
 INLINE void most_of(const df_most *g, const float *const *rows, int64_t begin, int height, int64_t width, float *y)

@@ -1,9 +1,10 @@
 /* lanes_vec.h - vectors of LANES floats, and what lanes_tiles.h and lanes_numbers.h share. A file that is built for one level of the
  * processor family defines LANES and includes the three. */
+#include <math.h>
 #include <string.h>
 
 #include "nn/lanes.h"
-#if defined(__AVX512BF16__) || defined(__FMA__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -91,16 +92,34 @@ INLINE vec where_less(vec a, vec b, vec x, vec y)
 #endif
 }
 
-/* v between two bounds; what is no number stays so. */
-INLINE vec between(vec v, float least, float most)
+/* The larger and the lesser of v and a bound; what is no number stays so. */
+INLINE vec no_less(vec v, vec least)
 {
 #if defined(__AVX512BF16__) && LANES == 16
-    return (vec)_mm512_min_ps((__m512)spread(most), _mm512_max_ps((__m512)spread(least), (__m512)v));
+    return (vec)_mm512_max_ps((__m512)least, (__m512)v);
+#elif defined(__FMA__) && LANES == 8
+    return (vec)_mm256_max_ps((__m256)least, (__m256)v);
+#elif defined(__SSE2__) && LANES == 4
+    return (vec)_mm_max_ps((__m128)least, (__m128)v);
 #else
-    v = where_less(v, spread(least), spread(least), v);
-    return where_less(spread(most), v, spread(most), v);
+    return where_less(v, least, least, v);
 #endif
 }
+
+INLINE vec no_more(vec v, vec most)
+{
+#if defined(__AVX512BF16__) && LANES == 16
+    return (vec)_mm512_min_ps((__m512)most, (__m512)v);
+#elif defined(__FMA__) && LANES == 8
+    return (vec)_mm256_min_ps((__m256)most, (__m256)v);
+#elif defined(__SSE2__) && LANES == 4
+    return (vec)_mm_min_ps((__m128)most, (__m128)v);
+#else
+    return where_less(most, v, most, v);
+#endif
+}
+
+INLINE vec between(vec v, float least, float most) { return no_more(no_less(v, spread(least)), spread(most)); }
 
 INLINE vec inverse(vec v)
 {
@@ -169,13 +188,13 @@ static __attribute__((noinline, unused)) void finish_sums(const df_tail *tail, v
 }
 
 /* Most tails are a bias and what numbers below 0 are multiplied by: those go along with the sums, whose first number is the bias. */
-typedef struct bend { bool whole, straight; vec bias, slope; } bend; /* whole: it is all there is; straight: the bias alone */
+typedef struct bend { bool whole; vec bias, slope; } bend; /* whole: it is all there is */
 
 INLINE bend bend_of(const df_tail *tail, int64_t channel)
 {
     int n = tail->fused ? tail->fused->n_post : 0;
     const df_post *post = n == 1 ? &tail->fused->post[0] : NULL;
-    bend b = {.whole = n == 0, .straight = n == 0, .bias = tail->bias ? load(tail->bias + channel) : (vec){0}, .slope = spread(1)};
+    bend b = {.whole = n == 0, .bias = tail->bias ? load(tail->bias + channel) : (vec){0}, .slope = spread(1)};
     if (post && (post->kind == DF_POST_RELU || post->kind == DF_POST_PRELU)) {
         b.whole = true;
         b.slope = post->kind == DF_POST_RELU ? spread(post->a) : post->n_slope > 1 ? load(post->slope + channel) : spread(post->slope[0]);

@@ -357,6 +357,22 @@ static void check_near(const float *a, const float *b, int64_t n)
         CHECK_NEAR((double)a[i], (double)b[i], 1e-5);
 }
 
+/* What follows sums in all the ways that rows know, and in some that go another way. */
+enum { ENDS = 10, MOST_CHANNELS = 117 };
+static float end_slopes[MOST_CHANNELS], one_slope[1] = {-0.7f};
+static const df_fused ends_of_sums[ENDS] = {
+    {.n_post = 0},
+    {.n_post = 1, .post = {{.kind = DF_POST_RELU}}},
+    {.n_post = 1, .post = {{.kind = DF_POST_RELU, .a = 0.2f}}},
+    {.n_post = 1, .post = {{.kind = DF_POST_PRELU, .slope = end_slopes, .n_slope = MOST_CHANNELS}}},
+    {.n_post = 1, .post = {{.kind = DF_POST_PRELU, .slope = one_slope, .n_slope = 1}}},
+    {.n_post = 1, .post = {{.kind = DF_POST_CLIP, .a = -0.5f, .b = 0.5f}}},
+    {.n_post = 1, .post = {{.kind = DF_POST_ADD}}},
+    {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_PRELU, .slope = end_slopes, .n_slope = MOST_CHANNELS}}},
+    {.n_post = 2, .post = {{.kind = DF_POST_CLIP, .a = -0.5f, .b = 0.5f}, {.kind = DF_POST_ADD}}},
+    {.n_post = 1, .post = {{.kind = DF_POST_SWISH}}},
+};
+
 static int calls; /* of what a row of much work calls in between */
 
 static void count_call(void) { calls++; }
@@ -366,19 +382,19 @@ TEST(rows_of_each_channel_by_itself_are_the_same_but_for_rounding)
     calls = 0;
     find_levels();
     enum { W = 21, C = 37, TAPS = 25, SIZE = 5 * W * C, APART = 11 };
-    static float x[SIZE], weights[TAPS * C], bias[C], slope[C], y[2][SIZE];
+    static float x[SIZE], weights[TAPS * C], bias[C], more[SIZE], y[2][SIZE];
     static uint16_t half[SIZE], z[SIZE], rounded[SIZE];
-    df_fused fused = {.n_post = 1, .post = {{.kind = DF_POST_PRELU, .slope = slope, .n_slope = C}}};
-    df_tail tail = {.bias = bias, .fused = &fused};
     dice_fill(x, SIZE);
     dice_fill(weights, TAPS * C);
     dice_fill(bias, C);
-    dice_fill(slope, C);
+    dice_fill(end_slopes, C);
+    dice_fill(more, SIZE);
     levels[0]->to_bf16(x, half, SIZE);
-    for (int size = 1; size <= 5; size++)
+    for (int size = 1, kind = 0; size <= 5; size++)
         for (int stride = 1; stride <= 3; stride++)
             for (int c = 16; c <= C; c += 7)
-                for (int w = 1; w <= W; w += 4) {
+                for (int w = 1; w <= W; w += 4, kind = (kind + 1) % ENDS) {
+                    df_tail tail = {.bias = bias, .fused = &ends_of_sums[kind], .add = {more, more}};
                     df_depthwise g = {.w = w, .c = c, .rows = size, .columns = size, .stride = stride, .pad = size / 2, .dilation = 1, .weights = weights};
                     g.ow = (w + 2 * g.pad - size) / stride + 1;
                     for (int of_half = 0; of_half < 2; of_half++)
@@ -403,37 +419,86 @@ TEST(rows_of_each_channel_by_itself_are_the_same_but_for_rounding)
     CHECK(calls > 0);
 }
 
-TEST(rows_over_all_channels_are_the_same_but_for_rounding)
+static double ended(double v, const df_fused *fused, double added, int64_t channel)
+{
+    for (int p = 0; p < fused->n_post; p++) {
+        const df_post *post = &fused->post[p];
+        double slope = post->kind == DF_POST_RELU ? (double)post->a : post->kind == DF_POST_PRELU ? (double)post->slope[post->n_slope > 1 ? channel : 0] : 0;
+        v = post->kind == DF_POST_ADD ? v + added : post->kind == DF_POST_CLIP ? fmin(fmax(v, (double)post->a), (double)post->b) : post->kind == DF_POST_SWISH ? v / (1 + exp(-v)) :
+            v < 0 ? v * slope : v;
+    }
+    return v;
+}
+
+static void plain_dense(const df_dense *g, const float *const *rows, const df_tail *tail, float *y)
+{
+    for (int64_t ox = 0; ox < g->ow; ox++)
+        for (int64_t o = 0; o < g->co; o++) {
+            double sum = tail->bias ? (double)tail->bias[o] : 0;
+            for (int r = 0; r < g->rows; r++)
+                for (int64_t k = 0, at = ox * g->stride - g->pad; k < g->columns; k++, at++)
+                    for (int64_t c = 0; c < g->ci && rows[r] && at >= 0 && at < g->w; c++)
+                        sum += (double)rows[r][at * g->pixel + c * g->channel] * (double)g->weights[((r * g->columns + k) * g->ci + c) * g->co + o];
+            y[ox * g->co + o] = (float)ended(sum, tail->fused, (double)((const float *)tail->add[0])[ox * g->co + o], o);
+        }
+}
+
+/* Every width of a block of outputs and every number of vectors that go together, the ends of rows, planes and pixels. */
+TEST(rows_over_all_channels_are_what_plain_sums_are)
 {
     find_levels();
-    enum { W = 27, CI = 19, CO = 53, SIZE = 3 * (2 * W + 2) * CI };
-    static float x[SIZE], weights[9 * CI * CO], bias[CO], more[W * CO], y[2][W * CO];
-    dice_fill(x, SIZE), dice_fill(weights, 9 * CI * CO), dice_fill(bias, CO), dice_fill(more, W * CO);
-    df_fused kinds[] = {{.n_post = 0}, {.n_post = 1, .post = {{.kind = DF_POST_RELU}}},
-                        {.n_post = 2, .post = {{.kind = DF_POST_ADD}, {.kind = DF_POST_CLIP, .a = -0.5f, .b = 0.5f}}}};
-    for (size_t kind = 0; kind < 3; kind++)
-        for (int side = 1; side <= 3; side += 2)
-            for (int co = 16; co <= CO; co += 5)
-                for (int w = 1; w <= W; w += 3) {
-                    df_tail tail = {.bias = bias, .fused = &kinds[kind], .add = {more}};
-                    df_dense g = {.ow = w, .ci = CI, .co = co, .pixel = CI, .channel = 1, .rows = side, .columns = side, .stride = side == 3 ? 2 : 1, .weights = weights};
-                    const float *rows[3] = {x, side == 3 ? NULL : x, x + SIZE / 3};
-                    for (int level = 0; level < n_levels; level++) {
-                        levels[level]->dense(&g, rows, &tail, y[level > 0]);
-                        check_near(y[0], y[level > 0], w * co);
-                    }
-                    df_dense planes = g;
-                    planes.pixel = 1, planes.channel = SIZE / 3 / CI;
-                    static float turned[SIZE];
-                    for (int r = 0; r < 3; r++)
-                        for (int64_t i = 0; i < SIZE / 3; i++)
-                            turned[r * (SIZE / 3) + i % CI * planes.channel + i / CI] = x[r * (SIZE / 3) + i];
-                    const float *turned_rows[3] = {turned, rows[1] ? turned : NULL, turned + 2 * (SIZE / 3)};
-                    rows[2] = x + 2 * (SIZE / 3);
-                    levels[0]->dense(&g, rows, &tail, y[0]);
-                    levels[0]->dense(&planes, turned_rows, &tail, y[1]);
-                    CHECK(memcmp(y[0], y[1], (size_t)(w * co) * 4) == 0);
+    enum { W = 42, CI = 19, SIDE = 5, SIZE = W * 2 * CI, CHANNELS = MOST_CHANNELS };
+    static float x[SIDE][SIZE], weights[SIDE * SIDE * 3 * CHANNELS + CI * CHANNELS], bias[CHANNELS], more[W * CHANNELS], expected[W * CHANNELS], y[W * CHANNELS + 1];
+    static const int channels[] = {16, 17, 37, 48, 53, 64, 70, MOST_CHANNELS};
+    int round = 0;
+    dice_fill(x[0], SIDE * SIZE), dice_fill(weights, (int64_t)(sizeof weights / sizeof *weights)), dice_fill(bias, CHANNELS), dice_fill(more, W * CHANNELS), dice_fill(end_slopes, CHANNELS);
+    for (size_t kind = 0; kind < sizeof channels / sizeof *channels; kind++)
+        for (int side = 1; side <= SIDE; side += 2)
+            for (int w = 1; w <= W; w++, round++) {
+                int ci = side == 1 ? CI : 3, pad = side == 1 ? 0 : round % 3, stride = side == 1 ? 1 : 1 + round % 2;
+                df_dense g = {.w = w * stride, .ci = ci, .co = channels[kind], .rows = side, .columns = side, .stride = stride, .pad = pad, .weights = weights};
+                g.ow = (g.w + 2 * pad - side) / stride + 1;
+                if (g.w + 2 * pad < side || g.ow > W)
+                    continue;
+                g.pixel = round % 2 ? 1 : ci;
+                g.channel = round % 2 ? g.w : 1;
+                df_tail tail = {.bias = round % 7 ? bias : NULL, .fused = &ends_of_sums[round % ENDS], .add = {more, more}};
+                const float *rows[SIDE];
+                for (int r = 0; r < SIDE; r++)
+                    rows[r] = r > 0 && (round + r) % 5 == 0 ? NULL : x[r];
+                plain_dense(&g, rows, &tail, expected);
+                for (int level = 0; level < n_levels; level++) {
+                    y[g.ow * g.co] = 77;
+                    levels[level]->dense(&g, rows, &tail, y);
+                    check_near(expected, y, g.ow * g.co);
+                    CHECK(y[g.ow * g.co] == 77);
                 }
+            }
+}
+
+/* Bounds and slopes leave what is no number as it is, at every level. */
+TEST(what_is_no_number_stays_so_at_the_end_of_a_row)
+{
+    find_levels();
+    enum { W = 19, C = 16 };
+    float x[W * C], weights[9 * C * C] = {0}, bias[C] = {0}, more[W * C] = {0}, y[W * C];
+    for (int i = 0; i < W * C; i++)
+        x[i] = i % 5 ? dice() : NAN;
+    for (int i = 0; i < C; i++)
+        weights[i * C + i] = 1;
+    for (int kind = 0; kind < ENDS; kind++)
+        for (int level = 0; level < n_levels; level++) {
+            df_dense g = {.w = W, .ow = W, .ci = 1, .co = C, .pixel = C, .channel = 1, .rows = 1, .columns = 1, .stride = 1, .weights = weights};
+            df_depthwise each = {.w = W, .ow = W, .c = C, .rows = 3, .columns = 3, .stride = 1, .pad = 1, .dilation = 1, .weights = weights};
+            df_tail tail = {.bias = bias, .fused = &ends_of_sums[kind], .add = {more, more}};
+            const float *rows[3] = {x, x, x};
+            levels[level]->dense(&g, rows, &tail, y);
+            for (int i = 0; i < W * C; i++)
+                CHECK(isnan(y[i]) == isnan(x[i - i % C]));
+            levels[level]->depthwise[0][0](&each, (const void *const *)rows, 0, &tail, y);
+            for (int i = 0; i < W * C; i++)
+                CHECK(isnan(y[i]) == (isnan(x[i]) || (i >= C && isnan(x[i - C])) || (i + C < W * C && isnan(x[i + C]))));
+        }
 }
 
 TEST(the_level_chosen_is_one_of_them)
