@@ -43,6 +43,9 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
 /* Each channel by itself, by loops of our own. */
 df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out);
 df_status df__conv_depthwise(const df_conv *conv, df_kernel **out);
+/* 1 x 1 to few outputs, by loops of our own: the time that reading the photo takes. Weights are exact. */
+bool df__conv_few_applies(const df_conv *conv);
+df_status df__conv_few(const df_conv *conv, df_kernel **out);
 /* Products of bfloat16 in AMX's matrix registers; `exact`: of pairs of them, which hold 16 bits. */
 df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out);
 /* 8-bit products: scales a photo for the input, a channel for the weights. */

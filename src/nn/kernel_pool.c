@@ -50,7 +50,7 @@ static void pool_line(const pool *p, const df_tensor *x, int64_t photo, const df
     const void *from = df__element(x, photo * w->in[0] * row + down->first * row);
     bool half = p->half_x;
     if (down->n > 1) {
-        lanes->pool[half][0](from, w->dilation[0] * row, (int)down->n, row, p->max ? 0 : 1, line);
+        lanes->pool[half](from, w->dilation[0] * row, (int)down->n, row, p->max ? 0 : 1, line);
         from = line;
         half = false;
         g.room = true;

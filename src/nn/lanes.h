@@ -33,6 +33,14 @@ typedef struct df_dense {
     const float *weights; /* [rows][columns][ci][co] */
 } df_dense;
 
+/* Products of pixels of ci channels, a multiple of 8, with up to DF_FEW_MOST outputs of each; outs: 4 or 8, co of which count. */
+enum { DF_FEW_MOST = 8 };
+typedef struct df_few {
+    int64_t         ci, co;
+    const float    *weights, *bias; /* weights: [ci / 4][outs][4]; bias: or NULL */
+    const uint16_t *halves;         /* [ci / 8][outs][8], twice: rounded, and what the rounded ones lack */
+} df_few;
+
 /* Maxima of windows along a row of w pixels of c channels, at least DF_LANES_MOST of them. All rows are there. */
 typedef struct df_most { int64_t w, ow, c; int rows, columns, stride, pad; } df_most;
 
@@ -90,8 +98,8 @@ typedef struct df_lanes {
     void (*dots_s8)(const int8_t *matrix, const uint8_t *x, int64_t n, int64_t columns, int32_t *y);
     /* y = tail(sums * scale); may be one and the same where both are float32 */
     void (*scaled_tail[2])(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y);
-    /* The largest of each of `count` numbers in n runs, `step` numbers apart (divisor 0), or their sum over the divisor. [x][y] */
-    void (*pool[2][2])(const void *x, int64_t step, int n, int64_t count, float divisor, void *y);
+    /* The largest of each of `count` numbers in n runs, `step` numbers apart (divisor 0), or their sum over the divisor. [x] */
+    void (*pool[2])(const void *x, int64_t step, int n, int64_t count, float divisor, float *y);
     /* The same for each output of a line, whose windows are not empty or left out. [x][y] */
     void (*pool_line[2][2])(const df_pool_line *g, const void *x, void *y);
     /* Pixels of c channels, at least DF_LANES_MOST: sums += all of them, [x]; y = each by a number a channel, y may be x, [x][y]. */
@@ -102,6 +110,8 @@ typedef struct df_lanes {
     void (*depthwise[2][2])(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y);
     /* Rows of float32. */
     void (*dense)(const df_dense *g, const float *const *rows, const df_tail *tail, float *y);
+    /* At least DF_LANES_MOST pixels. [x][y] */
+    void (*few[2][2])(const df_few *g, const void *x, int64_t pixels, void *y);
     /* y = tail(y): pixels first .. end of a row, of at least DF_LANES_MOST channels. */
     void (*row_tail)(float *y, int64_t first, int64_t end, int64_t channels, const df_tail *tail);
     void (*most)(const df_most *g, const float *const *rows, float *y);

@@ -311,16 +311,15 @@ INLINE void pool_line_of(const df_pool_line *g, const void *x, void *y, bool hal
     }
 }
 
-#define POOL(name, half_x, half_y)                                                                                \
-    static void name(const void *x, int64_t step, int n, int64_t count, float divisor, void *y)                   \
-    {                                                                                                             \
-        pool_of(x, step, n, count, divisor, y, half_x, half_y);                                                   \
-    }                                                                                                             \
-    static void name##_line(const df_pool_line *g, const void *x, void *y) { pool_line_of(g, x, y, half_x, half_y); }
-POOL(pool, false, false)
-POOL(pool_to_bf16, false, true)
-POOL(pool_of_bf16, true, false)
-POOL(pool_bf16, true, true)
+static void pool(const void *x, int64_t step, int n, int64_t count, float divisor, float *y) { pool_of(x, step, n, count, divisor, y, false, false); }
+static void pool_of_bf16(const void *x, int64_t step, int n, int64_t count, float divisor, float *y) { pool_of(x, step, n, count, divisor, y, true, false); }
+
+#define POOL_LINE(name, half_x, half_y) \
+    static void name(const df_pool_line *g, const void *x, void *y) { pool_line_of(g, x, y, half_x, half_y); }
+POOL_LINE(pool_line, false, false)
+POOL_LINE(pool_line_to_bf16, false, true)
+POOL_LINE(pool_line_of_bf16, true, false)
+POOL_LINE(pool_line_bf16, true, true)
 
 /* ---- pixels ---- */
 

@@ -8,10 +8,11 @@
         .to_bf16 = convert_bf16, .from_bf16 = widen_bf16, .range = range, .to_s8 = to_s8, .to_u8 = to_u8,  \
         .dots = dots, .dots_bf16 = dots_bf16, .dots_s8 = dots_s8,                                          \
         .scaled_tail = {scaled_tail, scaled_tail_to_bf16},                                                 \
-        .pool = {{pool, pool_to_bf16}, {pool_of_bf16, pool_bf16}},                                         \
-        .pool_line = {{pool_line, pool_to_bf16_line}, {pool_of_bf16_line, pool_bf16_line}},                \
+        .pool = {pool, pool_of_bf16},                                                                      \
+        .pool_line = {{pool_line, pool_line_to_bf16}, {pool_line_of_bf16, pool_line_bf16}},                \
         .depthwise = {{depthwise, depthwise_to_bf16}, {depthwise_of_bf16, depthwise_bf16}},                \
         .sum_pixels = {sum_pixels, sum_pixels_bf16},                                                       \
         .scale_pixels = {{scale_pixels, scale_pixels_to_bf16}, {scale_pixels_of_bf16, scale_pixels_bf16}}, \
-        .dense = dense, .row_tail = row_tail, .most = most, .more_channels = more_channels,                                      \
+        .few = {{few, few_to_bf16}, {few_of_bf16, few_bf16}},                                              \
+        .dense = dense, .row_tail = row_tail, .most = most, .more_channels = more_channels,                \
     }

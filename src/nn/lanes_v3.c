@@ -5,6 +5,7 @@
 #include "nn/lanes_numbers.h"
 #include "nn/lanes_products.h"
 #include "nn/lanes_rows.h"
+#include "nn/lanes_few.h"
 #include "nn/lanes_stack.h"
 #include "nn/lanes_table.h"
 #include "nn/lanes_tiles.h"

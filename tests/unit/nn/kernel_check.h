@@ -178,9 +178,9 @@ static inline void layer_conv(layer *l, const shape *s)
 
 /* ---- the ways ---- */
 
-typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_DOTS_S8, W_PANELS, W_PANELS_BF16, W_WAYS } way;
+typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_DOTS_S8, W_FEW, W_PANELS, W_PANELS_BF16, W_WAYS } way;
 static const char *const way_names[] = {"direct", "tail", "winograd 2", "winograd 4", "direct bf16", "tail bf16", "amx", "winograd 2 bf16",
-                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs", "dots s8", "panels", "panels bf16"};
+                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs", "dots s8", "few outputs", "panels", "panels bf16"};
 
 static inline bool is_eight(way w) { return w == W_INT8 || w == W_DOTS_S8; } /* bits */
 static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || w == W_PANELS_BF16 || (w >= W_DIRECT_BF16 && w <= W_WINO_4_BF16); }
@@ -201,6 +201,7 @@ static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out
     case W_DEPTHWISE: return df__conv_depthwise(&conv, out);
     case W_AMX: case W_AMX_PAIRS: return df__conv_amx(&conv, w == W_AMX_PAIRS, out);
     case W_PANELS: case W_PANELS_BF16: return df__conv_panels(&conv, num, out);
+    case W_FEW: return df__conv_few(&conv, out);
     case W_WAYS: break;
     }
     return DF_OK;
@@ -229,7 +230,9 @@ static inline int way_must(const layer *l, way w)
     const df_window *s = &l->w;
     int64_t c = s->c, k = l->in[1].dims[0];
     bool nhwc = l->call.nhwc, tile = nhwc && l->group == 1, whole = tile && s->n <= 8 && k >= 4 && df__tensor_count(&l->in[1]) >= 1 << 14;
+    bool few = tile && k <= 8 && c % 8 == 0 && c <= 128 && s->n * s->out[0] * s->out[1] >= 16 && l->fused.n_post == 0;
     for (int i = 0; i < 2; i++) {
+        few = few && s->kernel[i] == 1 && s->stride[i] == 1 && s->pad[i] == 0 && s->pad_end[i] == 0;
         tile = tile && s->kernel[i] == 3 && s->stride[i] == 1 && s->dilation[i] == 1 && s->pad[i] <= 1 && s->pad_end[i] <= 1;
         whole = whole && s->out[i] == 1 && s->kernel[i] == s->in[i] && s->pad[i] == 0 && s->pad_end[i] == 0 && s->dilation[i] == 1;
     }
@@ -247,6 +250,7 @@ static inline int way_must(const layer *l, way w)
     case W_DEPTHWISE: return nhwc && l->group == c && k == c && c >= 16 && known_posts(&l->fused);
     case W_AMX: case W_AMX_PAIRS: return df__amx_has() && nhwc && l->group == 1 && k >= 16 && c * (s->dilation[1] > 1 ? 1 : s->kernel[1]) >= 8 && known_posts(&l->fused);
     case W_PANELS: case W_PANELS_BF16: return nhwc && l->group == 1 && !(is_bf16(w) && df__amx_has()) && (k >= 16 || (k >= 8 && !has_add(l))) && (s->dilation[1] == 1 || s->kernel[1] == 1) && known_posts(&l->fused);
+    case W_FEW: return few;
     case W_WAYS: break;
     }
     return -1;

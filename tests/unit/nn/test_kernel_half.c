@@ -113,7 +113,7 @@ static void check_ways(const shape *s, int *applied)
                 if (!k)
                     continue;
                 applied[w]++;
-                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS || w == W_PANELS) && !(form & OUTPUT);
+                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS || w == W_PANELS || w == W_FEW) && !(form & OUTPUT);
                 check_half(&l, what, k, threads, !exact, is_eight((way)w) || w == W_WINO_4_BF16, exactness((way)w));
                 k->free(k);
             }
@@ -132,6 +132,8 @@ TEST(each_way_of_a_convolution)
         {.n = 1, .c = 3, .k = 16, .in = {31, 29}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "relu"},
         {.n = 1, .c = 17, .k = 19, .in = {13, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu add"},
         {.n = 1, .c = 512, .k = 64, .in = {7, 7}, .kernel = {7, 7}, .affine = true},
+        {.n = 2, .c = 32, .k = 4, .in = {17, 13}, .kernel = {1, 1}},
+        {.n = 1, .c = 72, .k = 7, .in = {5, 5}, .kernel = {1, 1}, .affine = true},
         {.n = 1, .c = 16, .k = 64, .in = {150, 141}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add prelu"},
     };
     int applied[W_WAYS + 1] = {0};

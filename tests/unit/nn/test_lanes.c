@@ -501,6 +501,48 @@ TEST(what_is_no_number_stays_so_at_the_end_of_a_row)
         }
 }
 
+/* Pixels of float32 and bfloat16 to one to eight outputs: every level, and nothing behind the last. */
+TEST(few_outputs_are_what_plain_sums_are)
+{
+    find_levels();
+    enum { PIXELS = 29, CI = 40, MOST_OUTS = DF_FEW_MOST };
+    float x[PIXELS * CI], wide[PIXELS * CI], weights[CI * MOST_OUTS], w[MOST_OUTS][CI], bias[MOST_OUTS], y[PIXELS * MOST_OUTS + 1];
+    uint16_t halves[2 * CI * MOST_OUTS], half[PIXELS * CI], z[PIXELS * MOST_OUTS + 1], rounded[PIXELS * MOST_OUTS];
+    dice_fill(x, PIXELS * CI), dice_fill(w[0], MOST_OUTS * CI), dice_fill(bias, MOST_OUTS);
+    levels[0]->to_bf16(x, half, PIXELS * CI);
+    levels[0]->from_bf16(half, wide, PIXELS * CI);
+    for (int co = 1; co <= MOST_OUTS; co++)
+        for (int64_t pixels = 16; pixels <= PIXELS; pixels++) {
+            int outs = co <= 4 ? 4 : 8;
+            memset(weights, 0, sizeof weights), memset(halves, 0, sizeof halves);
+            for (int o = 0; o < co; o++)
+                for (int c = 0; c < CI; c++) {
+                    float rest = 0;
+                    int at = (c / 8 * outs + o) * 8 + c % 8;
+                    weights[(c / 4 * outs + o) * 4 + c % 4] = w[o][c];
+                    levels[0]->to_bf16(&w[o][c], &halves[at], 1);
+                    levels[0]->from_bf16(&halves[at], &rest, 1);
+                    rest = w[o][c] - rest;
+                    levels[0]->to_bf16(&rest, &halves[CI * outs + at], 1);
+                }
+            df_few g = {.ci = CI, .co = co, .weights = weights, .halves = halves, .bias = co % 3 ? bias : NULL};
+            for (int of_half = 0; of_half < 2; of_half++)
+                for (int level = 0; level < n_levels; level++) {
+                    y[pixels * co] = 77, z[pixels * co] = 77;
+                    levels[level]->few[of_half][0](&g, of_half ? (void *)half : x, pixels, y);
+                    levels[level]->few[of_half][1](&g, of_half ? (void *)half : x, pixels, z);
+                    levels[0]->to_bf16(y, rounded, pixels * co);
+                    CHECK(y[pixels * co] == 77 && z[pixels * co] == 77 && memcmp(z, rounded, (size_t)(pixels * co) * 2) == 0);
+                    for (int64_t i = 0; i < pixels * co; i++) {
+                        double sum = g.bias ? (double)bias[i % co] : 0;
+                        for (int c = 0; c < CI; c++)
+                            sum += (double)(of_half ? wide : x)[i / co * CI + c] * (double)w[i % co][c];
+                        CHECK_NEAR(sum, (double)y[i], 1e-4);
+                    }
+                }
+        }
+}
+
 TEST(the_level_chosen_is_one_of_them)
 {
     find_levels();
