@@ -95,7 +95,7 @@ df_tail df__tail_new(const df_call *call, const float *bias, const df_fused *fus
 /* ---- the ways ---- */
 
 /* Their numbers are kept in files: new ones at the end. */
-typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, DEPTHWISE, AMX, AMX_PAIRS, PANELS, PANELS_BF16, WAYS } way;
+typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, DEPTHWISE, AMX, AMX_PAIRS, PANELS, PANELS_BF16, FEW, WAYS } way;
 
 static df_status make(way w, const df_conv *conv, df_kernel **out)
 {
@@ -116,13 +116,14 @@ static df_status make(way w, const df_conv *conv, df_kernel **out)
     case AMX_PAIRS: return df__conv_amx(conv, true, out);
     case PANELS: return df__conv_panels(conv, DF_NUM_F32, out);
     case PANELS_BF16: return df__conv_panels(conv, DF_NUM_BF16, out);
+    case FEW: return df__conv_few(conv, out);
     case WAYS: break;
     }
     return DF_OK;
 }
 
 /* Float32 throughout, or as good as that. */
-static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE || w == AMX_PAIRS || w == PANELS; }
+static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE || w == AMX_PAIRS || w == PANELS || w == FEW; }
 
 static bool allowed(way w, const df_call *call)
 {
@@ -168,6 +169,8 @@ static way by_rule(const df_conv *conv)
     int64_t k = conv->call->in[1].dims[0];
     if (conv->group == w->c && conv->group > 1)
         return DEPTHWISE;
+    if (df__conv_few_applies(conv))
+        return FEW;
     bool tiles = w->c >= 32 && k >= 32 && w->kernel[0] == 3 && w->stride[0] == 1;
     if (!df__dnn_has(precision == DF_PRECISION_INT8 ? DF_NUM_S8 : DF_NUM_BF16))
         precision = DF_PRECISION_STRICT;
@@ -231,7 +234,7 @@ static df_status run_once(const runner *r, const df_call *call, double *least)
 }
 
 /* The likeliest first: what is far behind them is stopped early. A tail of our own cannot make up for a slow kernel. */
-static const way order[] = {DEPTHWISE, AMX, AMX_PAIRS, WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, INT8, DIRECT_BF16, TAIL_BF16, PANELS_BF16, DIRECT, TAIL, PANELS};
+static const way order[] = {DEPTHWISE, FEW, AMX, AMX_PAIRS, WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, INT8, DIRECT_BF16, TAIL_BF16, PANELS_BF16, DIRECT, TAIL, PANELS};
 
 static bool hopeless(way w, const double *took, double best)
 {

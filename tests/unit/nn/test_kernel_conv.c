@@ -125,6 +125,26 @@ TEST(channels_that_fill_no_vector)
     CHECK_ALL(table);
 }
 
+/* One to eight outputs; blocks of pixels that reach back, parts of threads; what does not fit. */
+TEST(few_outputs)
+{
+    static const shape table[] = {
+        {.n = 1, .c = 32, .k = 1, .in = {4, 4}, .kernel = {1, 1}},
+        {.n = 1, .c = 8, .k = 2, .in = {29, 23}, .kernel = {1, 1}, .no_bias = true},
+        {.n = 3, .c = 32, .k = 3, .in = {13, 7}, .kernel = {1, 1}, .affine = true},
+        {.n = 1, .c = 32, .k = 4, .in = {131, 133}, .kernel = {1, 1}},
+        {.n = 1, .c = 56, .k = 5, .in = {17, 1}, .kernel = {1, 1}, .affine = true, .no_bias = true},
+        {.n = 2, .c = 64, .k = 7, .in = {19, 18}, .kernel = {1, 1}},
+        {.n = 1, .c = 128, .k = 8, .in = {65, 63}, .kernel = {1, 1}},
+        {.n = 1, .c = 32, .k = 4, .in = {5, 3}, .kernel = {1, 1}},
+        {.n = 1, .c = 32, .k = 9, .in = {9, 9}, .kernel = {1, 1}},
+        {.n = 1, .c = 20, .k = 4, .in = {9, 9}, .kernel = {1, 1}},
+        {.n = 1, .c = 16, .k = 4, .in = {9, 9}, .kernel = {1, 1}, .stride = {2, 2}},
+        {.n = 1, .c = 16, .k = 4, .in = {9, 9}, .kernel = {1, 1}, .posts = "relu"},
+    };
+    CHECK_ALL(table);
+}
+
 TEST(groups_and_depthwise)
 {
     static const shape table[] = {
@@ -257,6 +277,7 @@ TEST(by_rule_for_each_precision)
         {.n = 16, .c = 32, .k = 32, .in = {4, 4}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "swish"},
         {.n = 1, .c = 512, .k = 64, .in = {4, 4}, .kernel = {4, 4}},
         {.n = 1, .c = 3, .k = 64, .in = {28, 28}, .kernel = {3, 3}, .posts = "prelu"},
+        {.n = 2, .c = 32, .k = 4, .in = {28, 28}, .kernel = {1, 1}},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         layer l;
