@@ -304,15 +304,30 @@ INLINE void pool_line_of(const df_pool_line *g, const void *x, void *y, bool hal
         char *to = (char *)y + i * g->c * size_y;
         if (t->n < 1)
             continue;
-        if (i * g->c <= room)
+        if (i * g->c <= room && g->max && t->n == 2) /* as most are */
+            pool_of(from, g->step, 2, VECTOR, 0, to, half_x, half_y);
+        else if (i * g->c <= room && g->max && t->n == 3)
+            pool_of(from, g->step, 3, VECTOR, 0, to, half_x, half_y);
+        else if (i * g->c <= room)
             pool_of(from, g->step, (int)t->n, VECTOR, divisor, to, half_x, half_y);
         else
             pool_of(from, g->step, (int)t->n, g->c, divisor, to, half_x, half_y);
     }
 }
 
-static void pool(const void *x, int64_t step, int n, int64_t count, float divisor, float *y) { pool_of(x, step, n, count, divisor, y, false, false); }
-static void pool_of_bf16(const void *x, int64_t step, int n, int64_t count, float divisor, float *y) { pool_of(x, step, n, count, divisor, y, true, false); }
+/* Maxima of two or three rows, as most are, by themselves. */
+INLINE void pool_rows(const void *x, int64_t step, int n, int64_t count, float divisor, float *y, bool half)
+{
+    if (n == 2 && divisor == 0)
+        pool_of(x, step, 2, count, 0, y, half, false);
+    else if (n == 3 && divisor == 0)
+        pool_of(x, step, 3, count, 0, y, half, false);
+    else
+        pool_of(x, step, n, count, divisor, y, half, false);
+}
+
+static void pool(const void *x, int64_t step, int n, int64_t count, float divisor, float *y) { pool_rows(x, step, n, count, divisor, y, false); }
+static void pool_of_bf16(const void *x, int64_t step, int n, int64_t count, float divisor, float *y) { pool_rows(x, step, n, count, divisor, y, true); }
 
 #define POOL_LINE(name, half_x, half_y) \
     static void name(const df_pool_line *g, const void *x, void *y) { pool_line_of(g, x, y, half_x, half_y); }
