@@ -125,6 +125,11 @@ static void ends_of(const df_tail *tail, ends *e)
         e->kind = SWISH;
 }
 
+INLINE vec bent_by(vec slope, vec v)
+{
+    return (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)slope);
+}
+
 /* v of element `at`; not OTHER. */
 INLINE vec ended(const bounds *e, tail_kind kind, vec v, vec slope, int64_t at)
 {
@@ -373,9 +378,15 @@ static void place_blocks(const walk *w, int64_t block, blocks *of)
     of->channel = channel_of(w->g, block);
     of->second = of->n == 2 ? channel_of(w->g, block + 1) - of->channel : 0;
     for (int b = 0; b < of->n; b++) {
-        bend it = bend_of(&w->tail.bent, of->channel + b * of->second);
-        of->bias[b] = it.bias;
-        of->slope[b] = it.slope;
+        const df_tail *tail = &w->tail.bent;
+        int64_t channel = of->channel + b * of->second;
+        const df_post *post = tail->fused && tail->fused->n_post == 1 ? tail->fused->post : NULL;
+        of->bias[b] = tail->bias ? load(tail->bias + channel) : (vec){0};
+        of->slope[b] = spread(1);
+        if (post && post->kind == DF_POST_RELU)
+            of->slope[b] = spread(post->a);
+        else if (post && post->kind == DF_POST_PRELU)
+            of->slope[b] = post->n_slope > 1 ? load(post->slope + channel) : spread(post->slope[0]);
     }
 }
 

@@ -54,7 +54,8 @@ static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *a = arg;
     const few *f = a->f;
-    const float *w = a->conv->call->in[1].data, *scale = a->conv->fused ? a->conv->fused->scale : NULL;
+    const char *w = a->conv->call->in[1].data; /* need not be aligned */
+    const float *scale = a->conv->fused ? a->conv->fused->scale : NULL;
     int64_t ci = f->g.ci, all = ci * f->outs;
     float *plain = out;
     uint16_t *first = (uint16_t *)(void *)(plain + all), *rest = first + all;
@@ -62,7 +63,9 @@ static df_status fill(void *arg, void *out, df_error *err)
     memset(out, 0, (size_t)all * 2 * sizeof *plain);
     for (int64_t o = 0; o < f->g.co; o++)
         for (int64_t c = 0; c < ci; c++) {
-            float v = w[o * ci + c] * (scale ? scale[o] : 1), rounded;
+            float v, rounded;
+            memcpy(&v, w + (size_t)(o * ci + c) * sizeof v, sizeof v);
+            v *= scale ? scale[o] : 1;
             int64_t at = (c / STEP * f->outs + o) * STEP + c % STEP;
             plain[(c / 4 * f->outs + o) * 4 + c % 4] = v;
             df__f32_to_halves(DF_BF16, &v, first + at, 1);

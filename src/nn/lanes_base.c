@@ -1,6 +1,7 @@
 /* lanes_base.c - the loops of lanes.h in vectors of 4 floats. */
 #define LANES 4
 #include "nn/lanes_vec.h"
+#include "nn/lanes_ends.h"
 
 #include "nn/lanes_numbers.h"
 #include "nn/lanes_products.h"

@@ -1,15 +1,17 @@
-/* lanes_ends.h - what follows the sums of a row's convolution while they are still in registers. */
+/* lanes_ends.h - what follows the sums of a convolution while they are still in registers. */
 #if defined(__clang__)
 #define EVERY _Pragma("clang loop unroll(full)") /* before a loop over registers: none of its steps is left for the run */
 #elif defined(__GNUC__)
 #define EVERY _Pragma("GCC unroll 32")
 #endif
 
-/* How most sums end: a tensor of float32 that is added or none, then a bend. Found once for a row, not for each block of it. */
+/* How most sums end: a tensor that is added or none, then a bend. Found once for a row, not for each block of it. */
 typedef enum bend_kind { STRAIGHT, SLOPES /* what numbers below 0 are multiplied by */, BOUNDS, OTHER /* finish_sums() does it */ } bend_kind;
 typedef struct ends {
     bend_kind     shape;
-    const float  *bias, *add, *slope; /* or NULL; slope: one for each channel, NULL: the same for all */
+    const float  *bias, *slope; /* or NULL; slope: one for each channel, NULL: the same for all */
+    const void   *add;          /* or NULL */
+    bool          half;         /* it is of bfloat16 */
     float         same, least, most;
     df_tail       posts; /* all of them, and no bias */
 } ends;
@@ -21,8 +23,10 @@ static ends ends_of(const df_tail *tail, bool adds)
     const df_post *post = n > 0 ? tail->fused->post : NULL;
     ends e = {.bias = tail->bias, .posts = *tail, .least = -INFINITY, .most = INFINITY};
     e.posts.bias = NULL;
-    if (adds && n > 0 && post->kind == DF_POST_ADD && !tail->half[0])
+    if (adds && n > 0 && post->kind == DF_POST_ADD) {
+        e.half = tail->half[0];
         e.add = tail->add[i++];
+    }
     if (i == n)
         return e;
     post += i;
@@ -58,15 +62,37 @@ INLINE vec bend_by(bend_kind shape, const bending *b, vec v)
     return shape == BOUNDS ? no_more(no_less(v, b->least), b->most) : shape == SLOPES ? sloped(v, b->slope) : v;
 }
 
+/* A sum of channels from `channel` on of the pixel that begins at element `at` goes there. */
+INLINE void end_at(const ends *e, const bending *b, vec bias, vec v, int64_t channel, int64_t at, void *y, bool half)
+{
+    v += bias;
+    if (e->shape == OTHER) {
+        put(y, at + channel, half, finish(&e->posts, v, channel, at));
+        return;
+    }
+    if (e->add)
+        v += e->half ? get(e->add, at + channel, true) : get(e->add, at + channel, false);
+    put(y, at + channel, half, bend_by(e->shape, b, v));
+}
+
+/* n sums of the same channels, the bias not among them, go to y[at] and what lies `apart` behind it; what is added is of the same kind as y. */
+INLINE void end_line(bend_kind shape, const bending *b, vec bias, const void *add, const float *sums, int64_t step, int64_t n, int64_t at, int64_t apart, void *y, bool half)
+{
+    for (int64_t i = 0; i < n && add; i++)
+        put(y, at + i * apart, half, bend_by(shape, b, load(sums + i * step) + bias + get(add, at + i * apart, half)));
+    for (int64_t i = 0; i < n && !add; i++)
+        put(y, at + i * apart, half, bend_by(shape, b, load(sums + i * step) + bias));
+}
+
 enum { AT_ONCE = 24 /* sums */ };
 
-/* n sums of the same channels, n a constant and the bias among them, go to y[at] and what lies `apart` behind it. */
+/* n sums of the same channels, n a constant and the bias among them, go to y[at] and what lies `apart` behind it. All of float32. */
 INLINE void end_sums(const ends *e, vec *v, int n, int64_t channel, int64_t at, int64_t apart, float *y)
 {
     bending b = bending_of(e, channel);
     if (e->add)
         EVERY for (int i = 0; i < n; i++)
-            v[i] += load(e->add + at + i * apart);
+            v[i] += load((const float *)e->add + at + i * apart);
     if (e->shape == BOUNDS) {
         EVERY for (int i = 0; i < n; i++)
             v[i] = bend_by(BOUNDS, &b, v[i]);

@@ -56,18 +56,19 @@ INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float
             store(y + r * apart + v * LANES, sums[v][r]);
 }
 
-/* Sums that become pixels at once: biases, what numbers below 0 are multiplied by, and where the vectors of the first pixel go. `add`: like y, or NULL. */
-typedef struct pixel_end { vec bias[PANEL_VECTORS], slope[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; const void *add; void *y; bool half; } pixel_end;
+/* Sums that become pixels at once: how they end, and where the vectors of the first pixel go. */
+typedef struct pixel_end { const ends *ends; vec bias[PANEL_VECTORS]; bending bend[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; void *y; bool half; } pixel_end;
 
 enum { GROUP = PANEL_VECTORS * LANES /* floats of a row */ };
 
 INLINE void end_vector(const float *sums, int64_t rows, const pixel_end *end, int v, int64_t at, bool half)
 {
-    vec bias = end->bias[v], slope = end->slope[v];
-    for (int64_t r = 0; r < rows && end->add; r++)
-        put(end->y, at + r * end->apart, half, bent_by(slope, load(sums + r * GROUP) + bias + get(end->add, at + r * end->apart, half)));
-    for (int64_t r = 0; r < rows && !end->add; r++)
-        put(end->y, at + r * end->apart, half, bent_by(slope, load(sums + r * GROUP) + bias));
+    if (end->ends->shape == SLOPES)
+        end_line(SLOPES, &end->bend[v], end->bias[v], end->ends->add, sums, GROUP, rows, at, end->apart, end->y, half);
+    else if (end->ends->shape == BOUNDS)
+        end_line(BOUNDS, &end->bend[v], end->bias[v], end->ends->add, sums, GROUP, rows, at, end->apart, end->y, half);
+    else
+        end_line(STRAIGHT, &end->bend[v], end->bias[v], end->ends->add, sums, GROUP, rows, at, end->apart, end->y, half);
 }
 
 static __attribute__((noinline)) void end_rows(const float *sums, int64_t first, int64_t rows, int vectors, const pixel_end *end)
@@ -130,54 +131,59 @@ INLINE void panel_of(const df_panel *g, const void *w, float *y, bool half)
 }
 
 /* Fewer channels than a vector of a panel has: at least 8. */
-INLINE void end_few(const df_pixels *g, const float *sums, const ending *e, const df_tail *tail, void *y, bool half)
+INLINE void end_few(const df_pixels *g, const float *sums, const ends *e, void *y, bool half)
 {
     char line[DF_LANES_MOST * sizeof(float)];
+    vec bias[DF_LANES_MOST / LANES];
+    bending b[DF_LANES_MOST / LANES];
     size_t size = half ? 2 : 4, all = (size_t)g->channels * size, part = 8 * size;
+    for (int i = 0; i < DF_LANES_MOST / LANES; i++) {
+        bias[i] = bias_of(e, i * LANES);
+        b[i] = bending_of(e, i * LANES);
+    }
     for (int64_t p = 0; p < g->pixels; p++) {
         char *to = (char *)y + (size_t)(g->at + p * g->channels) * size;
-        for (int64_t c = 0; c < DF_LANES_MOST; c += LANES)
-            end_at(&e[c / LANES], tail, load(sums + p * g->columns + c), c, 0, line, half);
+        for (int i = 0; i < DF_LANES_MOST / LANES; i++)
+            end_at(e, &b[i], bias[i], load(sums + p * g->columns + i * LANES), i * LANES, 0, line, half);
         memcpy(to, line, part);
         memcpy(to + all - part, line + all - part, part);
     }
 }
 
-static void end_pixels(const df_pixels *g, const float *sums, const df_tail *tail, void *y, bool half)
+/* Ends that nothing knows in registers. */
+INLINE void end_others(const df_pixels *g, const float *sums, const ends *e, void *y, bool half)
 {
-    ending few[DF_LANES_MOST / LANES];
-    for (int64_t c = 0; c < DF_LANES_MOST && g->channels < DF_LANES_MOST; c += LANES)
-        few[c / LANES] = ending_of(tail, c);
-    if (g->channels < DF_LANES_MOST && half)
-        end_few(g, sums, few, tail, y, true);
-    else if (g->channels < DF_LANES_MOST)
-        end_few(g, sums, few, tail, y, false);
-    for (int64_t c = 0; c < g->columns && g->channels >= DF_LANES_MOST; c += LANES) {
+    for (int64_t c = 0; c < g->columns; c += LANES) {
         int64_t k = df__channel_of(g->channels, g->column + c);
-        ending e = ending_of(tail, k);
-        for (int64_t p = 0; p < g->pixels && half; p++)
-            end_at(&e, tail, load(sums + p * g->columns + c), k, g->at + p * g->channels, y, true);
-        for (int64_t p = 0; p < g->pixels && !half; p++)
-            end_at(&e, tail, load(sums + p * g->columns + c), k, g->at + p * g->channels, y, false);
+        vec bias = bias_of(e, k);
+        bending b = bending_of(e, k);
+        for (int64_t p = 0; p < g->pixels; p++)
+            end_at(e, &b, bias, load(sums + p * g->columns + c), k, g->at + p * g->channels, y, half);
     }
 }
 
 INLINE void pixels_of(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums, bool half)
 {
     bool few = of->channels < DF_LANES_MOST;
-    ending known = few ? (ending){.plain = false} : ending_of(tail, 0);
-    if (!known.plain || (known.adds && known.half != half_y)) {
+    ends e = ends_of(tail, !few);
+    if (few || e.shape == OTHER || (e.add && e.half != half_y)) {
         panel_of(g, w, sums, half);
-        end_pixels(of, sums, tail, y, half_y);
+        if (few && half_y)
+            end_few(of, sums, &e, y, true);
+        else if (few)
+            end_few(of, sums, &e, y, false);
+        else if (half_y)
+            end_others(of, sums, &e, y, true);
+        else
+            end_others(of, sums, &e, y, false);
         return;
     }
     for (int64_t c = 0; c < g->columns; c += PANEL_VECTORS * LANES) {
-        pixel_end end = {.apart = of->channels, .add = known.adds ? known.add : NULL, .y = y, .half = half_y};
+        pixel_end end = {.ends = &e, .apart = of->channels, .y = y, .half = half_y};
         for (int v = 0; v < PANEL_VECTORS && c + v * LANES < g->columns; v++) {
             int64_t k = df__channel_of(of->channels, of->column + c + v * LANES);
-            ending e = ending_of(tail, k);
-            end.bias[v] = e.bend.bias;
-            end.slope[v] = e.bend.slope;
+            end.bias[v] = bias_of(&e, k);
+            end.bend[v] = bending_of(&e, k);
             end.at[v] = of->at + k;
         }
         columns_from(g, c, w, NULL, &end, half);

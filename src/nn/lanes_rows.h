@@ -1,5 +1,4 @@
 /* lanes_rows.h - convolutions of each channel by itself, a row of outputs at a time, and what pools make of several runs of numbers. */
-#include "nn/lanes_ends.h"
 
 enum { CHUNK = 16 /* outputs whose inputs stay in the first cache */, CHUNK_NUMBERS = 1536 /* or more of them, with so many numbers */, INNER = 8, FIVE = 5, BETWEEN = 512 /* products of vectors, some hundred cycles */ };
 

@@ -104,9 +104,10 @@ INLINE void six_out(const vec *d, vec *o)
     o[3] = plus_product(b, spread(8), e) + d[5];
 }
 
-INLINE void tile_out(const df_wino *g, const float *from, int64_t plane, int64_t k, int64_t to, int64_t rows, int64_t columns, const ending *end, const df_tail *tail, void *y, bool half, int m)
+INLINE void tile_out(const df_wino *g, const float *from, int64_t plane, int64_t k, int64_t to, int64_t rows, int64_t columns, const ends *end, void *y, bool half, int m)
 {
-    vec e[4][6], d[6], q[4];
+    vec e[4][6], d[6], q[4], bias = bias_of(end, k);
+    bending bend = bending_of(end, k);
     for (int j = 0; j < m + 2; j++) {
         for (int i = 0; i < m + 2; i++)
             d[i] = load(from + (i * (m + 2) + j) * plane);
@@ -126,16 +127,16 @@ INLINE void tile_out(const df_wino *g, const float *from, int64_t plane, int64_t
             six_out(e[i], q);
         for (int j = 0; j < m; j++)
             if (j < columns)
-                end_at(end, tail, q[j], k, to + (i * g->ow + j) * g->k, y, half);
+                end_at(end, &bend, bias, q[j], k, to + (i * g->ow + j) * g->k, y, half);
     }
 }
 
 INLINE void tiles_out(const df_wino *g, const df_tiles *of, const float *products, const df_tail *tail, void *y, bool half, int m)
 {
     int64_t plane = of->count * of->channels;
+    ends end = ends_of(tail, true);
     for (int64_t c = 0; c < of->channels; c += LANES) {
         int64_t k = df__channel_of(g->k, of->channel + c), photo = of->first / g->each, top = of->first % g->each / g->across * m, left = of->first % g->across * m;
-        ending end = ending_of(tail, k);
         for (int64_t t = 0; t < of->count; t++, left += m) {
             if (left >= g->ow) {
                 left = 0;
@@ -145,7 +146,7 @@ INLINE void tiles_out(const df_wino *g, const df_tiles *of, const float *product
                 top = 0;
                 photo++;
             }
-            tile_out(g, products + t * of->channels + c, plane, k, ((photo * g->oh + top) * g->ow + left) * g->k, g->oh - top, g->ow - left, &end, tail, y, half, m);
+            tile_out(g, products + t * of->channels + c, plane, k, ((photo * g->oh + top) * g->ow + left) * g->k, g->oh - top, g->ow - left, &end, y, half, m);
         }
     }
 }

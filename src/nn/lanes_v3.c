@@ -1,6 +1,7 @@
 /* lanes_v3.c - the loops of lanes.h in vectors of 8 floats, built for x86-64-v3 (AVX2). */
 #define LANES 8
 #include "nn/lanes_vec.h"
+#include "nn/lanes_ends.h"
 
 #include "nn/lanes_numbers.h"
 #include "nn/lanes_products.h"

@@ -1,6 +1,7 @@
 /* lanes_v4.c - the loops of lanes.h in vectors of 16 floats, built for x86-64-v4 with bfloat16. */
 #define LANES 16
 #include "nn/lanes_vec.h"
+#include "nn/lanes_ends.h"
 
 #include "nn/lanes_numbers.h"
 #include "nn/lanes_products.h"

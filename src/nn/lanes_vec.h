@@ -187,60 +187,8 @@ static __attribute__((noinline, unused)) void finish_sums(const df_tail *tail, v
     finish_all(tail, v, n, channel, at, step);
 }
 
-/* Most tails are a bias and what numbers below 0 are multiplied by: those go along with the sums, whose first number is the bias. */
-typedef struct bend { bool whole; vec bias, slope; } bend; /* whole: it is all there is */
-
-INLINE bend bend_of(const df_tail *tail, int64_t channel)
-{
-    int n = tail->fused ? tail->fused->n_post : 0;
-    const df_post *post = n == 1 ? &tail->fused->post[0] : NULL;
-    bend b = {.whole = n == 0, .bias = tail->bias ? load(tail->bias + channel) : (vec){0}, .slope = spread(1)};
-    if (post && (post->kind == DF_POST_RELU || post->kind == DF_POST_PRELU)) {
-        b.whole = true;
-        b.slope = post->kind == DF_POST_RELU ? spread(post->a) : post->n_slope > 1 ? load(post->slope + channel) : spread(post->slope[0]);
-    }
-    return b;
-}
-
-INLINE vec bent_by(vec slope, vec v)
-{
-#if defined(__AVX512BF16__) && LANES == 16
-    return (vec)_mm512_mask_mul_ps((__m512)v, _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ), (__m512)v, (__m512)slope);
-#else
-    return where_less(v, (vec){0}, v * slope, v);
-#endif
-}
-
-INLINE vec bent(const bend *b, vec v) { return bent_by(b->slope, v); }
-
 INLINE vec finish(const df_tail *tail, vec v, int64_t channel, int64_t pixel)
 {
     finish_all(tail, &v, 1, channel, pixel + channel, 0);
     return v;
-}
-
-/* What most tails are: the bias, an operand, what numbers below 0 are multiplied by. */
-typedef struct ending { bend bend; bool plain, adds, half; const void *add; } ending;
-
-INLINE ending ending_of(const df_tail *tail, int64_t channel)
-{
-    ending e = {.bend = bend_of(tail, channel), .add = tail->add[0], .half = tail->half[0]};
-    const df_post *post = tail->fused ? tail->fused->post : NULL;
-    e.adds = !e.bend.whole && post[0].kind == DF_POST_ADD && (tail->fused->n_post == 1 || (tail->fused->n_post == 2 && post[1].kind == DF_POST_RELU));
-    e.plain = e.bend.whole || e.adds;
-    if (e.adds)
-        e.bend.slope = spread(tail->fused->n_post == 2 ? post[1].a : 1);
-    return e;
-}
-
-INLINE void end_at(const ending *e, const df_tail *tail, vec v, int64_t channel, int64_t at, void *y, bool half)
-{
-    if (!e->plain) {
-        put(y, at + channel, half, finish(tail, v, channel, at));
-        return;
-    }
-    v += e->bend.bias;
-    if (e->adds)
-        v += e->half ? get(e->add, at + channel, true) : get(e->add, at + channel, false);
-    put(y, at + channel, half, bent(&e->bend, v));
 }
