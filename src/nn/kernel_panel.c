@@ -64,7 +64,7 @@ static void stage_row(const work *job, int64_t row, char *to)
     memset(to + end, 0, all - end);
 }
 
-typedef struct rows_seen { const char *at[MAX_TAPS]; } rows_seen;
+typedef struct rows_seen { const void *at[MAX_TAPS]; } rows_seen;
 
 /* Where output row `i` begins in each row of the photo that its windows see. */
 static rows_seen rows_of(const work *job, int64_t i, int64_t first_staged, const char *band)
@@ -79,7 +79,7 @@ static rows_seen rows_of(const work *job, int64_t i, int64_t first_staged, const
     for (int64_t r = 0; r < w->kernel[0] && !p->flat; r++) {
         int64_t row = i % w->out[0] * w->stride[0] - w->pad[0] + r * w->dilation[0], all = i / w->out[0] * w->in[0] + row;
         if (row >= 0 && row < w->in[0])
-            seen.at[r] = p->staged ? band + (size_t)((all - first_staged) * p->row) * size : df__element(x, all * w->in[1] * w->c);
+            seen.at[r] = p->staged ? (const void *)(band + (size_t)((all - first_staged) * p->row) * size) : df__element(x, all * w->in[1] * w->c);
     }
     return seen;
 }
@@ -103,14 +103,14 @@ static void run_band(const work *job, int64_t first, int64_t end, char *scratch)
         for (int64_t i = first; i < end; i++) {
             rows_seen seen = rows_of(job, i, staged, band);
             int64_t width = i + 1 == p->rows ? p->last : p->width, chunks = (width + CHUNK - 1) / CHUNK;
-            g.x = (const void *const *)(const void *)seen.at;
+            g.x = seen.at;
             for (int64_t k = 0; k < chunks; k++) {
                 int64_t from = width * k / chunks;
                 g.rows = width * (k + 1) / chunks - from;
                 df_pixels of = {.pixels = g.rows, .columns = g.columns, .column = c, .channels = p->k, .at = (i * p->width + from) * p->k};
                 lanes->pixels[p->num == DF_NUM_BF16](&g, weights, &of, &job->tail, df__is_half(y), y->data, sums);
                 for (int r = 0; r < g.runs; r++)
-                    seen.at[r] = seen.at[r] ? seen.at[r] + g.rows * g.step : NULL;
+                    seen.at[r] = seen.at[r] ? (const char *)seen.at[r] + g.rows * g.step : NULL;
             }
         }
     }
@@ -145,7 +145,7 @@ static bool applies(const df_conv *conv, df_num num)
     const df_call *call = conv->call;
     const df_window *w = conv->w;
     int64_t k = call->in[1].dims[0];
-    bool fits = w->space == 2 && !conv->transposed && conv->group == 1 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
+    bool fits = w->space == 2 && w->n > 0 && !conv->transposed && conv->group == 1 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
                 df__lanes_know(conv->fused) && df__dnn_has(num) && df__lanes()->panel[num == DF_NUM_BF16] && !(num == DF_NUM_BF16 && df__amx_has()) &&
                 k >= FEWEST && w->kernel[0] <= MAX_TAPS && (w->dilation[1] == 1 || w->kernel[1] == 1);
     for (int i = 0; i < 2 && fits; i++)
@@ -235,6 +235,7 @@ static void lay_out(panels *p, const df_call *call)
     p->band = BAND_BYTES / (in_row * w->stride[0]);
     p->band = p->band < 1 ? 1 : p->band > p->rows ? p->rows : p->band;
     int64_t staged = p->staged ? ((p->band < w->out[0] ? p->band : w->out[0]) - 1) * w->stride[0] + (w->kernel[0] - 1) * w->dilation[0] + 1 : 0;
+    staged = staged > w->in[0] ? w->in[0] : staged;
     p->each = SUMS_BYTES + ((size_t)(staged * p->row) * size + LINE) / LINE * LINE;
     double adds = (double)(w->n * w->out[0] * w->out[1]) * (double)(p->columns * p->run * w->kernel[0]);
     int64_t threads = call->threads < MAX_PARTS ? call->threads : MAX_PARTS, parts = (int64_t)(adds / least_work);
