@@ -40,8 +40,9 @@ df_num df__product_num(const df_call *call, int64_t m, int64_t k, int64_t n);
 df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_kernel **out);
 /* Tiles of m x m outputs, m = 2 or 4. */
 df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **out);
-/* Each channel by itself, by loops of our own. */
+/* Rows of the photo by panels of 32 output channels, by loops of our own. */
 df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out);
+/* Each channel by itself, by loops of our own. */
 df_status df__conv_depthwise(const df_conv *conv, df_kernel **out);
 /* 1 x 1 to few outputs, by loops of our own: the time that reading the photo takes. Weights are exact. */
 bool df__conv_few_applies(const df_conv *conv);

@@ -11,7 +11,7 @@
 #include "nn/lanes.h"
 #include "nn/pack.h"
 
-enum { PANEL = 2 * DF_LANES_MOST, FEWEST = 8 /* channels out */, MAX_TAPS = 16 /* rows of a window */, CHUNK = 56 /* pixels whose sums wait for their tails */, SUMS_BYTES = CHUNK * PANEL * 4, BAND_BYTES = 256 << 10, LINE = 64, MAX_PARTS = 256 };
+enum { PANEL = 2 * DF_LANES_MOST, FEWEST = 8 /* channels out */, MAX_TAPS = 16 /* rows of a window */, CHUNK = 56 /* pixels whose sums wait for their tails */, SUMS_BYTES = CHUNK * PANEL * 4, BAND_BYTES = 256 << 10, LINE = 64, MAX_PARTS = 256, MOST_BYTES = 8 << 20 /* of a worker: of borders as wide as that others make less */ };
 static const double least_work = 1000000; /* multiply-adds of a part */
 
 typedef struct panels {
@@ -19,7 +19,7 @@ typedef struct panels {
     df_num          num;
     df_window       w;
     bool            staged, flat; /* flat: each pixel is seen by itself, rows are cut as it pleases */
-    int64_t         k, columns, n_panels; /* channels out; those with what fills the last vector */
+    int64_t         k, columns;           /* channels out; those with what fills the last vector */
     int64_t         run, row;             /* numbers: of what a window sees of a row, of a row with its borders */
     int64_t         rows, width, last;    /* of outputs: rows of all photos, pixels of one; of the last one */
     int64_t         band, parts;
@@ -52,7 +52,8 @@ static void convert(const df_tensor *x, int64_t at, int64_t n, df_num num, char 
         df__lanes()->from_bf16(df__element(x, at), (float *)(void *)to, n);
 }
 
-/* A row of the photo between its borders of zeros, and one more: of an odd number of numbers a step in bfloat16 reads the next one too, by a weight of 0. */
+/* A row of the photo between its borders of zeros, and one more: of an odd number of numbers a step in bfloat16 reads the next one too, by a weight of 0, so that what is no finite
+ * number there reaches one pixel more than the window has. */
 static void stage_row(const work *job, int64_t row, char *to)
 {
     const panels *p = job->p;
@@ -259,6 +260,8 @@ df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)
     p->columns = (p->k + DF_LANES_MOST - 1) / DF_LANES_MOST * DF_LANES_MOST;
     p->fused = conv->fused;
     lay_out(p, call);
+    if (p->each > MOST_BYTES)
+        goto done;
     p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)p->parts, .name = num == DF_NUM_BF16 ? "panels bf16" : "panels f32"};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, p->base.name, scale, p->k);

@@ -5,7 +5,7 @@
 
 #include "nn/winograd.h"
 
-enum { DF_LANES_MOST = 16 }; /* channels of the tiles and tails come in multiples of it */
+enum { DF_LANES_MOST = 16 }; /* the widest vector: tiles have at least so many channels, tails' channels come in multiples of it */
 
 /* What comes after a sum: the bias, then those posts that df__lanes_know() says yes to. */
 typedef struct df_tail {

@@ -93,7 +93,7 @@ INLINE vec four(const void *x, int64_t at, bool half)
 #endif
 }
 
-/* sums += numbers c .. c + 8 of each pixel by their weights. Weights of tensors of bfloat16 are two numbers of that each: nothing is lost by them. */
+/* sums += numbers c .. c + 8 of each pixel by their weights. Weights of tensors of bfloat16 are two numbers of that each: nothing is lost by them where pixels are finite. */
 INLINE void plus_eight(const df_few *g, const void *x, int64_t at, int64_t c, int pixels, int vectors, bool half, vec *sums)
 {
     int64_t outs = (int64_t)vectors * LANES / 4;

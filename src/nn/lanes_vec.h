@@ -1,5 +1,5 @@
-/* lanes_vec.h - vectors of LANES floats, and what lanes_tiles.h and lanes_numbers.h share. A file that is built for one level of the
- * processor family defines LANES and includes the three. */
+/* lanes_vec.h - vectors of LANES floats, and what the other headers of lanes share. A file that is built for one level of the processor family defines
+ * LANES and includes them all. */
 #include <math.h>
 #include <string.h>
 

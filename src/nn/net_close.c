@@ -89,7 +89,14 @@ static df_status try_instead(search *s, int other, int *stage, df_cached **out, 
     bool faster = false;
     df_plan_opts opts = stage_opts(net, other, s->threads);
     *close = true;
-    DF_TRY(df__net_compile(net, s->in, &opts, net->packer, &instead, s->err));
+    df_error why;
+    st = df__net_compile(net, s->in, &opts, net->packer, &instead, &why);
+    if (st == DF_E_LIMIT) { /* what there is already needs less */
+        st = DF_OK;
+        goto done;
+    }
+    if (st != DF_OK)
+        return df__fail(s->err, st, "%s", why.message);
     if (!instead->plan)
         goto done;
     DF_TRY(df__yardstick_measure(&s->yard, instead->plan, &found, s->err));

@@ -136,7 +136,7 @@ static df_status conv_compile(const df_call *call, const df_fused *fused, df_pac
     df_window w = {0};
     int64_t group;
     df_status st = conv_geometry(call, &w, &group);
-    if (st != DF_OK || df__tensor_count(&call->out[0]) == 0)
+    if (st != DF_OK || df__tensor_count(&call->out[0]) == 0 || df__tensor_count(&call->in[0]) == 0)
         return st;
     return df__conv_compile(call, &w, group, false, fused, packer, out);
 }

@@ -18,13 +18,18 @@ void __wrap_df__parallel_for(size_t n, int threads, void (*fn)(void *arg, size_t
 
 static const shape plain = {.n = 2, .c = 32, .k = 32, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu add", .affine = true};
 static const shape large = {.n = 1, .c = 32, .k = 32, .in = {40, 31}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu"};
+static const shape pixels = {.n = 2, .c = 64, .k = 4, .in = {14, 15}, .kernel = {1, 1}};
+static const shape narrow = {.n = 2, .c = 32, .k = 10, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu", .affine = true};
 static const shape whole = {.n = 2, .c = 64, .k = 64, .in = {3, 3}, .kernel = {3, 3}, .posts = "prelu", .affine = true};
+
+/* One that the way takes. */
+static const shape *shape_for(way w, const shape *otherwise) { return w == W_DOTS || w == W_DOTS_BF16 || w == W_DOTS_S8 ? &whole : w == W_FEW ? &pixels : otherwise; }
 
 TEST(scratch_is_enough_for_the_last_worker)
 {
-    static const shape *const shapes[] = {&plain, &large, &whole};
+    static const shape *const shapes[] = {&plain, &large, &whole, &pixels, &narrow};
     unkind = true;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         layer l;
         layer_conv(&l, shapes[i]);
         for (int w = 0; w < W_WAYS; w++) {
@@ -87,8 +92,9 @@ static void check_refusals(const shape *s, way w, bool trial)
 TEST(each_allocation_refused_in_turn)
 {
     for (int w = 0; w < W_WAYS; w++) {
-        check_refusals(w == W_DOTS || w == W_DOTS_BF16 ? &whole : &plain, (way)w, false);
-        check_refusals(w == W_DOTS || w == W_DOTS_BF16 ? &whole : &large, (way)w, true);
+        check_refusals(shape_for((way)w, &plain), (way)w, false);
+        check_refusals(shape_for((way)w, &large), (way)w, true);
+        check_refusals(&narrow, (way)w, false);
     }
 }
 
@@ -100,7 +106,7 @@ static void check_alone(way w, float bad, bool not_negative)
     layer l;
     df_kernel *k;
     df_error err = {0};
-    layer_conv(&l, w == W_DOTS || w == W_DOTS_BF16 ? &whole : &plain);
+    layer_conv(&l, shape_for(w, &plain));
     l.call.threads = 2;
     l.call.err = &err;
     l.call.not_negative = not_negative;
@@ -159,7 +165,7 @@ TEST(a_photo_of_zeros_gives_the_bias)
             layer l;
             df_kernel *k;
             df_error err = {0};
-            layer_conv(&l, w == W_DOTS || w == W_DOTS_BF16 ? &whole : &plain);
+            layer_conv(&l, shape_for((way)w, &plain));
             memset(l.in[0].data, 0, df__tensor_bytes(&l.in[0]));
             layer_answer(&l, &df__op_Conv);
             l.call.err = &err;

@@ -302,7 +302,8 @@ TEST(rows_by_panels)
                 for (int64_t columns = 16; columns <= COLUMNS; columns += 16) {
                     const void *pieces[] = {half ? (void *)half_x : x, NULL, half ? (void *)(half_x + 6) : x + 3}; /* of three steps each; the second is all 0 */
                     df_panel g = {.rows = rows, .steps = STEPS / 3, .step = APART * 4, .columns = columns, .runs = 3, .x = pieces};
-                    y[rows * columns - 1] = NAN;
+                    for (int64_t i = 0; i < rows * columns; i++)
+                        y[i] = NAN;
                     l->panel[half](&g, half ? (void *)half_w : w, y);
                     for (int64_t r = 0; r < rows; r++)
                         for (int64_t c = 0; c < columns; c++) {
@@ -314,6 +315,66 @@ TEST(rows_by_panels)
                         }
                 }
     }
+}
+
+/* Ends of panels: sums of ends that are known and of others, all channels from 8 on, of and to either kind of numbers; nothing behind the last pixel is written. */
+static void check_pixels(const df_lanes *l, const df_post *posts, int n_post, int64_t channels, bool half_y, bool half_add)
+{
+    enum { PIXELS = 17, STEPS = 5, MOST_CHANNELS = 48, ALL = PIXELS * MOST_CHANNELS };
+    float x[PIXELS * STEPS], w[STEPS * 64], bias[MOST_CHANNELS + 16], add[ALL + 64], y[ALL + 64], sums[PIXELS * 32], wide[ALL];
+    uint16_t halves[ALL + 64], half[ALL + 64];
+    dice_fill(x, PIXELS * STEPS);
+    dice_fill(w, STEPS * 64);
+    dice_fill(bias, MOST_CHANNELS + 16);
+    dice_fill(add, ALL + 64);
+    l->to_bf16(add, halves, ALL + 64);
+    if (half_add)
+        l->from_bf16(halves, add, ALL + 64);
+    df_fused fused = {.n_post = n_post};
+    memcpy(fused.post, posts, (size_t)n_post * sizeof *posts);
+    df_tail tail = {.bias = bias, .fused = &fused, .add = {half_add ? (void *)halves : add}, .half = {half_add}};
+    memset(half, 0x5A, sizeof half);
+    memset(y, 0x5A, sizeof y);
+    int64_t columns = (channels + 15) / 16 * 16;
+    for (int64_t c = 0; c < columns; c += 32) {
+        const void *piece = x;
+        float of_panel[STEPS * 32];
+        int64_t n = columns - c < 32 ? columns - c : 32;
+        for (int64_t i = 0; i < STEPS * n; i++)
+            of_panel[i] = w[i / n * 64 + (channels < 16 ? i % n : df__channel_of(channels, c + i % n))];
+        df_panel g = {.rows = PIXELS, .steps = STEPS, .step = STEPS * 4, .columns = n, .runs = 1, .x = &piece};
+        l->pixels[0](&g, of_panel, &(df_pixels){.pixels = PIXELS, .columns = n, .column = c, .channels = channels}, &tail, half_y, half_y ? (void *)half : y, sums);
+    }
+    if (half_y)
+        l->from_bf16(half, wide, PIXELS * channels);
+    for (int64_t i = 0; i < PIXELS * channels; i++) {
+        int64_t p = i / channels, k = i % channels;
+        double v = (double)bias[k];
+        for (int64_t s = 0; s < STEPS; s++)
+            v += (double)x[p * STEPS + s] * (double)w[s * 64 + k];
+        for (int j = 0; j < n_post; j++)
+            v = posts[j].kind == DF_POST_ADD ? v + (double)add[i] : posts[j].kind == DF_POST_RELU ? (v < 0 ? v * (double)posts[j].a : v) :
+                posts[j].kind == DF_POST_CLIP ? fmin(fmax(v, (double)posts[j].a), (double)posts[j].b) : v / (1 + exp(-v));
+        CHECK_NEAR(v, (double)(half_y ? wide[i] : y[i]), half_y ? 0.004 + fabs(v) / 256 : 1e-5);
+    }
+    for (int64_t i = PIXELS * channels; i < ALL + 64; i++)
+        CHECK(half[i] == 0x5A5A && *(const uint8_t *)&y[i] == 0x5A);
+}
+
+TEST(pixels_of_panels)
+{
+    static const struct { df_post post[2]; int n; } ends[] = {
+        {.n = 0}, {{{.kind = DF_POST_RELU}}, 1}, {{{.kind = DF_POST_RELU, .a = 0.2f}}, 1}, {{{.kind = DF_POST_CLIP, .a = -0.5f, .b = 0.5f}}, 1}, {{{.kind = DF_POST_SWISH}}, 1},
+        {{{.kind = DF_POST_ADD}}, 1}, {{{.kind = DF_POST_ADD}, {.kind = DF_POST_RELU}}, 2}};
+    find_levels();
+    for (int level = 0; level < n_levels; level++)
+        for (size_t e = 0; e < sizeof ends / sizeof *ends; e++)
+            for (int64_t channels = 8; channels <= 48; channels += channels == 8 ? 2 : channels == 10 ? 6 : 4)
+                for (int form = 0; form < 4; form++) {
+                    bool adds = e >= 5;
+                    if (!adds || channels >= 16) /* else nothing is added */
+                        check_pixels(levels[level], ends[e].post, ends[e].n, channels, form & 1, form & 2);
+                }
 }
 
 /* What a photo of bfloat16 gives is what its numbers in float32 give, and results of bfloat16 are those of float32, rounded. */

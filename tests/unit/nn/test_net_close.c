@@ -44,6 +44,8 @@ static void trial_free(trial *t)
     df__arena_free(&t->results);
 }
 
+static const df_budget *budget; /* NULL: the engine's own */
+
 /* The answer of a new net, and how far it is off by its length. */
 static float *answer(trial *t, const char *inputs, const char *text, df_precision precision, const char *cache, double *off)
 {
@@ -51,7 +53,7 @@ static float *answer(trial *t, const char *inputs, const char *text, df_precisio
     df_tensor out;
     double length, difference;
     const df_log log = {hear, NULL};
-    const df_net_opts opts = {.precision = precision, .cache = cache, .model_hash = {1}, .log = &log};
+    const df_net_opts opts = {.precision = precision, .cache = cache, .model_hash = {1}, .log = &log, .limits = budget};
     said[0] = '\0';
     CHECK_OK(graph_of(inputs, text, "y", 13, &t->g, &err));
     CHECK_OK(df__net_new(t->g, &opts, &net, &err));
@@ -136,6 +138,25 @@ TEST(exact_tenths_are_the_first_steps)
 }
 
 /* No layers by rows: in float32 there is nothing to try but kernels. */
+/* Layers one by one need more memory than by rows: that there is none is no reason to fail. */
+TEST(what_is_tried_may_need_more_than_there_is)
+{
+    static const df_precision precisions[] = {DF_PRECISION_STRICT, DF_PRECISION_FAST, DF_PRECISION_INT8};
+    trial t = trial_of("x 1,3,96,96", by_rows);
+    for (size_t bytes = 800000; bytes <= 1100000; bytes += 50000)
+        for (int i = 0; i < 3; i++) {
+            temp_dir d = temp_dir_new();
+            double off;
+            const df_budget some = {.bytes = bytes, .work = (int64_t)1 << 40};
+            budget = &some;
+            answer(&t, "x 1,3,96,96", by_rows, precisions[i], temp_path(&d, "cache"), &off);
+            CHECK(off < 0.142);
+            temp_dir_free(&d);
+            budget = NULL;
+        }
+    trial_free(&t);
+}
+
 TEST(where_nothing_goes_by_rows_strict_tries_nothing)
 {
     temp_dir d = temp_dir_new();

@@ -53,6 +53,9 @@ TEST(a_first_convolution_reads_the_planes_of_the_input)
 {
     check_stacks("x 1,3,19,21", "const w 16,3,3,3\nconst b 16\nConv x,w,b > a | pads:1,1,1,1 strides:2,2\nRelu a > y", "y", "2 ");
     check_stacks("x 2,3,40,33", "const w 24,3,5,5\nconst s 24,1,1\nConv x,w > a | pads:1,1,2,2 strides:2,2\nPRelu a,s > y", "y", "2 ");
+    check_stacks("x 2,3,12,13", "const w 16,3,1,1\nconst v 16,16,1,1\nConv x,w > a | pads:1,1,1,1\nConv a,v > y", "y", "3 "); /* a border of one pixel's window */
+    check_stacks("x 1,3,12,13", "const w 16,3,1,1\nconst v 16,16,1,1\nConv x,w > a | pads:0,1,0,1 strides:2,2\nConv a,v > y", "y", "3 ");
+    check_stacks("x 1,4,9,9", "const w 20,4,1,1\nConv x,w > a | pads:0,0,2,3\nMaxPool a > y | kernel_shape:2,2", "y", "3 ");
     check_stacks("x 1,1,17,9", "const w 37,1,4,2\nConv x,w > y | dilations:2,1 pads:3,0,3,1", "y", "");
     check_stacks("x 1,4,50,64", "const w 53,4,3,3\nConv x,w > a\nMaxPool a > y | kernel_shape:3,3 strides:2,2 pads:1,1,1,1", "y", "3 ");
 }
