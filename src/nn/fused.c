@@ -154,3 +154,11 @@ void df__fused_apply(const df_call *call, const df_fused *fused, bool with_affin
     df__parallel_for((size_t)((f.total + f.piece - 1) / f.piece), call->threads, finish_piece, &f);
     df__arena_release(call->scratch, mark);
 }
+
+bool df__fused_adds(const df_fused *fused)
+{
+    bool any = false;
+    for (int i = 0; fused && i < fused->n_post; i++)
+        any = any || fused->post[i].kind == DF_POST_ADD;
+    return any;
+}

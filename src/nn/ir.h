@@ -31,6 +31,7 @@ typedef struct df_fused {
 } df_fused;
 
 /* Apply all of it in plain C to the output of the call; `channel` is the axis that scale, shift and slopes belong to. */
+bool df__fused_adds(const df_fused *fused); /* a post is DF_POST_ADD; NULL: none */
 void df__fused_apply(const df_call *call, const df_fused *fused, bool with_affine);
 
 struct df_block;

@@ -92,6 +92,16 @@ df_tail df__tail_new(const df_call *call, const float *bias, const df_fused *fus
     return tail;
 }
 
+void df__copy_as(const df_tensor *x, int64_t at, int64_t n, df_num num, void *to)
+{
+    if (num == df__num_of(x))
+        memcpy(to, df__element(x, at), (size_t)n * df__num_size(num));
+    else if (num == DF_NUM_BF16)
+        df__lanes()->to_bf16(df__element(x, at), to, n);
+    else
+        df__lanes()->from_bf16(df__element(x, at), to, n);
+}
+
 /* ---- the ways ---- */
 
 /* Their numbers are kept in files: new ones at the end. */

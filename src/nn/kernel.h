@@ -89,6 +89,8 @@ df_status df__run_parts(const df_call *call, int threads, size_t n, void (*fn)(v
 static inline df_num df__num_of(const df_tensor *t) { return t->type == DF_BF16 ? DF_NUM_BF16 : DF_NUM_F32; }
 static inline bool df__is_half(const df_tensor *t) { return t->type == DF_BF16; }
 static inline void *df__element(const df_tensor *t, int64_t i) { return (char *)t->data + i * (t->type == DF_BF16 ? 2 : 4); }
+/* n numbers from element `at` on of a tensor of either kind, as float32 or bfloat16. */
+void df__copy_as(const df_tensor *x, int64_t at, int64_t n, df_num num, void *to);
 /* The tensors of the posts that add one, from their element `offset` on. */
 void df__add_inputs(const df_call *call, const df_fused *fused, int64_t offset, const void **add);
 df_tail df__tail_new(const df_call *call, const float *bias, const df_fused *fused, int64_t offset);

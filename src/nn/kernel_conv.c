@@ -98,10 +98,8 @@ static const void *convert(const df_tensor *x, int64_t at, int64_t n, df_num num
     const df_lanes *lanes = df__lanes();
     if (num == df__num_of(x))
         return df__element(x, at);
-    if (num == DF_NUM_BF16)
-        lanes->to_bf16(df__element(x, at), to, n);
-    else if (num == DF_NUM_F32)
-        lanes->from_bf16(df__element(x, at), to, n);
+    if (num == DF_NUM_BF16 || num == DF_NUM_F32)
+        df__copy_as(x, at, n, num, to);
     for (int64_t i = 0; i < n && (num == DF_NUM_U8 || num == DF_NUM_S8); i += PIECE) {
         int64_t count = n - i < PIECE ? n - i : PIECE;
         const float *from = df__element(x, at + i);

@@ -96,15 +96,11 @@ static df_status dots_run(const df_kernel *base, const df_call *call, const df_e
     for (int64_t r = 0; r < d->m; r++) {
         char *to = (char *)exec->scratch + (size_t)r * row;
         if (d->num == DF_NUM_S8 && df__is_half(x))
-            df__lanes()->from_bf16(df__element(x, r * d->k), wide, d->k);
+            df__copy_as(x, r * d->k, d->k, DF_NUM_F32, wide);
         if (d->num == DF_NUM_S8)
             w.steps[r] = row_s8(df__is_half(x) ? wide : df__element(x, r * d->k), d->k, to);
-        else if (d->num == df__num_of(x))
-            memcpy(to, df__element(x, r * d->k), used);
-        else if (d->num == DF_NUM_BF16)
-            df__lanes()->to_bf16(df__element(x, r * d->k), (uint16_t *)(void *)to, d->k);
         else
-            df__lanes()->from_bf16(df__element(x, r * d->k), (float *)(void *)to, d->k);
+            df__copy_as(x, r * d->k, d->k, d->num, to);
         memset(to + used, 0, row - used);
     }
     df__parallel_for((size_t)d->parts, exec->threads, run_part, &w);

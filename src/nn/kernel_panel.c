@@ -42,16 +42,6 @@ static void panels_free(df_kernel *base)
 
 typedef struct work { const panels *p; const df_call *call; const df_exec *exec; df_tail tail; } work;
 
-static void convert(const df_tensor *x, int64_t at, int64_t n, df_num num, char *to)
-{
-    if (num == df__num_of(x))
-        memcpy(to, df__element(x, at), (size_t)n * df__num_size(num));
-    else if (num == DF_NUM_BF16)
-        df__lanes()->to_bf16(df__element(x, at), (uint16_t *)(void *)to, n);
-    else
-        df__lanes()->from_bf16(df__element(x, at), (float *)(void *)to, n);
-}
-
 /* A row of the photo between its borders of zeros, and one more: of an odd number of numbers a step in bfloat16 reads the next one too, by a weight of 0, so that what is no finite
  * number there reaches one pixel more than the window has. */
 static void stage_row(const work *job, int64_t row, char *to)
@@ -61,7 +51,7 @@ static void stage_row(const work *job, int64_t row, char *to)
     int64_t inside = w->in[1] * w->c;
     size_t size = df__num_size(p->num), before = (size_t)(w->pad[1] * w->c) * size, all = (size_t)p->row * size, end = before + (size_t)inside * size;
     memset(to, 0, before);
-    convert(&job->call->in[0], row * inside, inside, p->num, to + before);
+    df__copy_as(&job->call->in[0], row * inside, inside, p->num, to + before);
     memset(to + end, 0, all - end);
 }
 
@@ -148,11 +138,9 @@ static bool applies(const df_conv *conv, df_num num)
     int64_t k = call->in[1].dims[0];
     bool fits = w->space == 2 && w->n > 0 && !conv->transposed && conv->group == 1 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
                 df__lanes_know(conv->fused) && df__dnn_has(num) && df__lanes()->panel[num == DF_NUM_BF16] && !(num == DF_NUM_BF16 && df__amx_has()) &&
-                k >= FEWEST && w->kernel[0] <= MAX_TAPS && (w->dilation[1] == 1 || w->kernel[1] == 1);
+                k >= (df__fused_adds(conv->fused) ? DF_LANES_MOST : FEWEST) && w->kernel[0] <= MAX_TAPS && (w->dilation[1] == 1 || w->kernel[1] == 1);
     for (int i = 0; i < 2 && fits; i++)
         fits = w->kernel[i] <= INT16_MAX && w->stride[i] <= INT16_MAX && w->dilation[i] <= INT16_MAX && w->pad[i] <= INT16_MAX && w->pad_end[i] <= INT16_MAX && w->out[i] > 0;
-    for (int i = 0; fits && conv->fused && i < conv->fused->n_post && k < DF_LANES_MOST; i++)
-        fits = conv->fused->post[i].kind != DF_POST_ADD;
     return fits;
 }
 

@@ -251,16 +251,8 @@ static bool attributes(const df_fused *fused, const df_prim_job *c, const float 
     return ok;
 }
 
-static bool adds(const df_fused *fused)
-{
-    bool any = false;
-    for (int i = 0; fused && i < fused->n_post; i++)
-        any = any || fused->post[i].kind == DF_POST_ADD;
-    return any;
-}
-
 /* oneDNN's own slow reference ("ref...") counts as none. Its convolutions as products of matrices add wrong numbers below AVX-512, oneDNN 2.6. */
-static bool usable(const char *name, const df_fused *fused) { return strncmp(name, "ref", 3) != 0 && !(adds(fused) && strstr(name, "gemm:jit")); }
+static bool usable(const char *name, const df_fused *fused) { return strncmp(name, "ref", 3) != 0 && !(df__fused_adds(fused) && strstr(name, "gemm:jit")); }
 
 /* With the posts inside, else without. */
 static dnnl_primitive_desc_t find(const df_prim_job *c, const df_fused *fused, const float *scales, int *scale_arg, bool *after, const char **name)
