@@ -219,7 +219,7 @@ static void put_rest(walk *w)
             vec v = load(c.sums + b * LANES);
             int64_t at = c.to + b * w->of.second;
             if (w->tail.kind == OTHER)
-                finish_all(w->out->tail, &v, 1, w->of.channel + b * w->of.second, at, 0);
+                finish_all(w->out->tail, &v, 1, w->of.channel + b * w->of.second, at, 0, false);
             else
                 v = ended(&w->tail.numbers, w->tail.kind, v + w->of.bias[b], w->of.slope[b], at);
             put(w->out->y, at, w->out->half, v);

@@ -1,6 +1,6 @@
 /* kernel_panel.c - convolutions over all channels, in float32 or bfloat16, as products of rows by panels of 32 output channels (lanes_products.h): in channels
  * last what a window sees of a row of the photo is one piece of memory. Rows are copied where the window reaches past the border, or where the kernel wants
- * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows. */
+ * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows, or of panels where these are more to read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ typedef struct panels {
     int64_t         k, columns;           /* channels out; those with what fills the last vector */
     int64_t         run, row;             /* numbers: of what a window sees of a row, of a row with its borders */
     int64_t         rows, width, last;    /* of outputs: rows of all photos, pixels of one; of the last one */
-    int64_t         band, parts;
+    int64_t         band, row_parts, ranges; /* ranges of panels, for each of which rows are done anew */
     size_t          each;                 /* bytes of a worker */
     df_weights_at   weights;
     float          *bias, slopes[DF_MAX_POSTS][DF_LANES_MOST];
@@ -55,6 +55,8 @@ static void stage_row(const work *job, int64_t row, char *to)
     memset(to + end, 0, all - end);
 }
 
+static int64_t panels_of(const panels *p) { return (p->columns + PANEL - 1) / PANEL; }
+
 typedef struct rows_seen { const void *at[MAX_TAPS]; } rows_seen;
 
 /* Where output row `i` begins in each row of the photo that its windows see. */
@@ -75,8 +77,8 @@ static rows_seen rows_of(const work *job, int64_t i, int64_t first_staged, const
     return seen;
 }
 
-/* Output rows first .. end, of one photo where rows are staged. */
-static void run_band(const work *job, int64_t first, int64_t end, char *scratch)
+/* Output rows first .. end, of one photo where rows are staged, in the panels of a range. */
+static void run_band(const work *job, int64_t first, int64_t end, int64_t range, char *scratch)
 {
     const panels *p = job->p;
     const df_window *w = &p->w;
@@ -88,7 +90,8 @@ static void run_band(const work *job, int64_t first, int64_t end, char *scratch)
     int64_t staged = photo * w->in[0] + (top > 0 ? top : 0), below = (end - 1) % w->out[0] * w->stride[0] - w->pad[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
     for (int64_t row = staged; p->staged && row < photo * w->in[0] + (below < w->in[0] ? below : w->in[0]); row++)
         stage_row(job, row, band + (row - staged) * p->row * size);
-    for (int64_t c = 0; c < p->columns; c += PANEL) {
+    int64_t n = panels_of(p), after = n * (range + 1) / p->ranges * PANEL;
+    for (int64_t c = n * range / p->ranges * PANEL; c < after; c += PANEL) {
         df_panel g = {.steps = p->run * size / 4, .step = w->stride[1] * w->c * size, .columns = p->columns - c < PANEL ? p->columns - c : PANEL, .runs = (int)w->kernel[0]};
         const char *weights = (const char *)p->weights.data + c * w->kernel[0] * p->run * size;
         for (int64_t i = first; i < end; i++) {
@@ -111,13 +114,13 @@ static void run_part(void *arg, size_t part, int worker)
 {
     const work *job = arg;
     const panels *p = job->p;
-    int64_t first = p->rows * (int64_t)part / p->parts, end = p->rows * ((int64_t)part + 1) / p->parts;
+    int64_t of_rows = (int64_t)part / p->ranges, first = p->rows * of_rows / p->row_parts, end = p->rows * (of_rows + 1) / p->row_parts;
     char *scratch = (char *)job->exec->scratch + (size_t)worker * p->each;
     for (int64_t i = first, next; i < end; i = next) {
         next = i + p->band < end ? i + p->band : end;
         if (p->staged && next > (i / p->w.out[0] + 1) * p->w.out[0])
             next = (i / p->w.out[0] + 1) * p->w.out[0];
-        run_band(job, i, next, scratch);
+        run_band(job, i, next, (int64_t)part % p->ranges, scratch);
     }
 }
 
@@ -125,7 +128,8 @@ static df_status panels_run(const df_kernel *base, const df_call *call, const df
 {
     const panels *p = (const panels *)base;
     work job = {.p = p, .call = call, .exec = exec, .tail = df__tail_new(call, p->bias, p->fused, 0)};
-    df__parallel_for((size_t)p->parts, exec->threads < p->parts ? exec->threads : (int)p->parts, run_part, &job); /* memory is there for so many */
+    int64_t parts = p->row_parts * p->ranges;
+    df__parallel_for((size_t)parts, exec->threads < parts ? exec->threads : (int)parts, run_part, &job); /* memory is there for so many */
     return DF_OK;
 }
 
@@ -227,9 +231,12 @@ static void lay_out(panels *p, const df_call *call)
     staged = staged > w->in[0] ? w->in[0] : staged;
     p->each = SUMS_BYTES + ((size_t)(staged * p->row) * size + LINE) / LINE * LINE;
     double adds = (double)(w->n * w->out[0] * w->out[1]) * (double)(p->columns * p->run * w->kernel[0]);
-    int64_t threads = call->threads < MAX_PARTS ? call->threads : MAX_PARTS, parts = (int64_t)(adds / least_work);
-    p->parts = parts > threads ? threads : parts;
-    p->parts = p->parts > p->rows ? p->rows : p->parts < 1 ? 1 : p->parts;
+    int64_t threads = call->threads < MAX_PARTS ? call->threads : MAX_PARTS, parts = (int64_t)(adds / least_work), n = panels_of(p);
+    bool weights_more = w->kernel[0] * p->run * p->columns > w->n * w->in[0] * w->in[1] * w->c;
+    parts = parts > threads ? threads : parts < 1 ? 1 : parts;
+    p->row_parts = weights_more ? (parts + n - 1) / n : parts;
+    p->row_parts = p->row_parts > p->rows ? p->rows : p->row_parts;
+    p->ranges = parts / p->row_parts < n ? parts / p->row_parts : n;
 }
 
 df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)
@@ -250,7 +257,7 @@ df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)
     lay_out(p, call);
     if (p->each > MOST_BYTES)
         goto done;
-    p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)p->parts, .name = num == DF_NUM_BF16 ? "panels bf16" : "panels f32"};
+    p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)(p->row_parts * p->ranges), .name = num == DF_NUM_BF16 ? "panels bf16" : "panels f32"};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, p->base.name, scale, p->k);
     filling f = {conv, p};

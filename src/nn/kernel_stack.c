@@ -12,7 +12,7 @@
 #include "nn/pack.h"
 #include "nn/plan.h"
 
-enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 16 /* of a part */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
+enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 7 /* of a part */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
 static const int64_t least_work = 1000000; /* multiply-adds of a part */
 static const double close_advantage = 2, small_product = 5e6; /* who wants kernels to be so much faster wants to be close; multiply-adds whose time does not show */
 

@@ -8,7 +8,7 @@
 #endif
 
 /* How most sums end: a tensor that is added or none, then a bend. Found once for a row, not for each block of it. */
-typedef enum bend_kind { STRAIGHT, SLOPES /* what numbers below 0 are multiplied by */, BOUNDS, OTHER /* finish_sums() does it */ } bend_kind;
+typedef enum bend_kind { STRAIGHT, SLOPES /* what numbers below 0 are multiplied by */, BOUNDS, SWISH, OTHER /* finish_sums() does it */ } bend_kind;
 typedef struct ends {
     bend_kind     shape;
     const float  *bias, *slope; /* or NULL; slope: one for each channel, NULL: the same for all */
@@ -32,9 +32,11 @@ static ends ends_of(const df_tail *tail, bool adds)
     if (i == n)
         return e;
     post += i;
-    if (i + 1 < n || (post->kind != DF_POST_RELU && post->kind != DF_POST_PRELU && post->kind != DF_POST_CLIP)) {
+    if (i + 1 < n || (post->kind != DF_POST_RELU && post->kind != DF_POST_PRELU && post->kind != DF_POST_CLIP && post->kind != DF_POST_SWISH)) {
         e.shape = OTHER;
         e.add = NULL;
+    } else if (post->kind == DF_POST_SWISH) {
+        e.shape = SWISH;
     } else if (post->kind == DF_POST_CLIP || (post->kind == DF_POST_RELU && post->a == 0)) { /* two instructions that no product waits for */
         e.shape = BOUNDS;
         e.least = post->kind == DF_POST_CLIP ? post->a : 0;
@@ -59,9 +61,10 @@ INLINE bending bending_of(const ends *e, int64_t channel)
     return (bending){.least = spread(e->least), .most = spread(e->most), .slope = e->slope ? load(e->slope + channel) : spread(e->same)};
 }
 
-INLINE vec bend_by(bend_kind shape, const bending *b, vec v)
+/* near: what goes to bfloat16. */
+INLINE vec bend_by(bend_kind shape, const bending *b, vec v, bool near)
 {
-    return shape == BOUNDS ? no_more(no_less(v, b->least), b->most) : shape == SLOPES ? sloped(v, b->slope) : v;
+    return shape == BOUNDS ? no_more(no_less(v, b->least), b->most) : shape == SLOPES ? sloped(v, b->slope) : shape == SWISH ? v * sigmoid_by(v, near) : v;
 }
 
 /* A sum of channels from `channel` on of the pixel that begins at element `at` goes there. */
@@ -69,24 +72,30 @@ INLINE void end_at(const ends *e, const bending *b, vec bias, vec v, int64_t cha
 {
     v += bias;
     if (e->shape == OTHER) {
-        put(y, at + channel, half, finish(&e->posts, v, channel, at));
+        put(y, at + channel, half, finish(&e->posts, v, channel, at, half));
         return;
     }
     if (e->add)
         v += e->half ? get(e->add, at + channel, true) : get(e->add, at + channel, false);
-    put(y, at + channel, half, bend_by(e->shape, b, v));
+    put(y, at + channel, half, bend_by(e->shape, b, v, half));
 }
 
 /* n sums of the same channels, the bias not among them, go to y[at] and what lies `apart` behind it; what is added is of the same kind as y. */
 INLINE void end_line(bend_kind shape, const bending *b, vec bias, const void *add, const float *sums, int64_t step, int64_t n, int64_t at, int64_t apart, void *y, bool half)
 {
     for (int64_t i = 0; i < n && add; i++)
-        put(y, at + i * apart, half, bend_by(shape, b, load(sums + i * step) + bias + get(add, at + i * apart, half)));
+        put(y, at + i * apart, half, bend_by(shape, b, load(sums + i * step) + bias + get(add, at + i * apart, half), half));
     for (int64_t i = 0; i < n && !add; i++)
-        put(y, at + i * apart, half, bend_by(shape, b, load(sums + i * step) + bias));
+        put(y, at + i * apart, half, bend_by(shape, b, load(sums + i * step) + bias, half));
 }
 
 enum { AT_ONCE = 24 /* sums */ };
+
+static __attribute__((noinline, unused)) void swish_sums(vec *v, int n)
+{
+    for (int i = 0; i < n; i++)
+        v[i] *= sigmoid_of(v[i]);
+}
 
 /* n sums of the same channels, n a constant and the bias among them, go to y[at] and what lies `apart` behind it. All of float32. */
 INLINE void end_sums(const ends *e, vec *v, int n, int64_t channel, int64_t at, int64_t apart, float *y)
@@ -97,15 +106,18 @@ INLINE void end_sums(const ends *e, vec *v, int n, int64_t channel, int64_t at, 
             v[i] += load((const float *)e->add + at + i * apart);
     if (e->shape == BOUNDS) {
         EVERY for (int i = 0; i < n; i++)
-            v[i] = bend_by(BOUNDS, &b, v[i]);
+            v[i] = bend_by(BOUNDS, &b, v[i], false);
     } else if (e->shape == SLOPES) {
         EVERY for (int i = 0; i < n; i++)
-            v[i] = bend_by(SLOPES, &b, v[i]);
-    } else if (e->shape == OTHER) {
+            v[i] = bend_by(SLOPES, &b, v[i], false);
+    } else if (e->shape == SWISH || e->shape == OTHER) { /* seldom in float32, and long */
         vec all[AT_ONCE];
         EVERY for (int i = 0; i < n; i++)
             all[i] = v[i];
-        finish_sums(&e->posts, all, n, channel, at, apart);
+        if (e->shape == SWISH)
+            swish_sums(all, n);
+        else
+            finish_sums(&e->posts, all, n, channel, at, apart);
         EVERY for (int i = 0; i < n; i++)
             v[i] = all[i];
     }

@@ -13,6 +13,42 @@ static void convert_bf16(const float *x, uint16_t *y, int64_t n)
     memcpy(y + i, half, (size_t)(n - i) * sizeof *y);
 }
 
+INLINE float total(vec v)
+{
+    float each[LANES], sum = 0;
+    store(each, v);
+    for (int i = 0; i < LANES; i++)
+        sum += each[i];
+    return sum;
+}
+
+/* To e^(x - top), x up to top; the sum of them. */
+static float powers_bf16(const float *x, int64_t n, float top, uint16_t *y)
+{
+    vec factor = spread(1.44269504f), shift = spread(top), sums[2] = {0};
+    int64_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+        for (int k = 0; k < 2; k++) {
+            vec v = near_power((load(x + i + k * LANES) - shift) * factor);
+            sums[k] += v;
+            store_bf16(y + i + k * LANES, v);
+        }
+    float sum = total(sums[0] + sums[1]);
+    for (; i < n; i += LANES) {
+        float rest[LANES] = {0}, power[LANES];
+        uint16_t half[LANES];
+        int64_t left = n - i < LANES ? n - i : LANES;
+        memcpy(rest, x + i, (size_t)left * sizeof *x);
+        vec v = near_power((load(rest) - shift) * factor);
+        store(power, v);
+        store_bf16(half, v);
+        memcpy(y + i, half, (size_t)left * sizeof *y);
+        for (int64_t k = 0; k < left; k++)
+            sum += power[k];
+    }
+    return sum;
+}
+
 static void widen_bf16(const uint16_t *x, float *y, int64_t n)
 {
     int64_t i = 0;
@@ -79,15 +115,6 @@ TO_BYTES(to_s8, int8_t, -127, 127)
 TO_BYTES(to_u8, uint8_t, 0, 255)
 
 /* ---- sums ---- */
-
-INLINE float total(vec v)
-{
-    float each[LANES], sum = 0;
-    store(each, v);
-    for (int i = 0; i < LANES; i++)
-        sum += each[i];
-    return sum;
-}
 
 /* 16 sums a column at every level, so that all give the same bits. */
 INLINE void dots_of(const float *matrix, const float *x, int64_t n, int columns, float *y)
@@ -185,7 +212,7 @@ INLINE void tail_of(const float *sums, int64_t pixels, int64_t channels, float s
 {
     for (int64_t p = 0; p < pixels; p++)
         for (int64_t k = 0; k < channels; k += LANES)
-            put(y, p * channels + k, half, finish(tail, load(sums + p * channels + k) * scale, k, p * channels));
+            put(y, p * channels + k, half, finish(tail, load(sums + p * channels + k) * scale, k, p * channels, half));
 }
 
 static void scaled_tail(const float *sums, int64_t pixels, int64_t channels, float scale, const df_tail *tail, void *y)

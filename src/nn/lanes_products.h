@@ -67,6 +67,8 @@ INLINE void end_vector(const float *sums, int64_t rows, const pixel_end *end, in
         end_line(SLOPES, &end->bend[v], end->bias[v], end->ends->add, sums, GROUP, rows, at, end->apart, end->y, half);
     else if (end->ends->shape == BOUNDS)
         end_line(BOUNDS, &end->bend[v], end->bias[v], end->ends->add, sums, GROUP, rows, at, end->apart, end->y, half);
+    else if (end->ends->shape == SWISH)
+        end_line(SWISH, &end->bend[v], end->bias[v], end->ends->add, sums, GROUP, rows, at, end->apart, end->y, half);
     else
         end_line(STRAIGHT, &end->bend[v], end->bias[v], end->ends->add, sums, GROUP, rows, at, end->apart, end->y, half);
 }

@@ -54,14 +54,14 @@ INLINE void depthwise_three(const df_depthwise *g, const void *const *rows, int6
             next_column(&t, half_x, column);
         }
         now = plus_column(weights, column, 2, now);
-        put(y, at, half_y, bend_by(shape, &b, now));
+        put(y, at, half_y, bend_by(shape, &b, now, half_y));
         now = stride == 1 ? plus_column(weights, column, 1, next) : plus_column(weights, column, 0, bias);
         if (stride == 1)
             next = plus_column(weights, column, 0, bias);
     }
 }
 
-/* A function of its own, so that all registers are its own. OTHER: sums as they are. */
+/* A function of its own, so that all registers are its own. SWISH and OTHER: sums as they are. */
 #define THREE(name, half_x, half_y)                                                                                                   \
     static __attribute__((noinline)) void name(const df_depthwise *g, const void *const *rows, int64_t first, int64_t end, int64_t c, \
                                                const ends *e, void *y, int64_t at, int64_t apart)                                     \
@@ -194,7 +194,7 @@ INLINE void depthwise_sums(const df_depthwise *g, const void *const *rows, int64
     if (e->shape == OTHER)
         finish_sums(&e->posts, sums, (int)(end - first), c, at + first * g->c + c, g->c);
     for (int64_t i = 0; i < end - first; i++)
-        put(y, (first + i) * apart + c, half_y, bend_by(e->shape, &b, sums[i]));
+        put(y, (first + i) * apart + c, half_y, bend_by(e->shape, &b, sums[i], half_y));
 }
 
 INLINE int64_t fewer(int64_t a, int64_t most) { return a < most ? a : most; }
@@ -213,7 +213,7 @@ INLINE void pass(const df_depthwise *g, int64_t products, int64_t *since)
 INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y, three_fn threes, three_fn to_sums)
 {
     ends e = ends_of(tail, false);
-    bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && e.shape != OTHER;
+    bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && e.shape < SWISH;
     int64_t channels = g->c, apart = g->apart ? g->apart : channels, taps = (int64_t)g->rows * g->columns, since = 0;
     int64_t chunk = direct && CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
     for (int64_t first = 0; first < g->ow; first += chunk)

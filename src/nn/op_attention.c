@@ -153,11 +153,8 @@ static df_status some_rows(const kernel *k, const product *p, char *memory, int6
     df_status st = df__prim_run(p->scores, &args, err);
     if (st != DF_OK)
         return st;
-    for (int64_t i = 0; i < rows; i++) {
-        sums[i] = df__softmax_powers(scores + i * a->m, a->m);
-        if (k->num == DF_NUM_BF16)
-            df__lanes()->to_bf16(scores + i * a->m, (uint16_t *)weights + i * a->m, a->m);
-    }
+    for (int64_t i = 0; i < rows; i++)
+        sums[i] = k->num == DF_NUM_BF16 ? df__softmax_powers_bf16(scores + i * a->m, a->m, (uint16_t *)weights + i * a->m) : df__softmax_powers(scores + i * a->m, a->m);
     args = (df_prim_args){.src = weights, .weights = memory + k->v, .dst = results, .scratch = memory + k->own};
     st = df__prim_run(p->values, &args, err);
     for (int64_t i = 0; i < rows; i++)

@@ -5,6 +5,7 @@
 #include "core/simd.h"
 #include "core/threads.h"
 #include "nn/kernel.h"
+#include "nn/lanes.h"
 #include "nn/op.h"
 
 /* Values that are normalised together: n of them, `step` apart; `outer` x `step` such groups. */
@@ -123,6 +124,8 @@ float df__softmax_powers(float *x, int64_t n)
     exp_row(x, x, n, largest(x, n));
     return sum_of(x, n);
 }
+
+float df__softmax_powers_bf16(const float *x, int64_t n, uint16_t *y) { return df__lanes()->powers_bf16(x, n, largest(x, n), y); }
 
 static void softmax_row(const float *x, float *y, int64_t n)
 {

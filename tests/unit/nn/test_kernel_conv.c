@@ -119,6 +119,8 @@ TEST(channels_that_fill_no_vector)
         {.n = 1, .c = 28, .k = 28, .in = {19, 22}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu"},
         {.n = 3, .c = 56, .k = 88, .in = {20, 17}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu"},
         {.n = 1, .c = 130, .k = 70, .in = {7, 6}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "clip add", .affine = true}, /* few tiles: threads take channels */
+        {.n = 1, .c = 512, .k = 136, .in = {7, 7}, .kernel = {1, 1}, .posts = "swish"}, /* more weights than pixels: threads take panels */
+        {.n = 2, .c = 96, .k = 130, .in = {6, 5}, .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}, .end = {1, 1}, .posts = "add swish"},
         {.n = 1, .c = 16, .k = 18, .in = {14, 13}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .affine = true},
         {.n = 1, .c = 10, .k = 16, .in = {14, 13}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu"},
     };

@@ -434,6 +434,14 @@ static const df_fused ends_of_sums[ENDS] = {
     {.n_post = 1, .post = {{.kind = DF_POST_SWISH}}},
 };
 
+/* Of a sigmoid that goes to bfloat16 no more is computed than that holds: a number may be rounded to the neighbour. */
+static void check_halves(const uint16_t *a, const uint16_t *b, int64_t n, const df_fused *fused)
+{
+    int most = fused->n_post && fused->post[fused->n_post - 1].kind == DF_POST_SWISH ? 1 : 0;
+    for (int64_t i = 0; i < n; i++)
+        CHECK(abs((int)a[i] - (int)b[i]) <= most);
+}
+
 static int calls; /* of what a row of much work calls in between */
 
 static void count_call(void) { calls++; }
@@ -468,13 +476,13 @@ TEST(rows_of_each_channel_by_itself_are_the_same_but_for_rounding)
                             levels[level]->depthwise[of_half][1](&g, rows, 0, &tail, z);
                             levels[0]->to_bf16(y[at], rounded, g.ow * c);
                             check_near(y[0], y[at], g.ow * c);
-                            CHECK(memcmp(rounded, z, (size_t)(g.ow * c) * 2) == 0);
+                            check_halves(rounded, z, g.ow * c, tail.fused);
                             df_depthwise wide = g;
                             wide.apart = c + APART;
                             wide.between = count_call;
                             levels[level]->depthwise[of_half][1](&wide, rows, 0, &tail, z);
                             for (int64_t p = 0; p < g.ow; p++)
-                                CHECK(memcmp(rounded + p * c, z + p * wide.apart, (size_t)c * 2) == 0);
+                                check_halves(rounded + p * c, z + p * wide.apart, c, tail.fused);
                         }
                 }
     CHECK(calls > 0);
