@@ -65,7 +65,7 @@ df_status df__conv_dots(const df_conv *conv, df_kernel **out);
 
 /* x = exp(x - the largest of all n); their sum (op_softmax.c). */
 float df__softmax_powers(float *x, int64_t n);
-/* The same to y in bfloat16, each power to 1 part in 10,000. */
+/* The same to y in bfloat16, each power to 1 part in 10,000 before it is rounded. */
 float df__softmax_powers_bf16(const float *x, int64_t n, uint16_t *y);
 
 /* Products are twice as fast in bfloat16, and that is enough. */

@@ -1,6 +1,6 @@
 /* kernel_panel.c - convolutions over all channels, in float32 or bfloat16, as products of rows by panels of 32 output channels (lanes_products.h): in channels
  * last what a window sees of a row of the photo is one piece of memory. Rows are copied where the window reaches past the border, or where the kernel wants
- * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows, or of panels where these are more to read. */
+ * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows, and of panels. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ typedef struct panels {
     int64_t         k, columns;           /* channels out; those with what fills the last vector */
     int64_t         run, row;             /* numbers: of what a window sees of a row, of a row with its borders */
     int64_t         rows, width, last;    /* of outputs: rows of all photos, pixels of one; of the last one */
-    int64_t         band, row_parts, ranges; /* ranges of panels, for each of which rows are done anew */
+    int64_t         band, row_parts, ranges; /* ranges of panels, for each of which rows are staged anew; where the last vector reaches back two may write the same numbers */
     size_t          each;                 /* bytes of a worker */
     df_weights_at   weights;
     float          *bias, slopes[DF_MAX_POSTS][DF_LANES_MOST];
@@ -204,6 +204,23 @@ static df_status pad_few(panels *p, df_error *err)
     return DF_OK;
 }
 
+/* Ranges of rows, and of panels where that leaves the largest part less to do, or as much and there are more weights to read than pixels. */
+static void share_out(panels *p, int64_t parts)
+{
+    const df_window *w = &p->w;
+    int64_t n = panels_of(p), least = INT64_MAX;
+    bool weights_more = w->kernel[0] * p->run * p->columns > w->n * w->in[0] * w->in[1] * w->c;
+    p->row_parts = p->ranges = 1;
+    for (int64_t ranges = 1; ranges <= n && ranges <= parts; ranges++) {
+        int64_t row_parts = parts / ranges < p->rows ? parts / ranges : p->rows, most = (p->rows + row_parts - 1) / row_parts * ((n + ranges - 1) / ranges);
+        if (most < least || (most == least && weights_more)) {
+            least = most;
+            p->row_parts = row_parts;
+            p->ranges = ranges;
+        }
+    }
+}
+
 /* Rows of outputs: those of the photos, or where each pixel is seen by itself all pixels in a row, cut as it pleases. */
 static void lay_out(panels *p, const df_call *call)
 {
@@ -231,12 +248,8 @@ static void lay_out(panels *p, const df_call *call)
     staged = staged > w->in[0] ? w->in[0] : staged;
     p->each = SUMS_BYTES + ((size_t)(staged * p->row) * size + LINE) / LINE * LINE;
     double adds = (double)(w->n * w->out[0] * w->out[1]) * (double)(p->columns * p->run * w->kernel[0]);
-    int64_t threads = call->threads < MAX_PARTS ? call->threads : MAX_PARTS, parts = (int64_t)(adds / least_work), n = panels_of(p);
-    bool weights_more = w->kernel[0] * p->run * p->columns > w->n * w->in[0] * w->in[1] * w->c;
-    parts = parts > threads ? threads : parts < 1 ? 1 : parts;
-    p->row_parts = weights_more ? (parts + n - 1) / n : parts;
-    p->row_parts = p->row_parts > p->rows ? p->rows : p->row_parts;
-    p->ranges = parts / p->row_parts < n ? parts / p->row_parts : n;
+    int64_t threads = call->threads < MAX_PARTS ? call->threads : MAX_PARTS, parts = (int64_t)(adds / least_work);
+    share_out(p, parts > threads ? threads : parts);
 }
 
 df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)

@@ -12,7 +12,7 @@
 #include "nn/pack.h"
 #include "nn/plan.h"
 
-enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 7 /* of a part */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
+enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 7 /* of a part: and as many as the layers' windows reach beyond it */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
 static const int64_t least_work = 1000000; /* multiply-adds of a part */
 static const double close_advantage = 2, small_product = 5e6; /* who wants kernels to be so much faster wants to be close; multiply-adds whose time does not show */
 
@@ -379,6 +379,19 @@ static void lay_out(stack *s)
     }
 }
 
+/* Of the last layer's rows so many are made twice, in all layers before it, where two parts meet. */
+static int64_t rows_beyond(const stack *s)
+{
+    int64_t beyond = 0, stride = 1;
+    for (int i = s->n - 1; i >= 0 && stride < INT32_MAX; i--) {
+        const df_window *w = &s->layers[i].w;
+        int64_t own = w->stride[0] > 0 ? w->stride[0] : 1;
+        stride *= own;
+        beyond += w->kernel[0] > own ? (w->kernel[0] - own + stride - 1) / stride : 0;
+    }
+    return beyond;
+}
+
 df_status df__stack_compile(const df_call *call, const df_stack_layer *layers, int n, df_packer *packer, df_kernel **out)
 {
     df_status st = DF_OK;
@@ -394,10 +407,11 @@ df_status df__stack_compile(const df_call *call, const df_stack_layer *layers, i
         adds += (double)(w->n * w->out[0] * w->out[1] * s->layers[i].c * w->kernel[0] * w->kernel[1]) * (s->layers[i].kind == DENSE ? (double)w->c : 1);
     }
     lay_out(s);
-    int64_t rows = s->layers[n - 1].w.n * s->layers[n - 1].w.out[0], threads = call->threads < DF_MAX_WORKERS ? call->threads : DF_MAX_WORKERS;
+    int64_t beyond = rows_beyond(s), least = beyond > LEAST_ROWS ? beyond : LEAST_ROWS, rows = s->layers[n - 1].w.n * s->layers[n - 1].w.out[0];
+    int64_t threads = call->threads < DF_MAX_WORKERS ? call->threads : DF_MAX_WORKERS;
     s->parts = (int64_t)(adds / (double)least_work);
     s->parts = s->parts > threads ? threads : s->parts;
-    s->parts = s->parts > rows / LEAST_ROWS ? rows / LEAST_ROWS : s->parts;
+    s->parts = s->parts > rows / least ? rows / least : s->parts;
     s->parts = s->parts < 1 || threads <= 1 ? 1 : s->parts > MAX_PARTS ? MAX_PARTS : s->parts;
     snprintf(s->name, sizeof s->name, "%d layers by rows", n);
     s->base = (df_kernel){.run = stack_run, .free = stack_free, .scratch_bytes = s->each * sizeof(float) * (size_t)s->parts, .name = s->name};

@@ -86,7 +86,7 @@ typedef struct df_lanes {
     void (*pixels[2])(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums);
     void (*to_bf16)(const float *x, uint16_t *y, int64_t n);
     void (*from_bf16)(const uint16_t *x, float *y, int64_t n);
-    /* y = e^(x - top), x up to top and a power of e to 1 part in 10,000; the sum of them */
+    /* y = e^(x - top), x up to top: to 1 part in 10,000 before it is rounded; the sum of them, before too */
     float (*powers_bf16)(const float *x, int64_t n, float top, uint16_t *y);
     /* Least and most of the values and 0. */
     void (*range)(const float *x, int64_t n, float *least, float *most);

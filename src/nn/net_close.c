@@ -10,12 +10,12 @@ static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of
 static const double HOPELESS = 2; /* times what 8 bits may be off by, the photo seen exactly */
 static const double SMALL_ERROR = 0.03; /* of outputs of a few numbers in FAST: a probability of 1 is off by 0.03, an age of 30 by one year */
 
-/* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 along sums go, and tiles of bfloat16; then more and more of
- * the first layers have no kernel that is not exact, since what these are off by goes through all others; then all tensors of bfloat16 go, and kernels that are not exact have to be a
- * quarter faster than those that are. */
+/* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 along sums go, and tiles of bfloat16; then the first tenth of
+ * the layers has no kernel that is not exact, since what these are off by goes through all others; then all tensors of bfloat16 go, which costs less than more exact layers; then more
+ * and more of the first ones are exact, and kernels that are not have to be a quarter faster than those that are. */
 static const struct { df_halves halves; bool exact_pixels; int exact_tenths; double advantage, tiles; df_stacks stacks; } stages[] = {
     {DF_HALVES_ALL, false, 0, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 0, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 0, 1.03, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_INNER, true, 1, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_INNER, true, 3, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 3, 1.25, 1.3, DF_STACKS_OF_F32},
+    {DF_HALVES_INNER, true, 1, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1, 1.03, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, 3, 1.25, 1.3, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, true, 5, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 7, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 10, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
     {DF_HALVES_NONE, false, 0, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, true, 3, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 0, 100, 1.3, DF_STACKS_MOSTLY}};
 enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 3, BY_ROWS = STAGES /* beside the others: is it faster? */, LATER_ROWS /* but the first layers */, CLOSE_ROWS /* with exact weights */ };
@@ -256,7 +256,7 @@ done:
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
 {
     df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("ways of a net, early layers exact");
+    df_pack_key key = df__pack_key_new("ways of a net, tensors before layers");
     bool by_rule = !df__packer_lasting(net->packer); /* nobody measures how close the answers are */
     bool exacting = is_exacting(net, net->precision), sure = net->precision == DF_PRECISION_STRICT || exacting; /* that it is close */
     int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0, as = stage > 0 ? stage & AS_FAST : 0;

@@ -1,5 +1,6 @@
 /* test_patterns.c - subgraphs that mean one thing become that thing, and equal what they were; those that only look like it stay. The tolerance
  * is that of pass_check.h: the one operator rounds at other places than the many. */
+#include "nn/verdict.h"
 #include "pass_check.h"
 
 #define HARD "number three 3\nnumber six 6\nnumber zero 0\nnumber sixth 0.16666667\nnumber four 4\nnumber half 0.5\nnumber one 1\n"
@@ -288,6 +289,37 @@ TEST(attention_in_its_spellings)
         check(sizes[i][1], "Transpose q > t" TURN "Transpose k > u" TURN "Transpose v > w" TURN "MatMul t,u > a\nSoftmax a > b\nMatMul b,w > y", "y", 2);
     }
     check("q 5,7;k 7,6;v 6,3", "MatMul q,k > a\nSoftmax a > b\nMatMul b,v > y", "y", 1);
+}
+
+/* In FAST scores and what they weigh are of bfloat16 where the processor multiplies that: 2^-8 of each. Queries of so large numbers that few keys count; one key that none may see. */
+TEST(attention_in_bfloat16)
+{
+    static const char *const text = "number f 3\nMatMul q,k > a\nMul f,a > s\nSoftmax s > b | axis:-1\nMatMul b,v > y";
+    df_graph *g;
+    df_net *net;
+    df_tensor in[3], exact, one, two;
+    df_arena results = {0};
+    CHECK_OK(graph_of("q 2,3,100,16;k 2,3,16,70;v 2,3,70,24", text, "y", 13, &g, &err));
+    for (int i = 0; i < 3; i++) {
+        in[i] = g->inputs[i].shape;
+        fill(&in[i]);
+    }
+    for (int64_t i = 0; i < df__tensor_count(&in[1]); i += 70) /* the first key, infinitely far from a query of numbers above 0 */
+        ((float *)in[1].data)[i] = -INFINITY;
+    for (int64_t i = 0; i < df__tensor_count(&in[0]); i++)
+        ((float *)in[0].data)[i] = fabsf(((float *)in[0].data)[i]) + 0.01f;
+    CHECK_OK(plain_run(g, in, &exact, &results, &err));
+    CHECK_OK(df__net_new(g, &(df_net_opts){.precision = DF_PRECISION_FAST}, &net, &err));
+    CHECK_OK(df__net_run(net, in, 3, &one, 1, 1, &results, &err));
+    CHECK_OK(df__net_run(net, in, 3, &two, 1, 2, &results, &err));
+    double length, difference;
+    df__squares(exact.data, one.data, df__tensor_count(&exact), &length, &difference);
+    assert_true(length > 1 && difference <= length * 1e-4);
+    assert_memory_equal(one.data, two.data, df__tensor_bytes(&one));
+    for (int i = 0; i < 3; i++)
+        free(in[i].data);
+    df__arena_free(&results);
+    df__net_free(net);
 }
 
 TEST(what_is_no_attention_stays)
