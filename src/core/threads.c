@@ -27,7 +27,7 @@
 
 enum {
     MAX_THREADS = 256,
-    SPIN_NS = 50000,       /* a sleeping worker took 20 to 60 microseconds to begin, on a virtual machine of two cores */
+    SPIN_NS = 200000,      /* a sleeping worker took 20 to 60 microseconds to begin, on a virtual machine of two cores; layers too small to share take as long, and several may follow each other */
     POLLS = 32,            /* looks between two readings of the clock, about a microsecond */
     LOCK_TRIES = 200,      /* the lock is held for tens of nanoseconds: sleeping on it would cost a hundred times that */
     OFFERS_REFUSED = 1000, /* loops until a thread that could not be started is tried again */
