@@ -30,8 +30,8 @@ typedef struct df_fused {
     int          n_post;
 } df_fused;
 
-/* Apply all of it in plain C to the output of the call; `channel` is the axis that scale, shift and slopes belong to. */
 bool df__fused_adds(const df_fused *fused); /* a post is DF_POST_ADD; NULL: none */
+/* Apply all of it in plain C to the output of the call; `channel` is the axis that scale, shift and slopes belong to. */
 void df__fused_apply(const df_call *call, const df_fused *fused, bool with_affine);
 
 struct df_block;

@@ -91,17 +91,11 @@ INLINE void end_line(bend_kind shape, const bending *b, vec bias, const void *ad
 
 enum { AT_ONCE = 24 /* sums */ };
 
-static __attribute__((noinline, unused)) void swish_sums(vec *v, int n)
-{
-    for (int i = 0; i < n; i++)
-        v[i] *= sigmoid_of(v[i]);
-}
-
 /* n sums of the same channels, n a constant and the bias among them, go to y[at] and what lies `apart` behind it. All of float32. */
 INLINE void end_sums(const ends *e, vec *v, int n, int64_t channel, int64_t at, int64_t apart, float *y)
 {
     bending b = bending_of(e, channel);
-    if (e->add)
+    if (e->add && e->shape != SWISH)
         EVERY for (int i = 0; i < n; i++)
             v[i] += load((const float *)e->add + at + i * apart);
     if (e->shape == BOUNDS) {
@@ -110,14 +104,11 @@ INLINE void end_sums(const ends *e, vec *v, int n, int64_t channel, int64_t at, 
     } else if (e->shape == SLOPES) {
         EVERY for (int i = 0; i < n; i++)
             v[i] = bend_by(SLOPES, &b, v[i], false);
-    } else if (e->shape == SWISH || e->shape == OTHER) { /* seldom in float32, and long */
+    } else if (e->shape == SWISH || e->shape == OTHER) { /* seldom, and long: all posts, what is added too */
         vec all[AT_ONCE];
         EVERY for (int i = 0; i < n; i++)
             all[i] = v[i];
-        if (e->shape == SWISH)
-            swish_sums(all, n);
-        else
-            finish_sums(&e->posts, all, n, channel, at, apart);
+        finish_sums(&e->posts, all, n, channel, at, apart);
         EVERY for (int i = 0; i < n; i++)
             v[i] = all[i];
     }

@@ -121,12 +121,10 @@ INLINE vec no_more(vec v, vec most)
 
 INLINE vec between(vec v, float least, float most) { return no_more(no_less(v, spread(least)), spread(most)); }
 
-INLINE vec whole_of(vec t) { return t + spread(12582912.0f) - spread(12582912.0f); } /* 1.5 * 2^23 */
-
-/* 2^t by Cephes' exp2f: a polynomial of t - whole, whole into the exponent; 1 ulp or so. */
-INLINE vec power_of(vec t, vec whole)
+/* 2^(whole + f), f from -0.5 to 0.5, by Cephes' exp2f: a polynomial of f, whole into the exponent; 1 ulp or so. */
+INLINE vec power_of(vec whole, vec f)
 {
-    vec f = t - whole, p = plus_product(spread(1.339887440e-3f), spread(1.535336188e-4f), f);
+    vec p = plus_product(spread(1.339887440e-3f), spread(1.535336188e-4f), f);
     p = plus_product(spread(9.618437357e-3f), p, f);
     p = plus_product(spread(5.550332471e-2f), p, f);
     p = plus_product(spread(2.402264791e-1f), p, f);
@@ -135,8 +133,15 @@ INLINE vec power_of(vec t, vec whole)
 #if defined(__AVX512BF16__) && LANES == 16
     return (vec)_mm512_scalef_ps((__m512)p, (__m512)whole);
 #else
-    return p * (vec)(((ivec)(t + spread(12582912.0f)) + 127) << 23);
+    return p * (vec)(((ivec)(whole + spread(12582912.0f)) + 127) << 23);
 #endif
+}
+
+/* 2^t, t no further from 0 than 126 or taken for that. */
+INLINE vec power_between(vec t)
+{
+    vec inside = between(t, -126, 126), whole = inside + spread(12582912.0f) - spread(12582912.0f); /* 1.5 * 2^23 */
+    return power_of(whole, inside - whole);
 }
 
 /* 1 / (1 + 2^t), t = -v log2 e; 2 ulp or so, and where v is far below 0 what t is rounded by: 4 parts in 10^6 at -86. 0 where it is below 2^-125: denormal numbers, which products make
@@ -145,19 +150,17 @@ INLINE vec sigmoid_of(vec v)
 {
     vec t = v * spread(-1.44269504f);
 #if defined(__AVX512BF16__) && LANES == 16
-    vec whole = t - (vec)_mm512_reduce_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 e = _mm512_add_ps((__m512)power_of(t, whole), _mm512_set1_ps(1)), guess = _mm512_rcp14_ps(e);
+    vec f = (vec)_mm512_reduce_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 e = _mm512_add_ps((__m512)power_of(t - f, f), _mm512_set1_ps(1)), guess = _mm512_rcp14_ps(e);
     __mmask16 counts = _mm512_cmp_ps_mask(_mm512_set1_ps(125), (__m512)t, _CMP_NLT_UQ);
     return (vec)_mm512_maskz_fmadd_ps(counts, guess, _mm512_fnmadd_ps(e, guess, _mm512_set1_ps(1)), guess); /* one step doubles its 14 bits */
 #else
-    vec inside = between(t, -126, 126);
-    return where_less(spread(125), t, (vec){0}, spread(1) / (power_of(inside, whole_of(inside)) + spread(1)));
+    return where_less(spread(125), t, (vec){0}, spread(1) / (power_between(t) + spread(1)));
 #endif
 }
 
 /* 2^t to 1 part in 13,000: an argument between two whole numbers and a power of two are an instruction each, the polynomial is the one of degree 3 that is
- * nearest to 2^f from 0 to 1. Where there are no such instructions it is power_of(), and
- * 0 from 2^-126 on. */
+ * nearest to 2^f from 0 to 1. Where there are no such instructions it is power_of(), 0 below 2^-126. */
 INLINE vec near_power(vec t)
 {
 #if defined(__AVX512BF16__) && LANES == 16
@@ -167,8 +170,7 @@ INLINE vec near_power(vec t)
     p = plus_product(spread(0.99992522f), p, f);
     return (vec)_mm512_scalef_ps((__m512)p, (__m512)t);
 #else
-    vec inside = between(t, -126, 126);
-    return where_less(t, spread(-126), (vec){0}, power_of(inside, whole_of(inside)));
+    return where_less(t, spread(-126), (vec){0}, power_between(t));
 #endif
 }
 
