@@ -65,5 +65,8 @@ const char *test_data_dir(void);
 /* Folder of the demo photos (obama.jpg, ...), of the goldens in tests/golden, of the weights. */
 const char *test_photos_dir(void);
 const char *test_golden_dir(void);
+/* A folder of this program's own in $TMPDIR or /tmp, made at the first call; when main() ends it goes with all that is in it, unless that is the end of
+ * a forked child. temp_dir.h makes others in it. */
+const char *test_folder(void);
 
 #endif

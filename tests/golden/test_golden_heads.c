@@ -5,8 +5,8 @@
 #include "detect/list.h"
 #include "golden.h"
 #include "photo.h"
+#include "temp_dir.h"
 #include "tiny_heads.h"
-#include "unit/nn/temp_dir.h"
 
 enum { MOST = 1024 };
 
@@ -181,7 +181,6 @@ TEST(heads_are_decoded_as_by_the_originals)
         df__arena_free(&scratch);
         df__pixels_free(&px);
         ops->close(self);
-        temp_dir_free(&dir);
         pictures++;
     }
     CHECK(pictures >= 15);

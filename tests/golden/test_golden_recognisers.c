@@ -2,8 +2,8 @@
  * with the row's own input: mean values of a grid of cells, then a 1x1 convolution. */
 #include "golden.h"
 #include "represent/recogniser.h"
+#include "temp_dir.h"
 #include "tiny_heads.h"
-#include "unit/nn/temp_dir.h"
 
 enum { ROOM = 256, CHANNELS = 4 };
 
@@ -100,7 +100,6 @@ TEST(every_recogniser_takes_pixels_and_gives_vectors_as_upstream)
         models--;
     assert_int_equal(models, 0);
     df__recogniser_close(&s.net);
-    temp_dir_free(&d);
 }
 
 /* A mirrored crop swaps the columns of cells; many faces give what each gives alone; VGG-Face's mean has length 1 again. */
@@ -142,7 +141,6 @@ TEST(faces_together_and_mirrored_are_what_each_is_alone)
         df__recogniser_close(&s.net);
         df__arena_free(&scratch);
     }
-    temp_dir_free(&d);
 }
 
 /* ---- networks that are not what the row says ---- */
@@ -160,7 +158,6 @@ static void refused(const df_recogniser *row, const df_recogniser *graph_of, con
     CHECK_STATUS(DF_E_BAD_MODEL, df__recogniser_open(&loader, &r, &net, &err));
     CHECK_HAS(err.message, says);
     CHECK(net.net == NULL);
-    temp_dir_free(&d);
 }
 
 TEST(a_network_of_another_size_layout_or_length_is_refused)

@@ -1,13 +1,12 @@
 /* Each allocation of registering with attributes, of completing, and of a search with auto_filter fails in turn: an error comes back or the photo is
  * refused for it, nothing leaks (under the address sanitizer), nothing half is in the gallery, and the engine goes on working. */
-#include <unistd.h>
-
 #include "photos.h"
+#include "temp_dir.h"
 
 static df_error err;
 static df_engine *df;
 static df_gallery *g;
-static char path[128];
+static char path[512];
 
 typedef struct told { size_t states[5]; df_error failed; } told;
 
@@ -23,12 +22,8 @@ static bool tell(void *user, size_t index, df_register_state state, size_t faces
 
 static void begin(void)
 {
-    static char dir[64];
-    snprintf(dir, sizeof dir, "/tmp/deepface-alloc-XXXXXX");
     df = engine_or_skip(1);
     need_models(df, (const char *const[]){"faceres"}, 1);
-    CHECK(mkdtemp(dir) != NULL);
-    snprintf(path, sizeof path, "%s/g.db", dir);
 }
 
 static void end(void)
@@ -37,15 +32,12 @@ static void end(void)
     df_engine_free(df);
 }
 
+/* A new gallery. */
 static void reopen(void)
 {
-    char other[160];
-    static const char *const ends[] = {"", "-wal", "-shm"};
+    temp_dir d = temp_dir_new();
     df_gallery_close(g);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        snprintf(other, sizeof other, "%s%s", path, ends[i]);
-        unlink(other);
-    }
+    snprintf(path, sizeof path, "%s/g.db", d.path);
     CHECK_OK(df_gallery_open(df, path, NULL, NULL, &g, &err));
 }
 

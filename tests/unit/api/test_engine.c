@@ -1,7 +1,4 @@
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "test.h"
+#include "temp_dir.h"
 
 TEST(options_out_of_bounds_are_refused)
 {
@@ -47,10 +44,10 @@ TEST(a_damaged_weight_file_is_refused_with_both_hashes)
     df_error err;
     df_engine *df;
     df_model_state state;
-    char dir[] = "/tmp/df_weights_XXXXXX", path[1024];
-    CHECK(mkdtemp(dir) != NULL);
+    char path[1024];
+    temp_dir d = temp_dir_new();
     df_engine_opts o = df_engine_opts_default();
-    o.weights_dir = dir;
+    o.weights_dir = d.path;
     CHECK_OK(df_engine_new(&o, &df, &err));
     CHECK_OK(df_model_check(df, "retinaface", true, &state, path, sizeof path, &err));
     assert_int_equal(state, DF_MODEL_ABSENT);
@@ -72,8 +69,6 @@ TEST(a_damaged_weight_file_is_refused_with_both_hashes)
     CHECK_HAS(err.message, "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5");
     df_image_free(img);
     df_engine_free(df);
-    unlink(path);
-    rmdir(dir);
 }
 
 TEST(every_row_of_the_catalogue_is_complete)
@@ -96,9 +91,9 @@ TEST(a_file_without_a_known_hash_is_opened_and_then_the_one_remembered)
     df_engine *df;
     df_model_state state;
     df_engine_opts o = df_engine_opts_default();
-    char dir[] = "/tmp/df_weights_XXXXXX", path[1024], record[1100];
-    CHECK(mkdtemp(dir) != NULL);
-    o.weights_dir = dir;
+    char path[1024], record[1100];
+    temp_dir d = temp_dir_new();
+    o.weights_dir = d.path;
     CHECK_OK(df_engine_new(&o, &df, &err));
     CHECK_OK(df_model_check(df, "yolov8n", true, &state, path, sizeof path, &err));
     assert_int_equal(state, DF_MODEL_ABSENT);
@@ -115,8 +110,6 @@ TEST(a_file_without_a_known_hash_is_opened_and_then_the_one_remembered)
         CHECK(i == 1 || access(record, F_OK) != 0);
     }
     df_engine_free(df);
-    unlink(path), unlink(record);
-    rmdir(dir);
 }
 
 TEST(the_weights_folder_follows_deepface_home)

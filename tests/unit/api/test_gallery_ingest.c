@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "core/bytes.h"
-#include "../nn/temp_dir.h"
 #include "photos.h"
+#include "temp_dir.h"
 
 enum { PHOTOS = 40, BROKEN = 7, OTHER = 20, TWICE = 33 /* has the content of the one before it */ };
 static df_error err;
@@ -40,12 +40,6 @@ static many *many_new(void)
         m->items[i] = (df_photo_item){.path = m->paths[i]};
     }
     return m;
-}
-
-static void many_free(many *m)
-{
-    temp_dir_free(&m->dir);
-    free(m);
 }
 
 typedef struct told { size_t states[5], calls, last; df_status failed[PHOTOS]; } told;
@@ -111,7 +105,7 @@ TEST(photos_of_one_call_come_in_the_order_given_each_as_if_it_were_alone)
         df_embeddings_free(e);
     }
     df_gallery_close(g), df_engine_free(df);
-    many_free(m);
+    free(m);
 }
 
 TEST(a_call_that_is_stopped_goes_on_where_it_was)
@@ -129,7 +123,7 @@ TEST(a_call_that_is_stopped_goes_on_where_it_was)
     CHECK_OK(df_gallery_get_stats(g, &s, &err));
     assert_int_equal(PHOTOS - second.states[DF_REFUSED] - 1, s.photos);
     df_gallery_close(g), df_engine_free(df);
-    many_free(m);
+    free(m);
 }
 
 static bool count(void *user, size_t done, size_t total)
@@ -159,5 +153,4 @@ TEST(a_file_over_the_limit_is_no_photo_of_its_folder_and_not_tried_again)
         df_matches_free(found);
     }
     df_engine_free(df);
-    temp_dir_free(&dir);
 }

@@ -1,8 +1,6 @@
 /* Attributes in a gallery: kept at registering, completed afterwards, moved with a folder's photos, in and out of a gallery. */
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "photos.h"
+#include "temp_dir.h"
 
 static df_error err;
 
@@ -15,20 +13,11 @@ static df_engine *attributes_or_skip(void)
     return df;
 }
 
-static const char *folder(void)
+static df_gallery *open_new(df_engine *df)
 {
-    static char dir[64];
-    snprintf(dir, sizeof dir, "/tmp/deepface-with-XXXXXX");
-    CHECK(mkdtemp(dir) != NULL);
-    return dir;
-}
-
-static df_gallery *open_new(df_engine *df, const char *dir, const char *name)
-{
-    char path[256];
+    temp_dir d = temp_dir_new();
     df_gallery *g = NULL;
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    CHECK_OK(df_gallery_open(df, path, NULL, NULL, &g, &err));
+    CHECK_OK(df_gallery_open(df, temp_path(&d, "g.db"), NULL, NULL, &g, &err));
     return g;
 }
 
@@ -81,7 +70,7 @@ static told put(df_gallery *g, unsigned with, const df_opts *opts)
 TEST(attributes_are_kept_with_what_analyze_tells_and_the_vector_is_that_of_represent)
 {
     df_engine *df = attributes_or_skip();
-    df_gallery *g = open_new(df, folder(), "g.db");
+    df_gallery *g = open_new(df);
     df_gallery_stats s;
     assert_int_equal(2, put(g, EVERYTHING, NULL).states[DF_REGISTERED]);
     const kept *k = faces_of(g);
@@ -113,7 +102,7 @@ TEST(attributes_are_kept_with_what_analyze_tells_and_the_vector_is_that_of_repre
 TEST(what_is_known_is_completed_and_nothing_else_changes)
 {
     df_engine *df = attributes_or_skip();
-    df_gallery *g = open_new(df, folder(), "g.db");
+    df_gallery *g = open_new(df);
     df_gallery_stats s;
     put(g, 0, NULL);
     const kept *before = faces_of(g);
@@ -141,7 +130,7 @@ TEST(what_is_known_is_completed_and_nothing_else_changes)
 TEST(what_is_wanted_is_checked_and_what_is_refused_is_told)
 {
     df_engine *df = attributes_or_skip();
-    df_gallery *g = open_new(df, folder(), "g.db");
+    df_gallery *g = open_new(df);
     df_register_opts how = df_register_opts_default();
     df_opts opts = df_opts_default();
     how.with = DF_WITH_EMBEDDING;
@@ -159,10 +148,10 @@ TEST(what_is_wanted_is_checked_and_what_is_refused_is_told)
     df_gallery_close(g), df_engine_free(df);
 }
 
-static void copy(const char *from, const char *dir, const char *name)
+static void copy(const char *from, const char *to)
 {
-    char text[1024];
-    snprintf(text, sizeof text, "cp '%s' '%s/%s'", from, dir, name);
+    char text[2048];
+    snprintf(text, sizeof text, "cp '%s' '%s'", from, to);
     CHECK(system(text) == 0);
 }
 
@@ -180,23 +169,21 @@ static size_t found_in(df_engine *df, const char *dir, const char *where)
 TEST(a_folders_gallery_keeps_attributes_also_of_photos_that_move)
 {
     df_engine *df = attributes_or_skip();
-    const char *dir = folder();
-    char from[256], to[256];
-    copy(photo("obama.jpg"), dir, "a.jpg"), copy(photo("biden.jpg"), dir, "b.jpg");
-    assert_int_equal(2, found_in(df, dir, "gender = 'Man'"));
-    assert_int_equal(0, found_in(df, dir, "gender = 'Woman'"));
-    snprintf(from, sizeof from, "%s/a.jpg", dir), snprintf(to, sizeof to, "%s/moved.jpg", dir);
-    CHECK(rename(from, to) == 0);
-    assert_int_equal(1, found_in(df, dir, "gender = 'Man' and path like 'moved%'"));
-    assert_int_equal(2, found_in(df, dir, "gender = 'Man'"));
+    temp_dir d = temp_dir_new();
+    copy(photo("obama.jpg"), temp_path(&d, "a.jpg")), copy(photo("biden.jpg"), temp_path(&d, "b.jpg"));
+    assert_int_equal(2, found_in(df, d.path, "gender = 'Man'"));
+    assert_int_equal(0, found_in(df, d.path, "gender = 'Woman'"));
+    CHECK(rename(temp_path(&d, "a.jpg"), temp_path(&d, "moved.jpg")) == 0);
+    assert_int_equal(1, found_in(df, d.path, "gender = 'Man' and path like 'moved%'"));
+    assert_int_equal(2, found_in(df, d.path, "gender = 'Man'"));
     df_matches *m = NULL;
     df_search_opts o = df_search_opts_default();
     o.where = "gender = 'Man'"; /* the folder's other gallery, which knows of no attributes */
-    CHECK_OK(df_find(df, photo("obama2.jpg"), dir, NULL, &o, NULL, NULL, &m, &err));
+    CHECK_OK(df_find(df, photo("obama2.jpg"), d.path, NULL, &o, NULL, NULL, &m, &err));
     assert_int_equal(0, df_matches_searched(m));
     df_matches_free(m);
     o.with = DF_WITH_EMBEDDING;
-    CHECK_STATUS(DF_E_ARGUMENT, df_find(df, photo("obama2.jpg"), dir, NULL, &o, NULL, NULL, &m, &err));
+    CHECK_STATUS(DF_E_ARGUMENT, df_find(df, photo("obama2.jpg"), d.path, NULL, &o, NULL, NULL, &m, &err));
     df_engine_free(df);
 }
 
@@ -211,7 +198,7 @@ static df_matches *search_with(df_gallery *g, const df_search_opts *o)
 TEST(options_that_are_not_given_are_the_defaults)
 {
     df_engine *df = attributes_or_skip();
-    df_gallery *g = open_new(df, folder(), "g.db");
+    df_gallery *g = open_new(df);
     df_search_opts o = df_search_opts_default();
     put(g, 0, NULL);
     df_matches *with = search_with(g, &o), *without = search_with(g, NULL);
@@ -229,7 +216,7 @@ TEST(options_that_are_not_given_are_the_defaults)
 TEST(auto_filter_leaves_out_only_where_both_sides_are_sure_and_says_what)
 {
     df_engine *df = attributes_or_skip();
-    df_gallery *g = open_new(df, folder(), "g.db");
+    df_gallery *g = open_new(df);
     df_search_opts o = df_search_opts_default();
     df_matches *m = NULL;
     char *json = NULL;

@@ -1,6 +1,4 @@
-#include <unistd.h>
-
-#include "test.h"
+#include "temp_dir.h"
 
 static df_engine *small_engine(void)
 {
@@ -23,7 +21,8 @@ TEST(png_keeps_every_pixel_and_jpeg_nearly)
             for (int c = 0; c < 3; c++)
                 rgb[(y * 40 + x) * 3 + c] = (uint8_t)(20 + 2 * x + 2 * y + 20 * c);
     CHECK_OK(df_image_from_rgb(40, 30, 0, rgb, &img, &err));
-    const char *names[] = {"/tmp/df_image_\xC3\xA9.png", "/tmp/df_image.JPG"};
+    temp_dir d = temp_dir_new();
+    const char *names[] = {temp_path(&d, "image_\xC3\xA9.png"), temp_path(&d, "image.JPG")};
     const int tolerance[] = {0, 6};
     for (int i = 0; i < 2; i++) {
         CHECK_OK(df_image_save(img, names[i], &err));
@@ -33,7 +32,6 @@ TEST(png_keeps_every_pixel_and_jpeg_nearly)
             for (int x = 0; x < 120; x++)
                 CHECK_NEAR(rgb[y * 120 + x], df_image_pixels(back)[(size_t)y * df_image_stride(back) + (size_t)x], tolerance[i]);
         df_image_free(back);
-        unlink(names[i]);
     }
     df_image_free(img);
     df_engine_free(df);
@@ -45,20 +43,21 @@ TEST(limits_and_bad_arguments_are_told)
     df_engine *df = small_engine();
     df_image *img;
     static uint8_t rgb[3 * 200 * 200];
+    temp_dir d = temp_dir_new();
+    const char *large = temp_path(&d, "large.png");
     CHECK_STATUS(DF_E_ARGUMENT, df_image_from_rgb(0, 5, 0, rgb, &img, &err));
     CHECK_STATUS(DF_E_ARGUMENT, df_image_from_rgb(-3, 5, 0, rgb, &img, &err));
     CHECK_STATUS(DF_E_ARGUMENT, df_image_from_rgb(10, 5, 29, rgb, &img, &err));
     CHECK_HAS(err.message, "30 bytes");
     CHECK_OK(df_image_from_rgb(200, 200, 0, rgb, &img, &err));
-    CHECK_STATUS(DF_E_ARGUMENT, df_image_save(img, "/tmp/picture.webp", &err));
+    CHECK_STATUS(DF_E_ARGUMENT, df_image_save(img, temp_path(&d, "picture.webp"), &err));
     CHECK_HAS(err.message, ".png");
     CHECK_STATUS(DF_E_IO, df_image_save(img, "/nowhere/x.png", &err));
-    CHECK_OK(df_image_save(img, "/tmp/df_large.png", &err));
+    CHECK_OK(df_image_save(img, large, &err));
     df_image_free(img);
-    CHECK_STATUS(DF_E_LIMIT, df_image_load(df, "/tmp/df_large.png", &img, &err)); /* 40,000 pixels, 10,000 allowed */
-    CHECK_HAS(err.message, "df_large.png");
+    CHECK_STATUS(DF_E_LIMIT, df_image_load(df, large, &img, &err)); /* 40,000 pixels, 10,000 allowed */
+    CHECK_HAS(err.message, large);
     CHECK(img == NULL);
-    unlink("/tmp/df_large.png");
     CHECK_STATUS(DF_E_DECODE, df_image_decode(df, "not an image", 12, &img, &err));
     CHECK_STATUS(DF_E_DECODE, df_image_decode(df, "", 0, &img, &err));
     CHECK_STATUS(DF_E_LIMIT, df_image_decode(df, rgb, sizeof rgb, &img, &err));

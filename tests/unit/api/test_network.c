@@ -1,8 +1,8 @@
 /* test_network.c - networks of the caller's own: small ONNX files made here, and seeds of fuzz_onnx. */
 #include <pthread.h>
-#include <unistd.h>
 
 #include "../nn/onnx_writer.h"
+#include "temp_dir.h"
 
 static df_error err;
 
@@ -25,25 +25,25 @@ static const char *seed(const char *name)
     return path;
 }
 
-/* y = x + c, c = (10, 20), in a file of its own; unlink it. */
-static void write_sum(char path[32])
+/* A file of y = x + c, c = (10, 20). */
+static const char *write_sum(void)
 {
-    strcpy(path, "/tmp/df_network_XXXXXX");
-    int fd = mkstemp(path);
-    CHECK(fd >= 0);
+    temp_dir d = temp_dir_new();
+    const char *path = temp_path(&d, "sum.onnx");
+    FILE *f = fopen(path, "wb");
+    CHECK(f != NULL);
     message c = tensor_head("c", 1, 2, (int64_t[]){1, 2});
     put_bytes(&c, 9, (float[]){10, 20}, 8);
     message g = add_graph(&c);
     df_bytes m = model(&g, 13);
-    CHECK(write(fd, m.data, m.len) == (ssize_t)m.len);
-    close(fd);
+    CHECK(fwrite(m.data, 1, m.len, f) == m.len && fclose(f) == 0);
     free(m.data);
+    return path;
 }
 
 TEST(a_network_tells_its_ports_and_runs)
 {
-    char path[32];
-    write_sum(path);
+    const char *path = write_sum();
     df_engine *df = engine_of("strict", 1);
     df_network *net;
     df_tensors *out;
@@ -69,13 +69,11 @@ TEST(a_network_tells_its_ports_and_runs)
     df_tensors_free(out);
     df_network_free(net);
     df_engine_free(df);
-    unlink(path);
 }
 
 TEST(what_does_not_fit_the_network_is_an_argument_error_that_names_it)
 {
-    char path[32];
-    write_sum(path);
+    const char *path = write_sum();
     df_engine *df = engine_of("fast", 1);
     df_network *net;
     df_tensors *out;
@@ -112,7 +110,6 @@ TEST(what_does_not_fit_the_network_is_an_argument_error_that_names_it)
     CHECK_STATUS(DF_E_ARGUMENT, df_network_profile(net, &good, 1, 1, NULL, NULL));
     df_network_free(net);
     df_engine_free(df);
-    unlink(path);
 }
 
 TEST(what_is_no_network_is_told)
@@ -261,8 +258,7 @@ TEST(a_profile_names_each_step_and_counts_its_arithmetic)
 
 TEST(every_allocation_may_fail)
 {
-    char path[32];
-    write_sum(path);
+    const char *path = write_sum();
     df_engine *df = engine_of("fast", 1);
     float values[] = {1, 2};
     df_tensor in = {.type = DF_F32, .rank = 2, .dims = {1, 2}, .data = values};
@@ -288,5 +284,4 @@ TEST(every_allocation_may_fail)
         df_network_free(net);
     }
     df_engine_free(df);
-    unlink(path);
 }

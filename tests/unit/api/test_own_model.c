@@ -1,7 +1,7 @@
 /* A recogniser of the user's own through the verbs: a small network and its description, in a folder that the test makes. */
 #include "../../golden/tiny_heads.h"
 #include "core/bytes.h"
-#include "unit/nn/temp_dir.h"
+#include "temp_dir.h"
 
 static df_error err;
 
@@ -98,7 +98,6 @@ TEST(a_description_beside_an_onnx_file_is_a_model)
     CHECK_STATUS(DF_E_ARGUMENT, df_threshold(path, "angular", "points", &threshold, &err));
     df_embeddings_free(ea), df_embeddings_free(eb), df_embeddings_free(ec);
     df_image_free(a), df_image_free(b), df_image_free(c);
-    temp_dir_free(&d);
 }
 
 static void refused(df_engine *e, const char *path, df_status st, const char *says)
@@ -140,5 +139,4 @@ TEST(what_does_not_fit_together_is_refused_by_name)
     df_embeddings_free(out);
     df_image_free(a);
     df_engine_free(e);
-    temp_dir_free(&d);
 }

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "detect/list.h"
 #include "image/warp.h"
 #include "photos.h"
+#include "temp_dir.h"
 
 typedef struct face_photo { df_image *img; df_face face; } face_photo;
 
@@ -252,14 +252,13 @@ TEST(a_photo_that_says_how_it_is_turned)
 {
     static const uint8_t app1[] = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8,
                                    0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0};
-    char folder[] = "/tmp/df-turned-XXXXXX", name[64];
     df_error err;
     df_bytes file;
     df_faces *faces = NULL;
     begin();
     face_photo p = load("obama.jpg");
-    CHECK(mkdtemp(folder) != NULL);
-    snprintf(name, sizeof name, "%s/turned.jpg", folder);
+    temp_dir d = temp_dir_new();
+    const char *name = temp_path(&d, "turned.jpg");
     CHECK_OK(df__pixels_orient(&p.img->px, 8, &err)); /* as it is stored, to be turned back by orientation 6 */
     CHECK_OK(df_image_save(p.img, name, &err));
     CHECK_OK(df__read_file(name, 1 << 24, &file, &err));
@@ -273,8 +272,6 @@ TEST(a_photo_that_says_how_it_is_turned)
     df_faces_free(faces);
     df__bytes_free(&file);
     free(tagged);
-    unlink(name);
-    rmdir(folder);
     df_image_free(p.img);
     end();
 }

@@ -3,9 +3,8 @@
 #include <pthread.h>
 
 #include "core/bytes.h"
-#include "test.h"
+#include "temp_dir.h"
 #include "unit/nn/onnx_writer.h"
-#include "unit/nn/temp_dir.h"
 
 static df_error err;
 
@@ -39,27 +38,19 @@ static df_bytes deepid(int64_t width, int64_t dims)
     return model(&g, 12);
 }
 
-typedef struct place { temp_dir dir; char from[128], file[128]; df_engine *df; } place;
+typedef struct place { temp_dir dir; char from[256], file[256]; df_engine *df; } place;
 
 static place begin(df_bytes net)
 {
     place p = {.dir = temp_dir_new()};
-    char weights[100];
-    snprintf(weights, sizeof weights, "%s/weights", p.dir.path);
     snprintf(p.from, sizeof p.from, "%s/net", p.dir.path);
-    snprintf(p.file, sizeof p.file, "%s/deepid_weights.onnx", weights);
+    snprintf(p.file, sizeof p.file, "%s/weights/deepid_weights.onnx", p.dir.path);
     CHECK_OK(df__write_file(p.from, net.data, net.len, &err));
     df__bytes_free(&net);
     df_engine_opts o = df_engine_opts_default();
-    o.weights_dir = weights;
+    o.weights_dir = temp_path(&p.dir, "weights");
     CHECK_OK(df_engine_new(&o, &p.df, &err));
     return p;
-}
-
-static void end(place *p)
-{
-    df_engine_free(p->df);
-    temp_dir_free(&p->dir);
 }
 
 typedef struct heard { char steps[64]; size_t n, stop_at; } heard; /* a letter a new step */
@@ -90,7 +81,7 @@ TEST(it_tells_each_step_and_the_second_call_that_it_is_there)
     h = (heard){.n = 0};
     CHECK_OK(df_model_pull(p.df, "DeepID", &o, &err));
     assert_string_equal(h.steps, "K");
-    end(&p);
+    df_engine_free(p.df);
 }
 
 TEST(it_stops_when_it_is_told_to_and_leaves_no_file)
@@ -104,7 +95,7 @@ TEST(it_stops_when_it_is_told_to_and_leaves_no_file)
     CHECK_STATUS(DF_E_IO, df_model_pull(p.df, "DeepID", &o, &err));
     CHECK_HAS(err.message, "stopped by the caller");
     CHECK(access(p.file, F_OK) != 0);
-    end(&p);
+    df_engine_free(p.df);
 }
 
 TEST(another_network_is_refused)
@@ -117,7 +108,7 @@ TEST(another_network_is_refused)
         CHECK_STATUS(DF_E_BAD_MODEL, df_model_pull(p.df, "DeepID", &o, &err));
         CHECK_HAS(err.message, wrong[i].text);
         CHECK(access(p.file, F_OK) != 0);
-        end(&p);
+        df_engine_free(p.df);
     }
 }
 
@@ -145,7 +136,7 @@ TEST(wrong_arguments_are_named)
     o.size = 0;
     CHECK_STATUS(DF_E_ARGUMENT, df_model_pull(p.df, "DeepID", &o, &err));
     CHECK_HAS(err.message, "df_pull_opts_default");
-    end(&p);
+    df_engine_free(p.df);
 }
 
 TEST(addresses_and_sizes_are_told)
@@ -174,8 +165,6 @@ TEST(threads_of_one_process_wait_for_each_other_too)
     pthread_t threads[THREADS];
     for (int round = 0; round < ROUNDS; round++) {
         place p = begin(deepid(47, 160));
-        char weights[128];
-        snprintf(weights, sizeof weights, "%s/weights", p.dir.path);
         for (int i = 0; i < THREADS; i++) {
             nanosleep(&(struct timespec){.tv_nsec = round * i * 20000}, NULL);
             CHECK(pthread_create(&threads[i], NULL, pull_deepid, &p) == 0);
@@ -185,8 +174,8 @@ TEST(threads_of_one_process_wait_for_each_other_too)
             pthread_join(threads[i], &good);
             CHECK(good != NULL);
         }
-        assert_int_equal(temp_count(weights, ""), 2); /* the file and its record */
-        end(&p);
+        assert_int_equal(temp_count(temp_path(&p.dir, "weights"), ""), 2); /* the file and its record */
+        df_engine_free(p.df);
     }
 }
 
@@ -208,7 +197,7 @@ TEST(every_allocation_may_fail)
             CHECK_OK(df_model_pull(p.df, "DeepID", &o, &err)); /* the next call finds nothing in its way */
         }
         CHECK(access(p.file, F_OK) == 0);
-        end(&p);
+        df_engine_free(p.df);
         if (over)
             break;
     }

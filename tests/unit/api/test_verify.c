@@ -1,4 +1,5 @@
 #include "photos.h"
+#include "temp_dir.h"
 
 TEST(two_photos_of_one_person_and_one_of_another)
 {
@@ -107,13 +108,14 @@ TEST(a_jpeg_tall_as_a_tower_keeps_its_measures_when_it_is_decoded_smaller)
     static uint8_t grey[3 * 101 * 6400];
     memset(grey, 127, sizeof grey);
     CHECK_OK(df_image_from_rgb(101, 6400, 0, grey, &img, &err));
-    CHECK_OK(df_image_save(img, "/tmp/df_tower.jpg", &err));
+    temp_dir d = temp_dir_new();
+    const char *tower = temp_path(&d, "tower.jpg");
+    CHECK_OK(df_image_save(img, tower, &err));
     df_opts o = df_opts_default();
     o.enforce = false;
-    CHECK_OK(df_detect(df, "/tmp/df_tower.jpg", &o, &faces, &err));
+    CHECK_OK(df_detect(df, tower, &o, &faces, &err));
     CHECK_NEAR(6399, df_faces_at(faces, 0)->h, 0);
     CHECK_NEAR(100, df_faces_at(faces, 0)->w, 0);
-    remove("/tmp/df_tower.jpg");
     df_faces_free(faces);
     df_image_free(img);
     df_engine_free(df);

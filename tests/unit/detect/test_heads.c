@@ -3,8 +3,7 @@
 #include "detect/canvas.h"
 #include "detect/heads.h"
 #include "golden/tiny_heads.h"
-#include "test.h"
-#include "unit/nn/temp_dir.h"
+#include "temp_dir.h"
 
 static df_error err;
 
@@ -44,7 +43,6 @@ static df_status use(const char *detector, const tiny_head *head)
         assert_int_equal(temp_count(dir.path, ".sha256"), 0); /* a wrong file is not remembered */
     }
     df__detector_find(detector)->close(self);
-    temp_dir_free(&dir);
     return st;
 }
 
@@ -129,7 +127,6 @@ TEST(a_file_is_remembered_and_another_in_its_place_refused)
     CHECK(unlink(temp_path(&dir, "yolov8n-face.onnx.sha256")) == 0);
     CHECK_OK(open_in(&dir, "yolov8n", &self));
     df__detector_yolov8n.close(self);
-    temp_dir_free(&dir);
 }
 
 /* ---- photos and options ---- */
@@ -156,7 +153,6 @@ TEST(pictures_of_any_size_are_taken)
             df__face_list_free(&out);
         }
         df__detector_find(detectors[d])->close(self);
-        temp_dir_free(&dir);
     }
 }
 
@@ -180,7 +176,6 @@ TEST(the_score_that_is_asked_for_decides)
     CHECK(n[0] > n[1] && n[1] > n[2] && n[2] == 0);
     df__pixels_free(&px);
     df__detector_scrfd.close(self);
-    temp_dir_free(&dir);
 }
 
 TEST(every_allocation_of_a_detector_may_fail)
@@ -218,7 +213,6 @@ TEST(every_allocation_of_a_detector_may_fail)
     }
     df__pixels_free(&px);
     df__detector_yolov8n.close(self);
-    temp_dir_free(&dir);
 }
 
 /* ---- shared arithmetic ---- */

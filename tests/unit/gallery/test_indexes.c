@@ -5,10 +5,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../nn/temp_dir.h"
 #include "../store/store_test.h"
 #include "core/bytes.h"
 #include "gallery/indexes.h"
+#include "temp_dir.h"
 
 static const df_store_ops *const ops = &df__store_sqlite;
 static df_error err;
@@ -56,7 +56,6 @@ static void shelf_free(shelf *s)
     df__indexes_free(s->x);
     df__vectors_close(s->v);
     ops->close(s->store);
-    temp_dir_free(&s->dir);
     free(s);
 }
 

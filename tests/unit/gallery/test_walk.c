@@ -1,48 +1,31 @@
 /* Walking a folder: photos by name, those inside other folders, links, what is hidden. */
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "gallery/walk.h"
-#include "test.h"
+#include "temp_dir.h"
 
 static df_error err;
-static char root[256];
+static temp_dir root;
 
 static void make(const char *path, const char *content)
 {
-    char full[512];
-    snprintf(full, sizeof full, "%s/%s", root, path);
-    FILE *f = fopen(full, "wb");
+    FILE *f = fopen(temp_path(&root, path), "wb");
     CHECK(f != NULL);
     fputs(content, f);
     fclose(f);
 }
 
-static void folder(const char *path)
-{
-    char full[512];
-    snprintf(full, sizeof full, "%s/%s", root, path);
-    CHECK(mkdir(full, 0777) == 0);
-}
+static void folder(const char *path) { CHECK(mkdir(temp_path(&root, path), 0777) == 0); }
 
 TEST(photos_are_found_by_name_and_in_order)
 {
     df_walk w;
-    char command[600];
-    snprintf(root, sizeof root, "%s/deepface-walk-%ld", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (long)getpid());
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    CHECK(system(command) == 0 && mkdir(root, 0777) == 0);
+    root = temp_dir_new();
     folder("b"), folder("a"), folder("a/deep"), folder(".hidden"), folder("looks-like.jpg");
     make("z.jpg", "12345"), make("a/2.PNG", "1"), make("a/10.jpeg", "12"), make("a/deep/x.webp", ""), make("b/y.TIFF", "123");
     make("notes.txt", "no"), make(".dot.jpg", "no"), make(".hidden/h.jpg", "no"), make("jpg", "no"), make("a.jpg", ""), make("a0.jpg", ""), make("a-1.jpg", ""), make("looks-like.jpg/in.gif", "1");
-    char from[512], to[512];
-    snprintf(from, sizeof from, "%s/z.jpg", root), snprintf(to, sizeof to, "%s/b/link.jpg", root);
-    CHECK(symlink(from, to) == 0);
-    snprintf(to, sizeof to, "%s/b/loop", root);
-    CHECK(symlink(root, to) == 0);
-    snprintf(to, sizeof to, "%s/b/broken.jpg", root);
-    CHECK(symlink("/no/such/file", to) == 0);
-    CHECK_OK(df__walk(root, &w, &err));
+    CHECK(symlink(temp_path(&root, "z.jpg"), temp_path(&root, "b/link.jpg")) == 0);
+    CHECK(symlink(root.path, temp_path(&root, "b/loop")) == 0);
+    CHECK(symlink("/no/such/file", temp_path(&root, "b/broken.jpg")) == 0);
+    CHECK_OK(df__walk(root.path, &w, &err));
     static const char *const want[] = {"a-1.jpg", "a.jpg", "a/10.jpeg", "a/2.PNG", "a/deep/x.webp", "a0.jpg", "b/link.jpg", "b/y.TIFF", "looks-like.jpg/in.gif", "z.jpg"};
     static const uint64_t sizes[] = {0, 0, 2, 1, 0, 0, 5, 3, 1, 5};
     assert_int_equal(10, w.n);
@@ -54,13 +37,12 @@ TEST(photos_are_found_by_name_and_in_order)
     df__walk_free(&w);
     for (size_t n = 1; n < 10; n++) {
         test_alloc_fail_at(n);
-        df_status st = df__walk(root, &w, &err);
+        df_status st = df__walk(root.path, &w, &err);
         bool failed = test_alloc_count() >= n;
         test_alloc_fail_at(0);
         CHECK(st == (failed ? DF_E_NO_MEMORY : DF_OK));
         df__walk_free(&w);
     }
-    CHECK(system(command) == 0);
-    CHECK_STATUS(DF_E_IO, df__walk(root, &w, &err));
-    CHECK_HAS(err.message, root);
+    CHECK_STATUS(DF_E_IO, df__walk(temp_path(&root, "absent"), &w, &err));
+    CHECK_HAS(err.message, temp_path(&root, "absent"));
 }

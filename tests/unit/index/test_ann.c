@@ -30,7 +30,6 @@ static gallery *gallery_new(size_t n)
 static void gallery_free(gallery *g)
 {
     df__matrix_free(g->m);
-    temp_dir_free(&g->dir);
     free(g);
 }
 

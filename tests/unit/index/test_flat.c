@@ -26,7 +26,6 @@ static gallery gallery_of(float *rows, size_t n, size_t dims, uint64_t id_step)
 static void gallery_free(gallery *g)
 {
     df__matrix_free(g->m);
-    temp_dir_free(&g->dir);
     free(g->ids), free(g->alive), free(g->rows);
 }
 
@@ -182,7 +181,6 @@ TEST(nan_and_infinity_are_refused)
     assert_int_equal(df__matrix_count(m), 0); /* none of the three */
     assert_int_equal(df__matrix_stamp(m), 0);
     df__matrix_free(m);
-    temp_dir_free(&d);
 }
 
 TEST(huge_and_tiny_numbers)

@@ -68,7 +68,6 @@ TEST(rows_come_back_bit_for_bit_across_opens)
     assert_int_equal(info.rows, 5001);
     assert_int_equal(info.dims, DIMS);
     df__matrix_free(m);
-    temp_dir_free(&d);
 }
 
 TEST(every_float_comes_back)
@@ -94,7 +93,6 @@ TEST(every_float_comes_back)
         assert_memory_equal(row, rows[i], sizeof row);
     }
     df__matrix_free(m);
-    temp_dir_free(&d);
 }
 
 TEST(removed_rows_go_and_compact_makes_room)
@@ -121,7 +119,6 @@ TEST(removed_rows_go_and_compact_makes_room)
     CHECK_OK(df__matrix_check(reader, &err));
     assert_int_equal(temp_count(d.path, ""), 1);
     df__matrix_free(m), df__matrix_free(reader);
-    temp_dir_free(&d);
 }
 
 TEST(ids_ascend_and_a_reader_does_not_write)
@@ -141,7 +138,6 @@ TEST(ids_ascend_and_a_reader_does_not_write)
     CHECK_STATUS(DF_E_ARGUMENT, df__matrix_compact(reader, &err));
     assert_int_equal(df__matrix_count(m), 1);
     df__matrix_free(m), df__matrix_free(reader);
-    temp_dir_free(&d);
 }
 
 TEST(a_second_writer_is_told_so)
@@ -156,7 +152,6 @@ TEST(a_second_writer_is_told_so)
     df__matrix_free(m);
     m = open_as(temp_path(&d, "m"), true);
     df__matrix_free(m);
-    temp_dir_free(&d);
 }
 
 TEST(what_a_killed_compact_left_goes_when_a_writer_comes)
@@ -172,7 +167,6 @@ TEST(what_a_killed_compact_left_goes_when_a_writer_comes)
     assert_int_equal(temp_count(d.path, ".compact"), 0);
     assert_int_equal(df__matrix_count(m), 10);
     df__matrix_free(m), df__matrix_free(reader);
-    temp_dir_free(&d);
 }
 
 TEST(files_that_are_none_are_refused)
@@ -197,7 +191,6 @@ TEST(files_that_are_none_are_refused)
     CHECK_STATUS(DF_E_ARGUMENT, df__matrix_open(temp_path(&d, "m"), 0, "pipe", false, &m, &err));
     CHECK_STATUS(DF_E_ARGUMENT, df__matrix_open(temp_path(&d, "m"), 4097, "pipe", false, &m, &err));
     CHECK_STATUS(DF_E_STORE, df__matrix_open("/dev/null", DIMS, "pipe", false, &m, &err));
-    temp_dir_free(&d);
 }
 
 static df_bytes read_whole(const char *path)
@@ -223,7 +216,6 @@ TEST(a_file_cut_off_anywhere_is_refused)
         }
     }
     df__bytes_free(&b);
-    temp_dir_free(&d);
 }
 
 /* A flipped bit in head or commit is found at opening; anywhere in a row by a check, and no row is ever answered that it hit. */
@@ -269,7 +261,6 @@ TEST(a_flipped_bit_is_found)
     }
     assert_int_equal(refused + found, tries);
     df__bytes_free(&b);
-    temp_dir_free(&d);
 }
 
 TEST(a_torn_commit_leaves_the_one_before)
@@ -300,7 +291,6 @@ TEST(a_torn_commit_leaves_the_one_before)
     CHECK_STATUS(DF_E_STORE, df__matrix_open(temp_path(&d, "m"), DIMS, "pipe", false, &m, &err));
     CHECK_HAS(err.message, "commits");
     close(fd);
-    temp_dir_free(&d);
 }
 
 TEST(a_full_disk_is_an_error_and_what_was_there_stays)
@@ -328,7 +318,6 @@ TEST(a_full_disk_is_an_error_and_what_was_there_stays)
     CHECK_OK(df__matrix_check(m, &err));
     df__matrix_free(m);
     free(rows);
-    temp_dir_free(&d);
 }
 
 /* The child appends, removes and compacts, and tells the pipe what was acknowledged; it dies at any moment. The rest is as it told, or one act
@@ -420,7 +409,6 @@ TEST(a_writer_killed_at_any_moment_loses_nothing_that_it_acknowledged)
         df__matrix_free(m);
     }
     CHECK(s.last > 0);
-    temp_dir_free(&d);
 }
 
 /* ---- threads ---- */
@@ -488,7 +476,6 @@ static void beside_a_writer(bool same_handle)
         }
     }
     df__matrix_free(m);
-    temp_dir_free(&d);
 }
 
 TEST(readers_beside_a_writer_never_see_half_of_anything) { beside_a_writer(false); }

@@ -40,5 +40,4 @@ TEST(every_allocation_may_fail)
         df__matrix_free(m);
         assert_int_equal(temp_count(d.path, ".compact"), 0);
     }
-    temp_dir_free(&d);
 }

@@ -2,8 +2,8 @@
 #ifndef DF_TEST_VECTORS_H
 #define DF_TEST_VECTORS_H
 
-#include "../nn/temp_dir.h"
 #include "index/flat.h"
+#include "temp_dir.h"
 #include "verify/verify.h"
 
 static _Thread_local uint64_t vectors_state = 1;

@@ -1,8 +1,7 @@
 /* Weight files that no row can pin: what a first use remembers, and what is refused afterwards. */
 #include "core/bytes.h"
 #include "models/first_seen.h"
-#include "test.h"
-#include "unit/nn/temp_dir.h"
+#include "temp_dir.h"
 
 static df_error err;
 static const char one[] = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -22,7 +21,6 @@ TEST(a_hash_is_kept_as_sha256sum_writes_it)
     CHECK_OK(df__read_file(temp_path(&dir, "net.onnx.sha256"), 1000, &record, &err));
     CHECK(record.len == 64 + 2 + 8 + 1 && memcmp(record.data, one, 64) == 0 && memcmp(record.data + 64, "  net.onnx\n", 11) == 0);
     df__bytes_free(&record);
-    temp_dir_free(&dir);
 }
 
 TEST(another_file_is_refused_with_both_hashes_and_the_way_out)
@@ -35,7 +33,6 @@ TEST(another_file_is_refused_with_both_hashes_and_the_way_out)
     CHECK_HAS(err.message, two);
     CHECK_HAS(err.message, "delete ");
     CHECK_HAS(err.message, "net.onnx.sha256");
-    temp_dir_free(&dir);
 }
 
 TEST(a_record_that_is_none_is_refused)
@@ -54,7 +51,6 @@ TEST(a_record_that_is_none_is_refused)
     CHECK_STATUS(DF_E_LIMIT, df__first_seen_check(path, one, NULL, &err));
     free(longer);
     CHECK_STATUS(DF_E_IO, df__first_seen_keep("/nowhere/at/all.onnx", one, &err));
-    temp_dir_free(&dir);
 }
 
 TEST(every_allocation_may_fail)
@@ -72,5 +68,4 @@ TEST(every_allocation_may_fail)
             }
             CHECK_STATUS(DF_E_NO_MEMORY, st);
         }
-    temp_dir_free(&dir);
 }

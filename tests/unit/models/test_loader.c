@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "../nn/onnx_writer.h"
-#include "../nn/temp_dir.h"
 #include "models/loader.h"
 #include "models/stamp.h"
+#include "temp_dir.h"
 #include "weights.h"
 
 static df_error err;
@@ -106,7 +106,6 @@ TEST(a_stamp_saves_the_hashing_until_the_file_changes)
     CHECK(truncate(stamp, 20) == 0);
     CHECK(!believed(cache, path, true, hex));
     assert_string_equal(first, hex);
-    temp_dir_free(&d);
 }
 
 /* ---- nets ---- */
@@ -153,7 +152,6 @@ TEST(a_file_of_the_users_own_becomes_a_net)
     CHECK_STATUS(DF_E_BAD_MODEL, df__file_net(&loader, path, DF_PRECISION_STRICT, &net, &err));
     CHECK_HAS(err.message, "own.onnx");
     unsetenv("DEEPFACE_CACHE");
-    temp_dir_free(&d);
 }
 
 TEST(every_allocation_may_fail)
@@ -173,7 +171,6 @@ TEST(every_allocation_may_fail)
         CHECK(st == DF_OK || (!done && st == DF_E_NO_MEMORY));
         df__net_free(net);
     }
-    temp_dir_free(&d);
 }
 
 static void copy_to(const df_bytes *from, const char *path)
@@ -187,10 +184,8 @@ TEST(a_weight_file_that_changes_is_verified_again)
     temp_dir d = temp_dir_new();
     df_bytes real, file;
     df_loader loader = {.dir = temp_path(&d, "weights")};
-    if (!weights_map("shape_predictor_5_face_landmarks.dat", &real)) {
-        temp_dir_free(&d);
+    if (!weights_map("shape_predictor_5_face_landmarks.dat", &real))
         skip();
-    }
     unsetenv("DEEPFACE_CACHE");
     char path[512], where[256];
     snprintf(where, sizeof where, "%s", loader.dir);
@@ -211,5 +206,4 @@ TEST(a_weight_file_that_changes_is_verified_again)
     CHECK_STATUS(DF_E_BAD_MODEL, df__weights_open(&loader, "dlib-5-points", &file, &err));
     CHECK_HAS(err.message, "has sha256");
     CHECK_STATUS(DF_E_BAD_MODEL, df__weights_check(&loader, "dlib-5-points", &err));
-    temp_dir_free(&d);
 }

@@ -42,7 +42,6 @@ TEST(a_trial_chooses_what_is_right)
             assert_string_equal(first, again);
             assert_string_equal(first, other);
             layer_free(&l);
-            temp_dir_free(&d);
         }
 }
 
@@ -74,7 +73,6 @@ TEST(each_allocation_of_a_trial_refused_in_turn)
             k->free(k);
         l.in[0].data = input;
         layer_free(&l);
-        temp_dir_free(&d);
         if (made < n)
             return;
         CHECK(n < 2000);

@@ -87,7 +87,6 @@ TEST(layers_by_rows_are_tried_one_by_one)
         answer(&t, "x 1,3,24,24", by_rows, precisions[i], NULL, &off);
         assert_string_equal("", said); /* nowhere to keep it */
         CHECK(off <= most[i]);
-        temp_dir_free(&d);
     }
     trial_free(&t);
 }
@@ -151,7 +150,6 @@ TEST(what_is_tried_may_need_more_than_there_is)
             budget = &some;
             answer(&t, "x 1,3,96,96", by_rows, precisions[i], temp_path(&d, "cache"), &off);
             CHECK(off < 0.142);
-            temp_dir_free(&d);
             budget = NULL;
         }
     trial_free(&t);
@@ -167,7 +165,6 @@ TEST(where_nothing_goes_by_rows_strict_tries_nothing)
     CHECK(said_times("one by one") == 0);
     CHECK(off <= 1e-4);
     trial_free(&t);
-    temp_dir_free(&d);
 }
 
 /* Small differences between large sums, which 8 bits lose: then what FAST may do is found as well, and kept if it is faster. */
@@ -189,5 +186,4 @@ TEST(eight_bits_that_are_too_coarse_are_not_slower_than_fast)
     CHECK(said_times("of small outputs") == 0);
     assert_memory_equal(first, again, df__tensor_bytes(&t.exact));
     trial_free(&t);
-    temp_dir_free(&d);
 }

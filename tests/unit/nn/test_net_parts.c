@@ -70,7 +70,6 @@ TEST(parts_are_the_photos_alone_on_any_number_of_threads)
             df__arena_free(&results);
         }
     df__net_free(net);
-    temp_dir_free(&d);
 }
 
 /* Whatever the trial finds, the answers are close to each photo's own; once more from what was kept. */
@@ -101,7 +100,6 @@ TEST(a_batch_is_close_to_its_photos)
         df__arena_free(&results);
         df__net_free(net);
     }
-    temp_dir_free(&d);
 }
 
 /* Each of these mixes photos, or counts something else first: together the answer is the plain one's. */
@@ -142,7 +140,6 @@ TEST(photos_that_see_each_other_stay_together)
                 df__graph_free(g);
                 df__net_free(net);
             }
-            temp_dir_free(&d);
         }
 }
 
@@ -163,7 +160,6 @@ TEST(what_cannot_do_with_two_photos_stays_together)
         CHECK(!found_alone(net));
         df__arena_free(&results);
         df__net_free(net);
-        temp_dir_free(&d);
     }
 }
 
@@ -191,7 +187,6 @@ TEST(photos_of_bytes_stay_together)
     CHECK(!c->part && !found_alone(net));
     df__cached_free(c);
     df__net_free(net);
-    temp_dir_free(&d);
 }
 
 TEST(each_allocation_of_a_batch_refused_in_turn)
@@ -217,7 +212,6 @@ TEST(each_allocation_of_a_batch_refused_in_turn)
         df__cached_free(c);
         df__arena_free(&results);
         df__net_free(net);
-        temp_dir_free(&d);
         if (made < n)
             return;
         CHECK(n < 4000);

@@ -1,11 +1,8 @@
 /* test_onnx.c - the reader of .onnx files: what it keeps, what it refuses and how it says so. */
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "nn/net.h"
 #include "nn/onnx.h"
 #include "onnx_writer.h"
+#include "temp_dir.h"
 
 static df_error err;
 
@@ -148,8 +145,6 @@ TEST(graphs_nested_without_end_meet_a_limit)
 
 /* ---- data in another file ---- */
 
-static char folder[64];
-
 static df_status external(const char *location, const char *offset, const char *dir, df_graph **out)
 {
     static const char *const keys[] = {"location", "offset"};
@@ -167,60 +162,43 @@ static df_status external(const char *location, const char *offset, const char *
     return df__onnx_parse(&file, "test.onnx", dir, out, &err);
 }
 
-static void make_folder(void)
+static temp_dir folder_of_weights(void)
 {
-    char path[128];
-    strcpy(folder, "/tmp/df_onnx_XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/weights.bin", folder);
-    FILE *f = fopen(path, "wb");
+    temp_dir d = temp_dir_new();
+    FILE *f = fopen(temp_path(&d, "weights.bin"), "wb");
     fwrite((float[]){1, 2, 3, 4}, 4, 4, f);
     fclose(f);
-}
-
-static void drop_folder(void)
-{
-    static const char *const names[] = {"weights.bin", "link.bin"};
-    char path[128];
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
+    return d;
 }
 
 TEST(external_data_are_mapped_from_the_models_folder)
 {
     df_graph *graph;
-    make_folder();
-    CHECK_OK(external("weights.bin", "8", folder, &graph));
+    temp_dir d = folder_of_weights();
+    CHECK_OK(external("weights.bin", "8", d.path, &graph));
     float v[2];
     memcpy(v, graph->consts[0].tensor.data, sizeof v);
     CHECK_NEAR(3, v[0], 0);
     df__graph_free(graph);
-    CHECK_STATUS(DF_E_BAD_MODEL, external("weights.bin", "12", folder, &graph)); /* 8 bytes at 12 of 16 */
+    CHECK_STATUS(DF_E_BAD_MODEL, external("weights.bin", "12", d.path, &graph)); /* 8 bytes at 12 of 16 */
     CHECK_HAS(err.message, "\"c\" of 8 bytes at 12 of weights.bin, which has 16");
-    CHECK_STATUS(DF_E_BAD_MODEL, external("weights.bin", "-8", folder, &graph));
-    CHECK_STATUS(DF_E_IO, external("absent.bin", "0", folder, &graph));
+    CHECK_STATUS(DF_E_BAD_MODEL, external("weights.bin", "-8", d.path, &graph));
+    CHECK_STATUS(DF_E_IO, external("absent.bin", "0", d.path, &graph));
     CHECK_HAS(err.message, "tensor \"c\"");
-    drop_folder();
 }
 
 TEST(external_data_cannot_leave_the_folder)
 {
     static const char *const outside[] = {"../weights.bin", "/etc/passwd", "a/../../weights.bin", "..", ""};
-    char link[128];
     df_graph *graph;
-    make_folder();
+    temp_dir d = folder_of_weights();
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
-        CHECK_STATUS(DF_E_BAD_MODEL, external(outside[i], "0", folder, &graph));
+        CHECK_STATUS(DF_E_BAD_MODEL, external(outside[i], "0", d.path, &graph));
     CHECK_STATUS(DF_E_BAD_MODEL, external("weights.bin", "0", NULL, &graph));
     CHECK_HAS(err.message, "not allowed");
-    snprintf(link, sizeof link, "%s/link.bin", folder);
-    assert_int_equal(symlink("/etc/passwd", link), 0);
-    CHECK_STATUS(DF_E_BAD_MODEL, external("link.bin", "0", folder, &graph));
+    assert_int_equal(symlink("/etc/passwd", temp_path(&d, "link.bin")), 0);
+    CHECK_STATUS(DF_E_BAD_MODEL, external("link.bin", "0", d.path, &graph));
     CHECK_HAS(err.message, "link");
-    drop_folder();
 }
 
 TEST(each_failing_allocation_is_reported_and_leaks_nothing)

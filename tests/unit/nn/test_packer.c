@@ -76,7 +76,6 @@ TEST(saved_pieces_are_found_by_the_next_one)
     CHECK(small && large && small[7] == 1 && large[99999] == 2);
     assert_int_equal(df__packer_unsaved(p, false), 0);
     df__packer_free(p);
-    temp_dir_free(&d);
 }
 
 static struct stat stat_of(const char *path)
@@ -103,7 +102,6 @@ TEST(a_new_choice_does_not_write_the_weights_again)
     p = packer_at(temp_path(&d, "c"));
     CHECK(find(p, 1, 8) && find(p, 2, 100000) && find(p, 3, 8));
     df__packer_free(p);
-    temp_dir_free(&d);
 }
 
 TEST(what_two_processes_add_comes_together)
@@ -126,7 +124,6 @@ TEST(what_two_processes_add_comes_together)
     a = packer_at(temp_path(&d, "c"));
     CHECK(find(a, 1, 5000) && find(a, 2, 6000) && find(a, 4, 7000));
     df__packer_free(a);
-    temp_dir_free(&d);
 }
 
 TEST(where_nothing_can_be_written_there_is_no_cache)
@@ -148,7 +145,6 @@ TEST(where_nothing_can_be_written_there_is_no_cache)
     CHECK_OK(df__packer_save(p, &err));
     CHECK(find(p, 1, 5000));
     df__packer_free(p);
-    temp_dir_free(&d);
 }
 
 /* ---- nets ---- */
@@ -218,7 +214,6 @@ TEST(a_net_answers_the_same_bits_when_its_weights_come_from_the_cache)
     CHECK(near(later, plain));
     answer(path, 1, 1, later);
     assert_memory_equal(first, later, sizeof first);
-    temp_dir_free(&d);
 }
 
 TEST(another_model_or_a_damaged_file_makes_a_new_cache)
@@ -237,7 +232,6 @@ TEST(another_model_or_a_damaged_file_makes_a_new_cache)
     answer(path, 2, 1, later);
     CHECK(stat_of(path).st_size > 200); /* how much is kept depends on what was faster this time */
     CHECK(near(later, first));
-    temp_dir_free(&d);
 }
 
 TEST(nowhere_to_write_changes_no_answer)
@@ -260,7 +254,6 @@ TEST(nowhere_to_write_changes_no_answer)
     signal(SIGXFSZ, old);
     CHECK(near(out, plain));
     CHECK(access(temp_path(&d, "full"), F_OK) != 0);
-    temp_dir_free(&d);
 }
 
 TEST(four_processes_that_load_one_net_at_once_share_one_cache)
@@ -288,7 +281,6 @@ TEST(four_processes_that_load_one_net_at_once_share_one_cache)
     answer(path, 1, 1, again);
     assert_memory_equal(out, again, sizeof out);
     CHECK(near(out, plain));
-    temp_dir_free(&d);
 }
 
 /* Nothing leaks, nothing crashes, and a cache that was half made is no cache. */
@@ -319,5 +311,4 @@ TEST(every_allocation_may_fail)
             unlink(path); /* once with a file to read, once without */
     }
     assert_int_equal(temp_count(d.path, ".part"), 0);
-    temp_dir_free(&d);
 }

@@ -97,7 +97,6 @@ TEST(what_was_written_is_found_under_its_name_and_size_alone)
     }
     df__weight_cache_close(&c);
     assert_int_equal(temp_count(d.path, ".part"), 0);
-    temp_dir_free(&d);
 }
 
 TEST(of_several_pieces_of_one_name_one_is_written)
@@ -109,7 +108,6 @@ TEST(of_several_pieces_of_one_name_one_is_written)
     CHECK_OK(df__weight_cache_open(temp_path(&d, "c"), mine, &c, &err));
     assert_int_equal(df__weight_cache_count(&c), 2);
     df__weight_cache_close(&c);
-    temp_dir_free(&d);
 }
 
 TEST(a_file_for_another_model_or_machine_is_none)
@@ -120,7 +118,6 @@ TEST(a_file_for_another_model_or_machine_is_none)
     CHECK_STATUS(DF_E_BAD_MODEL, df__weight_cache_open(temp_path(&d, "c"), other, &c, &err));
     CHECK_HAS(err.message, "made for another");
     assert_int_equal(df__weight_cache_count(&c), 0);
-    temp_dir_free(&d);
 }
 
 TEST(the_identity_follows_the_model_and_the_precision)
@@ -148,7 +145,6 @@ TEST(a_file_cut_off_anywhere_is_none)
     CHECK(truncate(temp_path(&d, "c"), (off_t)b.len - 1) == 0);
     CHECK(!opens(temp_path(&d, "c")));
     df__bytes_free(&b);
-    temp_dir_free(&d);
 }
 
 TEST(a_flipped_bit_in_header_or_index_makes_it_none)
@@ -164,7 +160,6 @@ TEST(a_flipped_bit_in_header_or_index_makes_it_none)
     b.data[b.len - 1] ^= 1; /* this small, its pieces are covered too */
     CHECK(!accepts(b.data, b.len));
     df__bytes_free(&b);
-    temp_dir_free(&d);
 }
 
 static void refused_with(df_bytes *b, size_t at, uint64_t value)
@@ -197,7 +192,6 @@ TEST(numbers_that_lie_are_refused_though_the_checksum_is_right)
     refused_with(&b, SEAL_BYTES, b.len + 1);
     refused_with(&b, first, UINT64_MAX); /* the first key is no longer the least */
     df__bytes_free(&b);
-    temp_dir_free(&d);
 }
 
 TEST(places_that_cannot_be_written_are_told_and_left_alone)
@@ -214,7 +208,6 @@ TEST(places_that_cannot_be_written_are_told_and_left_alone)
     snprintf(file, sizeof file, "%s/c", temp_path(&d, "f")); /* a file where a folder should be */
     CHECK_STATUS(DF_E_IO, df__weight_cache_write(file, mine, pieces, PIECES, &err));
     assert_int_equal(temp_count(d.path, ".part"), 0);
-    temp_dir_free(&d);
 }
 
 TEST(the_folder_is_made_for_this_user_alone)
@@ -225,7 +218,6 @@ TEST(the_folder_is_made_for_this_user_alone)
     CHECK_OK(df__weight_cache_write(temp_path(&d, "new/c"), mine, pieces, PIECES, &err));
     CHECK(stat(temp_path(&d, "new"), &info) == 0);
     assert_int_equal(info.st_mode & 0777, 0700);
-    temp_dir_free(&d);
 }
 
 TEST(a_file_that_others_may_write_is_not_believed)
@@ -236,7 +228,6 @@ TEST(a_file_that_others_may_write_is_not_believed)
     CHECK(!opens(temp_path(&d, "c")));
     CHECK(chmod(temp_path(&d, "c"), 0600) == 0);
     CHECK(opens(temp_path(&d, "c")));
-    temp_dir_free(&d);
 }
 
 TEST(a_full_disk_leaves_the_old_file)
@@ -258,7 +249,6 @@ TEST(a_full_disk_leaves_the_old_file)
     CHECK(is_whole(temp_path(&d, "c")));
     CHECK(access(temp_path(&d, "d"), F_OK) != 0);
     assert_int_equal(temp_count(d.path, ".part"), 0);
-    temp_dir_free(&d);
 }
 
 TEST(four_processes_that_race_all_succeed_and_one_file_stays)
@@ -282,7 +272,6 @@ TEST(four_processes_that_race_all_succeed_and_one_file_stays)
     }
     CHECK(is_whole(path));
     assert_int_equal(temp_count(d.path, ""), 1);
-    temp_dir_free(&d);
 }
 
 /* The child writes over and over; whenever it dies, what lies under the name is whole. */
@@ -312,7 +301,6 @@ TEST(a_writer_killed_at_any_moment_leaves_a_whole_file_or_none)
     CHECK(found > 0);
     CHECK_OK(df__weight_cache_write(path, mine, pieces, PIECES, &err)); /* leftovers are not in the way */
     CHECK(is_whole(path));
-    temp_dir_free(&d);
 }
 
 TEST(every_allocation_may_fail)
@@ -330,5 +318,4 @@ TEST(every_allocation_may_fail)
         CHECK(is_whole(temp_path(&d, "c")));
     }
     assert_int_equal(temp_count(d.path, ".part"), 0);
-    temp_dir_free(&d);
 }

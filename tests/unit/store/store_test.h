@@ -2,27 +2,19 @@
 #ifndef DF_STORE_TEST_H
 #define DF_STORE_TEST_H
 
-#include <unistd.h>
-
 #include "store/store.h"
-#include "test.h"
+#include "temp_dir.h"
 
 enum { STORE_DIMS = 16 };
 
 static const df_store_key store_test_key = {.pipeline = "model Test, align points", .dims = STORE_DIMS};
 
-/* A new name; what lay there is gone. */
+/* Of the last call: in a new folder, where nothing is yet. */
 __attribute__((unused)) static const char *store_test_path(const char *name)
 {
     static char path[512];
-    char other[600];
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/deepface-%ld-%s.db", folder ? folder : "/tmp", (long)getpid(), name);
-    static const char *const ends[] = {"", "-wal", "-shm", "-vectors"};
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(other, sizeof other, "%s%s", path, ends[i]);
-        unlink(other);
-    }
+    temp_dir d = temp_dir_new();
+    snprintf(path, sizeof path, "%s/%s.db", d.path, name);
     return path;
 }
 

@@ -1,4 +1,4 @@
-/* temp_dir.h - a folder of the test's own, emptied and removed at its end. */
+/* temp_dir.h - a folder of a test's own, inside that of its program (test_folder): both go at the end. */
 #ifndef DF_TEST_TEMP_DIR_H
 #define DF_TEST_TEMP_DIR_H
 
@@ -8,13 +8,14 @@
 
 #include "test.h"
 
-typedef struct temp_dir { char path[64]; } temp_dir;
+typedef struct temp_dir { char path[200]; } temp_dir;
 
 static inline temp_dir temp_dir_new(void)
 {
-    temp_dir d = {"/tmp/df_cache_XXXXXX"};
+    temp_dir d;
+    snprintf(d.path, sizeof d.path, "%s/XXXXXX", test_folder());
     if (!mkdtemp(d.path))
-        fail_msg("no folder in /tmp");
+        fail_msg("no folder in %s", test_folder());
     return d;
 }
 
@@ -39,24 +40,5 @@ static inline size_t temp_count(const char *path, const char *part)
         closedir(d);
     return n;
 }
-
-static inline void temp_remove(const char *path)
-{
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char inner[4096];
-        if (strlen(path) + strlen(e->d_name) + 2 > sizeof inner || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        strcpy(inner, path);
-        strcat(strcat(inner, "/"), e->d_name);
-        if (unlink(inner) != 0)
-            temp_remove(inner);
-    }
-    if (d)
-        closedir(d);
-    rmdir(path);
-}
-
-static inline void temp_dir_free(temp_dir *d) { temp_remove(d->path); }
 
 #endif
