@@ -4,8 +4,8 @@
  * of the pool that has nothing to do enters the loop that has the fewest helpers; all draw items from one counter. So a caller
  * waits only for items that somebody has begun, and loops within loops cannot wait for each other in a circle.
  *
- * Cores: `active` counts threads with items in hand, callers too. A worker enters a loop only where a core is left, and gives
- * its place back between two items when new callers have taken the cores.
+ * Cores: `active` counts threads with items in hand, callers too, and those that keep their core between loops. A worker enters
+ * a loop only where a core is left, and gives its place back between two items when new callers have taken the cores.
  *
  * Waiting: layers of a network follow each other within microseconds, and a sleeping thread needs tens of them to get up. A
  * worker without a loop, and a caller whose helpers have an item left, therefore stay awake for SPIN_NS while there is a core
@@ -72,6 +72,7 @@ static struct pool {
 /* The loop whose item this thread is in. The model is one that never asks the dynamic loader for memory: dlclose() holds the
  * loader's lock while close_pool waits for workers. */
 static _Thread_local __attribute__((tls_model("initial-exec"))) loop *current;
+static _Thread_local __attribute__((tls_model("initial-exec"))) bool keeping; /* its core, between loops */
 
 int df__cores(void)
 {
@@ -316,6 +317,7 @@ static void in_child(void)
     atomic_store(&pool.looking, 0);
     count_cores();
     current = NULL;
+    keeping = false;
     unlock();
 }
 
@@ -353,7 +355,7 @@ static void offer(loop *l)
     l->older = pool.newest;
     *(pool.newest ? &pool.newest->newer : &pool.oldest) = l;
     pool.newest = l;
-    if (!l->parent)
+    if (!l->parent && !keeping)
         atomic_fetch_add(&pool.active, 1);
     for (loop *p = l->parent; p; p = p->parent) {
         atomic_store(&p->below, true);
@@ -440,8 +442,24 @@ void df__parallel_for(size_t n, int threads, void (*fn)(void *arg, size_t i, int
         current = outer;
         withdraw(&l);
         wait_for_helpers(&l);
-        if (l.generation == pool.generation && !l.parent)
+        if (l.generation == pool.generation && !l.parent && !keeping)
             atomic_fetch_sub(&pool.active, 1);
     }
     pthread_cond_destroy(&l.wake_caller);
+}
+
+bool df__keep_core(void)
+{
+    if (current || keeping)
+        return false;
+    atomic_fetch_add(&pool.active, 1);
+    return keeping = true;
+}
+
+void df__leave_core(bool kept)
+{
+    if (!kept || !keeping) /* a child of fork() keeps none */
+        return;
+    keeping = false;
+    atomic_fetch_sub(&pool.active, 1);
 }

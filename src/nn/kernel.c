@@ -66,6 +66,12 @@ df_status df__bias_new(const df_call *call, const df_tensor *bias, const df_fuse
     return DF_OK;
 }
 
+int64_t df__parts(const df_call *call, double work, double least, int64_t most)
+{
+    double parts = fmin(fmin(work / least, (double)most), (double)(call->threads < DF_MAX_WORKERS ? call->threads : DF_MAX_WORKERS));
+    return parts > 1 ? (int64_t)parts : 1;
+}
+
 df_status df__run_parts(const df_call *call, int threads, size_t n, void (*fn)(void *arg, size_t i, int worker), void *arg, const df_mishaps *met)
 {
     int workers = threads < DF_MAX_WORKERS ? threads : DF_MAX_WORKERS;

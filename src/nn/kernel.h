@@ -24,6 +24,12 @@ typedef struct df_gemm {
     float            alpha, beta;
 } df_gemm;
 
+/* Work of a part that takes some three microseconds: a loop of two threads costs 0.6 while workers are awake (core/threads.c). */
+enum { DF_PART_ADDS = 125000 /* multiply-adds of dense products */, DF_PART_NUMBERS = 1 << 15 /* read, with little done to each */ };
+
+/* Parts of a loop over `work`, each with `least` of it or more: 1 to `most`, and to the number of threads. */
+int64_t df__parts(const df_call *call, double work, double least, int64_t most);
+
 /* *out stays NULL where there is no faster way than the operator's own plain C. */
 df_status df__conv_compile(const df_call *call, const df_window *w, int64_t group, bool transposed, const df_fused *fused, df_packer *packer,
                            df_kernel **out);

@@ -14,7 +14,6 @@
 #include "nn/pack.h"
 
 enum { LINE = 64, MAX_PLANES = 4, MAX_TAPS = 64, MAX_EXTENT = 1 << 24, MAX_STAGED = 1 << 26 /* numbers */, LEAST_INPUTS = 8, LEAST_BYTES = 512 << 10, MOST_BYTES = 1 << 20, LARGE = 4 << 20 /* bytes */ };
-static const double least_work = 1000000; /* multiply-adds of a part, to be worth a thread */
 
 typedef struct amx {
     df_kernel       base;
@@ -215,14 +214,13 @@ static df_status list_steps(amx *k, df_error *err)
 static int64_t lines(int64_t numbers) { return (numbers + LINE / 2 - 1) / (LINE / 2) * (LINE / 2); }
 
 /* Rows or photos of a part: what is staged stays in the second cache, and is large beside the weights, which each part reads. */
-static void cut(amx *k, int threads)
+static void cut(amx *k, const df_call *call)
 {
     const df_window *w = &k->w;
     int64_t inputs = w->kernel[0] * w->kernel[1] * w->c, weights = inputs * k->g.co * (k->g.exact ? 4 : 2), most = weights < LEAST_BYTES ? LEAST_BYTES : weights < MOST_BYTES ? weights : MOST_BYTES;
     int64_t row = k->width * k->chunk * k->chunks * k->planes * (k->g.exact ? 4 : 2);
     double adds = (double)w->n * (double)(w->out[0] * w->out[1]) * (double)inputs * (double)k->g.co;
-    int64_t shares = threads < DF_MAX_WORKERS ? threads : DF_MAX_WORKERS;
-    shares = adds / least_work < (double)shares ? (int64_t)(adds / least_work) : shares;
+    int64_t shares = df__parts(call, adds, 8 * DF_PART_ADDS, w->n * w->out[0]); /* the matrix unit is that much faster */
     k->rows = most / row < 1 ? 1 : most / row < w->out[0] ? most / row : w->out[0];
     k->photos = k->rows == w->out[0] ? most / (row * w->out[0]) : 1;
     k->photos = k->photos < 1 ? 1 : k->photos < w->n ? k->photos : w->n;
@@ -273,7 +271,7 @@ df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out)
     k->g.exact = exact;
     if (!lay_out(k))
         goto done;
-    cut(k, call->threads);
+    cut(k, call);
     k->chunk_apart = k->planes * (k->rows + k->reach) * k->width * k->chunk + lines(DF_AMX_SIDE * k->g.apart);
     if (k->chunk_apart > MAX_STAGED / k->chunks / k->photos)
         goto done;

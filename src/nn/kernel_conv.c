@@ -7,11 +7,11 @@
 
 #include "core/pages.h"
 #include "core/threads.h"
+#include "nn/amx.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
 enum { MAX_PARTS = 4096, LINE = 64, SLICE_BYTES = 4 << 20, HALF_SLICE_BYTES = 512 << 10 /* sums wait there to be rounded */, PIECE = 2048, MAX_REACH = 1 << 30 /* oneDNN counts pixels in ints */ };
-static const double least_work = 1000000; /* multiply-adds of a part: below, waking a thread costs more than it brings */
 
 typedef struct part {
     df_prim *prim;       /* shared by parts of one shape: `owner` frees it */
@@ -241,13 +241,14 @@ static df_conv_job rows_of(const df_conv_job *whole, int64_t first, int64_t rows
     return job;
 }
 
-/* How many parts there is work for. */
-static int64_t worth(const df_conv_job *job)
+/* As many parts as there are threads and work for. Groups of few channels go a few times slower than dense products, the matrix unit faster. */
+static int64_t parts_of(const direct *d, const df_call *call, const df_conv_job *job)
 {
+    double least = job->group == job->c_in ? DF_PART_ADDS / 4 : d->num != DF_NUM_F32 && df__amx_has() ? 8 * DF_PART_ADDS : DF_PART_ADDS;
     double n = (double)job->n * (double)job->c_out * (double)(job->c_in / job->group);
     for (int i = 0; i < job->space; i++)
         n *= (double)job->out[i] * (double)job->kernel[i];
-    return (int64_t)fmin(n / least_work, MAX_PARTS);
+    return df__parts(call, n, least, MAX_PARTS);
 }
 
 /* Each row of outputs sees a row of the input. */
@@ -352,16 +353,13 @@ static df_status cut_into(direct *d, const df_conv *conv, const df_conv_job *who
     return st;
 }
 
-/* As many parts as there are threads. For slices of a row or two oneDNN may have no kernel that takes the weights as another slice's does: fewer then. */
+/* For slices of a row or two oneDNN may have no kernel that takes the weights as another slice's does: fewer then. */
 static df_status cut(direct *d, const df_conv *conv, const df_conv_job *whole, df_error *err)
 {
     df_status st = DF_OK;
-    int64_t parts = conv->call->threads < DF_MAX_WORKERS ? conv->call->threads : DF_MAX_WORKERS, each = worth(whole);
     d->photos = whole->n;
     d->photo_size = whole->src_steps[0];
-    if (parts > each)
-        parts = each;
-    for (parts = parts > 1 ? parts : 1; parts > 0 && st == DF_OK; parts /= 2) {
+    for (int64_t parts = parts_of(d, conv->call, whole); parts > 0 && st == DF_OK; parts /= 2) {
         drop_parts(d);
         st = cut_into(d, conv, whole, parts, err);
         if (d->n_parts > 0 && d->n_parts == d->whole_parts)

@@ -8,7 +8,6 @@
 #include "nn/pack.h"
 
 enum { MAX_TAPS = 16 /* rows of a window */, MAX_PARTS = 256 };
-static const int64_t least_work = 250000; /* multiply-adds of a part, to be worth a thread */
 
 typedef struct depthwise {
     df_kernel       base;
@@ -97,7 +96,7 @@ df_status df__conv_depthwise(const df_conv *conv, df_kernel **out)
     d->g = (df_depthwise){.w = w->in[1], .ow = w->out[1], .c = w->c, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1], .stride = (int)w->stride[1],
                           .pad = (int)w->pad[1], .dilation = (int)w->dilation[1]};
     int64_t taps = w->kernel[0] * w->kernel[1], rows = w->n * w->out[0];
-    d->parts = rows * w->out[1] * w->c * taps / least_work;
+    d->parts = rows * w->out[1] * w->c * taps / (DF_PART_ADDS / 2); /* as fast as memory is */
     d->parts = d->parts > 4 * call->threads ? 4 * call->threads : d->parts; /* several a thread: one may come late */
     d->parts = d->parts > rows ? rows : d->parts > MAX_PARTS ? MAX_PARTS : d->parts;
     d->parts = d->parts < 1 || call->threads == 1 ? 1 : d->parts;

@@ -10,7 +10,7 @@
 #include "nn/lanes.h"
 
 enum { MAX_ROWS = 8, MAX_PARTS = 64, LINE = 64, COLUMNS = 4 /* taken at once */, TILE = 16, MOST_S8 = 65536 /* longest column of 8-bit numbers */ };
-static const int64_t least_bytes = 256 << 10; /* of the matrix, to be worth a thread */
+static const double least_bytes = 64 << 10; /* of the matrix, read by a part */
 
 typedef struct dots {
     df_kernel       base;
@@ -190,8 +190,8 @@ df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *
     d->fused = fused;
     int64_t size = (int64_t)df__num_size(d->num), per_line = LINE / size;
     d->padded = (job->k + per_line - 1) / per_line * per_line;
-    int64_t bytes = d->padded * d->n * size, parts = bytes / least_bytes < call->threads ? bytes / least_bytes : call->threads;
-    d->parts = (int)(parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts);
+    int64_t bytes = d->padded * d->n * size;
+    d->parts = (int)df__parts(call, (double)bytes, least_bytes, MAX_PARTS);
     d->base = (df_kernel){.run = dots_run, .free = dots_free, .name = names[d->num],
                           .scratch_bytes = (size_t)(d->m * d->padded * size) + (d->num == DF_NUM_S8 && df__is_half(&call->in[0]) ? (size_t)d->k * sizeof(float) : 0)};
     const float *scale = fused ? fused->scale : NULL;

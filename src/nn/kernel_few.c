@@ -8,7 +8,6 @@
 #include "nn/kernel.h"
 
 enum { MOST_CHANNELS = 128, STEP = 8, MAX_PARTS = 64 };
-static const int64_t least_work = 1 << 17; /* numbers read by a part, to be worth a thread */
 
 typedef struct few {
     df_kernel     base;
@@ -108,9 +107,7 @@ df_status df__conv_few(const df_conv *conv, df_kernel **out)
     f->g = (df_few){.ci = conv->w->c, .co = call->in[1].dims[0]};
     f->outs = f->g.co <= DF_FEW_MOST / 2 ? DF_FEW_MOST / 2 : DF_FEW_MOST;
     f->pixels = pixels_of(conv->w);
-    f->parts = f->pixels * f->g.ci / least_work;
-    f->parts = f->parts > call->threads ? call->threads : f->parts;
-    f->parts = f->parts < 1 ? 1 : f->parts > MAX_PARTS ? MAX_PARTS : f->parts;
+    f->parts = df__parts(call, (double)(f->pixels * f->g.ci), DF_PART_NUMBERS, MAX_PARTS);
     f->base = (df_kernel){.run = few_run, .free = few_free, .name = "few outputs"};
     int64_t all = f->g.ci * f->outs;
     df_pack_key key = df__weights_key(call, f->base.name, conv->fused ? conv->fused->scale : NULL, f->g.co);

@@ -7,7 +7,6 @@
 #include "nn/lanes.h"
 
 enum { MAX_PARTS = 64, FEW_ROWS = 32, LINE = 64 };
-static const double least_work = 500000; /* multiply-adds of a part */
 
 typedef struct part { df_prim *prim; int64_t src, dst, columns; df_weights_at weights; float *bias; } part;
 
@@ -176,11 +175,8 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
     g->n = s->n;
     g->fused = fused;
     g->by_columns = s->m <= FEW_ROWS && takes(fused);
-    int64_t along = g->by_columns ? s->n / LINE : s->m, parts = call->threads;
-    double worth = (double)s->m * (double)s->k * (double)s->n / least_work;
-    parts = worth < (double)parts ? (int64_t)worth : parts;
-    parts = parts < along ? parts : along;
-    parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;
+    int64_t along = g->by_columns ? s->n / LINE : s->m;
+    int64_t parts = df__parts(call, (double)s->m * (double)s->k * (double)s->n, DF_PART_ADDS, along < MAX_PARTS ? along : MAX_PARTS);
     for (int64_t i = 0; i < parts; i++) {
         int64_t first = along * i / parts, end = along * (i + 1) / parts;
         if (g->by_columns) {

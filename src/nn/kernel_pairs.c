@@ -6,7 +6,6 @@
 #include "nn/lanes.h"
 
 enum { MAX_PARTS = 64, LINE = 64, LEAST_HALF = 1 << 16 /* multiply-adds of a product */, ROUND_BYTES = 256 << 10 /* of bfloat16 at a time: they stay in the second cache */ };
-static const int64_t least_work = 200000; /* multiply-adds of a part */
 
 typedef struct part { df_prim *prim; int64_t first, count, each; /* matrices of the part, and of a product of `prim` */ } part;
 
@@ -81,9 +80,7 @@ df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64
     if (!p)
         return df__no_memory(call->err, "kernel", sizeof *p);
     *p = (pairs){.num = df__product_num(call, m, k, n), .a = m * k, .b = k * n, .y = m * n};
-    int64_t parts = batch < call->threads ? batch : call->threads, each = m * k * n < least_work * 64 ? batch * (m * k * n) / least_work : batch;
-    parts = parts < each ? parts : each;
-    parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts;
+    int64_t parts = df__parts(call, (double)batch * (double)(m * k * n), DF_PART_ADDS, batch < MAX_PARTS ? batch : MAX_PARTS);
     for (int64_t i = 0; i < parts; i++) {
         part *one = &p->parts[i];
         one->first = batch * i / parts;

@@ -12,7 +12,6 @@
 #include "nn/pack.h"
 
 enum { PANEL = 2 * DF_LANES_MOST, FEWEST = 8 /* channels out */, MAX_TAPS = 16 /* rows of a window */, CHUNK = 56 /* pixels whose sums wait for their tails */, SUMS_BYTES = CHUNK * PANEL * 4, BAND_BYTES = 256 << 10, LINE = 64, MAX_PARTS = 256, MOST_BYTES = 8 << 20 /* of a worker: of borders as wide as that others make less */ };
-static const double least_work = 1000000; /* multiply-adds of a part */
 
 typedef struct panels {
     df_kernel       base;
@@ -141,7 +140,8 @@ static bool applies(const df_conv *conv, df_num num)
     const df_window *w = conv->w;
     int64_t k = call->in[1].dims[0];
     bool fits = w->space == 2 && w->n > 0 && !conv->transposed && conv->group == 1 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
-                df__lanes_know(conv->fused) && df__dnn_has(num) && df__lanes()->panel[num == DF_NUM_BF16] && !(num == DF_NUM_BF16 && df__amx_has()) &&
+                df__lanes_know(conv->fused) && df__dnn_has(num) && df__lanes()->panel[num == DF_NUM_BF16] &&
+                (num != DF_NUM_BF16 || k <= DF_LANES_MOST || !df__amx_has()) && /* half of the matrix registers would be empty */
                 k >= (df__fused_adds(conv->fused) ? DF_LANES_MOST : FEWEST) && w->kernel[0] <= MAX_TAPS && (w->dilation[1] == 1 || w->kernel[1] == 1);
     for (int i = 0; i < 2 && fits; i++)
         fits = w->kernel[i] <= INT16_MAX && w->stride[i] <= INT16_MAX && w->dilation[i] <= INT16_MAX && w->pad[i] <= INT16_MAX && w->pad_end[i] <= INT16_MAX && w->out[i] > 0;
@@ -248,8 +248,7 @@ static void lay_out(panels *p, const df_call *call)
     staged = staged > w->in[0] ? w->in[0] : staged;
     p->each = SUMS_BYTES + ((size_t)(staged * p->row) * size + LINE) / LINE * LINE;
     double adds = (double)(w->n * w->out[0] * w->out[1]) * (double)(p->columns * p->run * w->kernel[0]);
-    int64_t threads = call->threads < MAX_PARTS ? call->threads : MAX_PARTS, parts = (int64_t)(adds / least_work);
-    share_out(p, parts > threads ? threads : parts);
+    share_out(p, df__parts(call, adds, DF_PART_ADDS, MAX_PARTS));
 }
 
 df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)

@@ -11,7 +11,6 @@
 #include "nn/kernel.h"
 
 enum { MAX_PARTS = 64 };
-static const int64_t least_work = 1 << 18; /* numbers read by a part, to be worth a thread */
 
 typedef struct pool {
     df_kernel base;
@@ -118,10 +117,8 @@ df_status df__pool_compile(const df_call *call, bool max, df_kernel **out)
     p->along = p->down + w.out[0];
     fill_taps(&w, 0, p->down);
     fill_taps(&w, 1, p->along);
-    int64_t parts = df__tensor_count(&call->in[0]) / least_work + 1, lines = w.n * w.out[0];
-    parts = parts > call->threads ? call->threads : parts;
-    parts = parts > lines ? lines : parts;
-    p->parts = (int)(parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : parts);
+    int64_t rows = w.n * w.out[0];
+    p->parts = (int)df__parts(call, (double)df__tensor_count(&call->in[0]), DF_PART_NUMBERS, rows < MAX_PARTS ? rows : MAX_PARTS);
     p->base = (df_kernel){.run = pool_run, .free = pool_free, .scratch_bytes = (size_t)(p->parts * p->line) * sizeof(float), .name = "rows first"};
     *out = &p->base;
     p = NULL;

@@ -13,7 +13,6 @@
 #include "nn/plan.h"
 
 enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 7 /* of a part: and as many as the layers' windows reach beyond it */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
-static const int64_t least_work = 1000000; /* multiply-adds of a part */
 static const double close_advantage = 2, small_product = 5e6; /* who wants kernels to be so much faster wants to be close; multiply-adds whose time does not show */
 
 typedef enum kind { DENSE, DEPTHWISE, MOST, SPREAD /* more channels, of 0 */, PLANES /* an input in channels first */ } kind;
@@ -408,11 +407,7 @@ df_status df__stack_compile(const df_call *call, const df_stack_layer *layers, i
     }
     lay_out(s);
     int64_t beyond = rows_beyond(s), least = beyond > LEAST_ROWS ? beyond : LEAST_ROWS, rows = s->layers[n - 1].w.n * s->layers[n - 1].w.out[0];
-    int64_t threads = call->threads < DF_MAX_WORKERS ? call->threads : DF_MAX_WORKERS;
-    s->parts = (int64_t)(adds / (double)least_work);
-    s->parts = s->parts > threads ? threads : s->parts;
-    s->parts = s->parts > rows / least ? rows / least : s->parts;
-    s->parts = s->parts < 1 || threads <= 1 ? 1 : s->parts > MAX_PARTS ? MAX_PARTS : s->parts;
+    s->parts = df__parts(call, adds, DF_PART_ADDS, rows / least < MAX_PARTS ? rows / least : MAX_PARTS);
     snprintf(s->name, sizeof s->name, "%d layers by rows", n);
     s->base = (df_kernel){.run = stack_run, .free = stack_free, .scratch_bytes = s->each * sizeof(float) * (size_t)s->parts, .name = s->name};
     *out = &s->base;

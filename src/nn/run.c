@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "core/pages.h"
+#include "core/threads.h"
 #include "nn/plan.h"
 
 enum { MAX_IDLE = 64 }; /* workspaces kept for the next runs, as many as ran side by side */
@@ -121,6 +122,7 @@ df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_ar
     df_workspace *w = borrow(plan);
     if (!w)
         return df__no_memory(err, plan->program.label, plan->bytes + plan->kernel_bytes);
+    bool kept = df__keep_core();
     for (size_t i = 0; i < n; i++) {
         out[i] = plan->slots[plan->outputs[i]].t;
         out[i].data = df__arena_alloc(results, df__tensor_bytes(&out[i]));
@@ -153,6 +155,7 @@ df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_ar
             memcpy(out[i].data, from + s->offset, bytes);
     }
 done:
+    df__leave_core(kept);
     give_back(plan, w);
     return st;
 }

@@ -227,6 +227,53 @@ TEST(many_callers_share_the_workers)
     CHECK(atomic_load(&started) <= CORES - 1);
 }
 
+static atomic_bool leave;
+static atomic_int  keepers;
+
+static void *keep_until_told(void *arg)
+{
+    bool kept = df__keep_core();
+    *(int *)arg = !kept || df__keep_core();
+    atomic_fetch_add(&keepers, 1);
+    while (!atomic_load(&leave))
+        sched_yield();
+    df__leave_core(kept);
+    return NULL;
+}
+
+static void keep_in_item(void *arg, size_t i, int worker)
+{
+    (void)i, (void)worker;
+    if (df__keep_core())
+        atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+TEST(no_worker_comes_while_callers_keep_all_cores)
+{
+    pthread_t id[CORES - 1];
+    int bad[CORES - 1];
+    atomic_int again = 0;
+    static seen s;
+    for (int i = 0; i < CORES - 1; i++)
+        assert_int_equal(__real_pthread_create(&id[i], NULL, keep_until_told, &bad[i]), 0);
+    while (atomic_load(&keepers) < CORES - 1)
+        sched_yield();
+    bool kept = df__keep_core();
+    CHECK(kept);
+    assert_int_equal(faults(&s, MOST_ITEMS, 4, 20), 0);
+    assert_int_equal(helped(&s), 0);
+    atomic_store(&leave, true);
+    for (int i = 0; i < CORES - 1; i++)
+        assert_int_equal(pthread_join(id[i], NULL), 0);
+    for (int i = 0; i < CORES - 1; i++)
+        assert_int_equal(bad[i], 0);
+    assert_int_equal(faults(&s, MOST_ITEMS, 4, 20), 0);
+    CHECK(helped(&s) > 0);
+    df__parallel_for(8, 4, keep_in_item, &again);
+    assert_int_equal(atomic_load(&again), 0);
+    df__leave_core(kept);
+}
+
 /* Callers that come and go while a long loop runs make its helpers leave early and come back. */
 static void *call_long(void *arg)
 {
