@@ -753,7 +753,7 @@ DF_API void           df_network_free(df_network *net); /* before its engine */
 
 typedef struct df_tensors df_tensors; /* the outputs of one run */
 
-/* Run. Any number of threads at once; the answer does not depend on how many threads a run uses.
+/* Run. Any number of threads at once; on how many threads a run uses only the last digits of an answer may depend.
  *   in  one tensor an input, in the network's order; shapes and types as declared, any size where a dim is -1
  * Errors: DF_E_ARGUMENT names the input and both shapes, DF_E_BAD_MODEL names the node, DF_E_LIMIT, DF_E_NO_MEMORY. */
 DF_API df_status df_network_run(df_network *net, const df_tensor *in, size_t n, df_tensors **out, df_error *err);

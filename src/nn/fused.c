@@ -1,5 +1,6 @@
 /* fused.c - what the passes put behind a convolution or product, in plain C: where oneDNN cannot do it itself, and the reference for tests. */
 #include <math.h>
+#include <string.h>
 
 #include "core/simd.h"
 #include "core/threads.h"
@@ -45,6 +46,16 @@ DF_CLONES static void add_run(float *y, const float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] += x[i];
+}
+
+DF_CLONES static void add_half_run(float *y, const uint16_t *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)x[i] << 16;
+        float wide;
+        memcpy(&wide, &bits, sizeof wide);
+        y[i] += wide;
+    }
 }
 
 static float curve(const df_post *post, float v)
@@ -103,7 +114,9 @@ static void finish_piece(void *arg, size_t index, int worker)
     }
     for (int p = 0; p < f->fused->n_post; p++) {
         const df_post *post = &f->fused->post[p];
-        if (post->kind == DF_POST_ADD)
+        if (post->kind == DF_POST_ADD && f->call->in[post->input].type == DF_BF16)
+            add_half_run(y, (const uint16_t *)f->call->in[post->input].data + first, n);
+        else if (post->kind == DF_POST_ADD)
             add_run(y, (const float *)f->call->in[post->input].data + first, n);
         else if (f->repeated[p])
             for (int64_t i = 0; i < n; i += f->repeat)

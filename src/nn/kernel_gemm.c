@@ -23,15 +23,20 @@ typedef struct gemm {
     bool            posts_after;
 } gemm;
 
-static void gemm_free(df_kernel *base)
+static void drop_parts(gemm *g)
 {
-    gemm *g = (gemm *)base;
     for (int i = 0; i < g->n_parts; i++) {
         df__prim_free(g->parts[i].prim);
         free(g->parts[i].weights.own);
         free(g->parts[i].bias);
     }
-    free(g);
+    g->n_parts = 0;
+}
+
+static void gemm_free(df_kernel *base)
+{
+    drop_parts((gemm *)base);
+    free(base);
 }
 
 typedef struct work { const gemm *g; const df_call *call; const df_exec *exec; const void *src; df_mishaps met; } work;
@@ -100,7 +105,7 @@ static bool takes(const df_fused *fused) /* columns may be cut: nothing in the p
     return !add;
 }
 
-static df_status add_part(const df_call *call, const df_gemm *s, gemm *g, int64_t first, int64_t count, bool bias, df_packer *packer)
+static df_status add_part(const df_call *call, const df_gemm *s, gemm *g, int64_t first, int64_t count, bool bias)
 {
     df_status st = DF_OK;
     part *p = &g->parts[g->n_parts];
@@ -125,9 +130,23 @@ static df_status add_part(const df_call *call, const df_gemm *s, gemm *g, int64_
         return DF_OK;
     g->n_parts++;
     g->posts_after = after;
-    if (g->by_columns || g->n_parts == 1)
-        DF_TRY(place(call, s, g, p, g->by_columns ? first : 0, g->by_columns ? count : s->n, packer));
 done:
+    return st;
+}
+
+/* Fewer than `parts`: oneDNN has no kernel for one of them that takes the weights as the first one's does. */
+static df_status cut(const df_call *call, const df_gemm *s, gemm *g, int64_t along, int64_t parts, bool bias)
+{
+    df_status st = DF_OK;
+    drop_parts(g);
+    for (int64_t i = 0; i < parts && st == DF_OK && g->n_parts == i; i++) {
+        int64_t first = along * i / parts, end = along * (i + 1) / parts;
+        if (g->by_columns) {
+            first *= LINE;
+            end = i + 1 < parts ? end * LINE : s->n;
+        }
+        st = add_part(call, s, g, first, end - first, bias);
+    }
     return st;
 }
 
@@ -177,15 +196,14 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
     g->by_columns = s->m <= FEW_ROWS && takes(fused);
     int64_t along = g->by_columns ? s->n / LINE : s->m;
     int64_t parts = df__parts(call, (double)s->m * (double)s->k * (double)s->n, DF_PART_ADDS, along < MAX_PARTS ? along : MAX_PARTS);
-    for (int64_t i = 0; i < parts; i++) {
-        int64_t first = along * i / parts, end = along * (i + 1) / parts;
-        if (g->by_columns) {
-            first *= LINE;
-            end = i + 1 < parts ? end * LINE : s->n;
-        }
-        DF_TRY(add_part(call, s, g, first, end - first, bias, packer));
-        if (g->n_parts != i + 1) /* oneDNN has none: plain C does it */
-            goto done;
+    DF_TRY(cut(call, s, g, along, parts, bias));
+    while (g->n_parts < parts && (parts /= 2) > 0)
+        DF_TRY(cut(call, s, g, along, parts, bias));
+    if (parts == 0) /* plain C does it */
+        goto done;
+    for (int i = 0; i < (g->by_columns ? g->n_parts : 1); i++) {
+        part *p = &g->parts[i];
+        DF_TRY(place(call, s, g, p, g->by_columns ? p->dst : 0, p->columns, packer));
     }
     DF_TRY(biases(call, s, g));
     for (int i = 0; i < g->n_parts; i++) {

@@ -58,7 +58,7 @@ TEST(products_of_every_size)
         {1, 512, 128, "relu", false, true}, {1, 1, 1, NULL, false, false},      {2, 3, 5, "prelu", false, true},   {1, 4096, 3, "clip", true, true},
         {3, 33, 500, "prelu1", true, true}, {8, 257, 129, "add relu", false, true}, {9, 257, 129, "prelu", false, true}, {16, 512, 512, "prelu", false, true},
         {31, 700, 333, "relu", true, false}, {33, 300, 100, "add", false, true}, {100, 64, 65, "prelu add", false, true}, {16, 100, 700, "swish", false, false},
-        {32, 100, 700, "relu add", false, false}, {7, 20, 2000, "gelu", false, true}, {65, 70, 1, NULL, false, true},
+        {13, 450, 318, "relu add", false, true}, {32, 100, 700, "relu add", false, false}, {7, 20, 2000, "gelu", false, true}, {65, 70, 1, NULL, false, true},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         for (int trans = 0; trans < 2; trans++) {

@@ -135,6 +135,8 @@ TEST(each_way_of_a_convolution)
         {.n = 2, .c = 32, .k = 4, .in = {17, 13}, .kernel = {1, 1}},
         {.n = 1, .c = 72, .k = 7, .in = {5, 5}, .kernel = {1, 1}, .affine = true},
         {.n = 1, .c = 16, .k = 64, .in = {150, 141}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add prelu"},
+        {.n = 1, .c = 231, .k = 128, .in = {10, 10}, .kernel = {1, 1}, .posts = "add"},
+        {.n = 2, .c = 77, .k = 231, .in = {1, 1}, .kernel = {1, 1}, .posts = "add"},
     };
     int applied[W_WAYS + 1] = {0};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -153,12 +155,38 @@ TEST(channels_each_by_themselves)
         {.n = 3, .c = 48, .k = 48, .group = 48, .in = {15, 14}, .kernel = {5, 5}, .pad = {2, 2}, .end = {2, 2}, .stride = {2, 2}, .posts = "prelu1"},
         {.n = 1, .c = 20, .k = 20, .group = 20, .in = {9, 33}, .kernel = {3, 3}, .pad = {2, 2}, .end = {2, 2}, .dilation = {2, 2}, .posts = "leaky", .no_bias = true},
         {.n = 1, .c = 16, .k = 16, .group = 16, .in = {7, 7}, .kernel = {7, 7}},
+        {.n = 1, .c = 31, .k = 31, .group = 31, .in = {7, 7}, .kernel = {7, 7}, .posts = "add relu"},
         {.n = 1, .c = 16, .k = 16, .group = 16, .in = {6, 5}, .kernel = {1, 4}, .pad = {0, 9}, .end = {0, 2}, .stride = {1, 3}},
     };
     int applied[W_WAYS + 1] = {0};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         check_ways(&table[i], applied);
     CHECK(applied[W_DEPTHWISE] > 0);
+}
+
+static int64_t draw(uint64_t *state, int64_t least, int64_t most) /* Knuth's MMIX generator */
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return least + (int64_t)((*state >> 33) % (uint64_t)(most - least + 1));
+}
+
+/* Few rows and columns, as slices of a thread have them, and channels that fill no vector: where kernels have their tails. */
+TEST(shapes_by_chance)
+{
+    static const char *const posts[] = {"", "add", "relu", "add relu", "clip", "prelu", "swish", "add clip", "leaky"};
+    static const int64_t channels[] = {8, 13, 16, 17, 24, 27, 31, 32, 33, 48, 51, 63, 64, 72, 77, 96, 101, 115, 128, 231};
+    uint64_t state = 17;
+    int applied[W_WAYS + 1] = {0};
+    for (int i = 0; i < 120; i++) {
+        int64_t side = draw(&state, 0, 1) ? 1 : 3, stride = draw(&state, 0, 3) ? 1 : 2, most = draw(&state, 0, 3) ? 16 : 3;
+        shape s = {.n = draw(&state, 1, 2), .c = channels[draw(&state, 0, 19)], .k = channels[draw(&state, 0, 19)], .in = {draw(&state, 1, most), draw(&state, 1, most)},
+                   .stride = {stride, stride}, .posts = posts[draw(&state, 0, 8)]};
+        if (draw(&state, 0, 3) == 0)
+            s.group = s.k = s.c, side = 3;
+        s.kernel[0] = s.kernel[1] = side;
+        s.pad[0] = s.pad[1] = s.end[0] = s.end[1] = side / 2;
+        check_ways(&s, applied);
+    }
 }
 
 TEST(transposed_in_patches)
