@@ -327,6 +327,13 @@ static void open_pool(void)
     pool.ready = pthread_atfork(before_fork, after_fork, in_child) == 0;
 }
 
+static bool is_open(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, open_pool);
+    return pool.ready;
+}
+
 /* At exit and at dlclose(), whose code must not go while a worker runs it. A worker that is inside a loop is not waited for: after
  * dlclose() there is none, and exit() may have been called in one of the loop's items. */
 __attribute__((destructor)) static void close_pool(void)
@@ -424,10 +431,7 @@ static void wait_for_helpers(loop *l)
 
 void df__parallel_for(size_t n, int threads, void (*fn)(void *arg, size_t i, int worker), void *arg)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (n > 1 && threads > 1)
-        pthread_once(&once, open_pool);
-    if (n <= 1 || threads <= 1 || pool.cores <= 1 || !pool.ready) {
+    if (n <= 1 || threads <= 1 || !is_open() || pool.cores <= 1) {
         for (size_t i = 0; i < n; i++)
             fn(arg, i, 0);
         return;
@@ -450,7 +454,7 @@ void df__parallel_for(size_t n, int threads, void (*fn)(void *arg, size_t i, int
 
 bool df__keep_core(void)
 {
-    if (current || keeping)
+    if (current || keeping || !is_open()) /* open: a child of fork() forgets whom it has left behind */
         return false;
     atomic_fetch_add(&pool.active, 1);
     return keeping = true;

@@ -9,6 +9,7 @@
 
 #include "core/pages.h"
 #include "core/threads.h"
+#include "nn/amx.h"
 
 /* ---- helpers of the ways ---- */
 
@@ -65,6 +66,8 @@ df_status df__bias_new(const df_call *call, const df_tensor *bias, const df_fuse
     }
     return DF_OK;
 }
+
+double df__part_adds(df_num num) { return num != DF_NUM_F32 && df__amx_has() ? 8 * DF_PART_ADDS : DF_PART_ADDS; }
 
 int64_t df__parts(const df_call *call, double work, double least, int64_t most)
 {
@@ -352,7 +355,7 @@ static way fastest(const double took[WAYS], const df_call *call)
 /* Outputs of a layer, as they are where they are few, else to a factor of 1.4: photos of many sizes share one trial. */
 static int64_t size_class(int64_t n) { return n < 1024 ? n : 1024 + llround(2 * log2((double)n)); }
 
-/* One name for all layers of one shape. The number of threads is left out, so that the answer does not depend on it. */
+/* One name for all layers of one shape. The number of threads is left out, so that the choice does not depend on it. */
 static df_pack_key choice_key(const df_conv *conv)
 {
     df_pack_key key = df__pack_key_new("choice");

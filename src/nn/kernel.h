@@ -25,7 +25,8 @@ typedef struct df_gemm {
 } df_gemm;
 
 /* Work of a part that takes some three microseconds: a loop of two threads costs 0.6 while workers are awake (core/threads.c). */
-enum { DF_PART_ADDS = 125000 /* multiply-adds of dense products */, DF_PART_NUMBERS = 1 << 15 /* read, with little done to each */ };
+enum { DF_PART_ADDS = 125000 /* multiply-adds of dense products in vector registers */, DF_PART_NUMBERS = 1 << 15 /* read, with little done to each */ };
+double df__part_adds(df_num num); /* of dense products of such numbers: matrix registers are faster */
 
 /* Parts of a loop over `work`, each with `least` of it or more: 1 to `most`, and to the number of threads. */
 int64_t df__parts(const df_call *call, double work, double least, int64_t most);

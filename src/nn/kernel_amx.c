@@ -220,7 +220,7 @@ static void cut(amx *k, const df_call *call)
     int64_t inputs = w->kernel[0] * w->kernel[1] * w->c, weights = inputs * k->g.co * (k->g.exact ? 4 : 2), most = weights < LEAST_BYTES ? LEAST_BYTES : weights < MOST_BYTES ? weights : MOST_BYTES;
     int64_t row = k->width * k->chunk * k->chunks * k->planes * (k->g.exact ? 4 : 2);
     double adds = (double)w->n * (double)(w->out[0] * w->out[1]) * (double)inputs * (double)k->g.co;
-    int64_t shares = df__parts(call, adds, 8 * DF_PART_ADDS, w->n * w->out[0]); /* the matrix unit is that much faster */
+    int64_t shares = df__parts(call, adds, df__part_adds(DF_NUM_BF16), w->n * w->out[0]);
     k->rows = most / row < 1 ? 1 : most / row < w->out[0] ? most / row : w->out[0];
     k->photos = k->rows == w->out[0] ? most / (row * w->out[0]) : 1;
     k->photos = k->photos < 1 ? 1 : k->photos < w->n ? k->photos : w->n;

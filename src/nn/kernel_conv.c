@@ -7,7 +7,6 @@
 
 #include "core/pages.h"
 #include "core/threads.h"
-#include "nn/amx.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 
@@ -241,10 +240,10 @@ static df_conv_job rows_of(const df_conv_job *whole, int64_t first, int64_t rows
     return job;
 }
 
-/* As many parts as there are threads and work for. Groups of few channels go a few times slower than dense products, the matrix unit faster. */
+/* As many parts as there are threads and work for. Channels each by themselves go a few times slower than dense products. */
 static int64_t parts_of(const direct *d, const df_call *call, const df_conv_job *job)
 {
-    double least = job->group == job->c_in ? DF_PART_ADDS / 4 : d->num != DF_NUM_F32 && df__amx_has() ? 8 * DF_PART_ADDS : DF_PART_ADDS;
+    double least = job->group > 1 && job->group == job->c_in ? DF_PART_ADDS / 4 : df__part_adds(d->num);
     double n = (double)job->n * (double)job->c_out * (double)(job->c_in / job->group);
     for (int i = 0; i < job->space; i++)
         n *= (double)job->out[i] * (double)job->kernel[i];
@@ -429,15 +428,6 @@ static bool takes_tail(const df_conv *conv)
            call->in[1].dims[0] % DF_LANES_MOST == 0 && df__lanes_know(conv->fused);
 }
 
-/* Posts in plain C know float32 alone. */
-static bool plain_posts(const df_conv *conv, const df_conv_job *job)
-{
-    bool plain = job->dst == DF_NUM_F32;
-    for (int i = 0; conv->fused && i < conv->fused->n_post; i++)
-        plain = plain && job->add[i] == DF_NUM_F32;
-    return plain;
-}
-
 df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_kernel **out)
 {
     df_status st = DF_OK;
@@ -461,7 +451,7 @@ df_status df__conv_direct(const df_conv *conv, df_num num, bool own_tail, df_ker
     DF_TRY(cut(d, conv, &job, conv->call->err));
     if (d->n_parts == 0 || d->n_parts < d->whole_parts) /* oneDNN has no kernel for one of them */
         goto done;
-    if (d->posts_after && !plain_posts(conv, &job))
+    if (d->posts_after && job.dst != DF_NUM_F32) /* posts in plain C have sums of float32 */
         goto done;
     DF_TRY(finish(d, conv, &job, conv->fused ? conv->fused->scale : NULL, out));
     d = NULL;

@@ -195,7 +195,7 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
     g->fused = fused;
     g->by_columns = s->m <= FEW_ROWS && takes(fused);
     int64_t along = g->by_columns ? s->n / LINE : s->m;
-    int64_t parts = df__parts(call, (double)s->m * (double)s->k * (double)s->n, DF_PART_ADDS, along < MAX_PARTS ? along : MAX_PARTS);
+    int64_t parts = df__parts(call, (double)s->m * (double)s->k * (double)s->n, df__part_adds(g->num), along < MAX_PARTS ? along : MAX_PARTS);
     DF_TRY(cut(call, s, g, along, parts, bias));
     while (g->n_parts < parts && (parts /= 2) > 0)
         DF_TRY(cut(call, s, g, along, parts, bias));

@@ -80,7 +80,7 @@ df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64
     if (!p)
         return df__no_memory(call->err, "kernel", sizeof *p);
     *p = (pairs){.num = df__product_num(call, m, k, n), .a = m * k, .b = k * n, .y = m * n};
-    int64_t parts = df__parts(call, (double)batch * (double)(m * k * n), DF_PART_ADDS, batch < MAX_PARTS ? batch : MAX_PARTS);
+    int64_t parts = df__parts(call, (double)batch * (double)(m * k * n), df__part_adds(p->num), batch < MAX_PARTS ? batch : MAX_PARTS);
     for (int64_t i = 0; i < parts; i++) {
         part *one = &p->parts[i];
         one->first = batch * i / parts;

@@ -248,7 +248,7 @@ static void lay_out(panels *p, const df_call *call)
     staged = staged > w->in[0] ? w->in[0] : staged;
     p->each = SUMS_BYTES + ((size_t)(staged * p->row) * size + LINE) / LINE * LINE;
     double adds = (double)(w->n * w->out[0] * w->out[1]) * (double)(p->columns * p->run * w->kernel[0]);
-    share_out(p, df__parts(call, adds, DF_PART_ADDS, MAX_PARTS));
+    share_out(p, df__parts(call, adds, DF_PART_ADDS, MAX_PARTS)); /* in vector registers, with AMX too */
 }
 
 df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)

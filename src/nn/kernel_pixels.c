@@ -113,7 +113,7 @@ df_status df__pixels_compile(const df_call *call, const df_op *op, df_kernel **o
     if (!k)
         return df__no_memory(call->err, "kernel", sizeof *k);
     *k = (pixels){.half_x = df__is_half(from), .half_y = df__is_half(y), .x = x, .by = 1 - x, .n = from->dims[0], .pixels = from->dims[1] * from->dims[2], .c = from->dims[3]};
-    k->ranges = k->pixels * k->c / DF_PART_NUMBERS + 1; /* whatever the number of threads, which no answer depends on */
+    k->ranges = k->pixels * k->c / DF_PART_NUMBERS + 1; /* whatever the number of threads, which these sums do not depend on */
     k->ranges = k->ranges < MOST_RANGES ? k->ranges : MOST_RANGES;
     k->ranges = k->ranges < k->pixels ? k->ranges : k->pixels;
     k->room = (k->c + LINE - 1) / LINE * LINE;

@@ -407,7 +407,7 @@ df_status df__stack_compile(const df_call *call, const df_stack_layer *layers, i
     }
     lay_out(s);
     int64_t beyond = rows_beyond(s), least = beyond > LEAST_ROWS ? beyond : LEAST_ROWS, rows = s->layers[n - 1].w.n * s->layers[n - 1].w.out[0];
-    s->parts = df__parts(call, adds, DF_PART_ADDS, rows / least < MAX_PARTS ? rows / least : MAX_PARTS);
+    s->parts = df__parts(call, adds, s->side ? df__part_adds(DF_NUM_BF16) : DF_PART_ADDS, rows / least < MAX_PARTS ? rows / least : MAX_PARTS);
     snprintf(s->name, sizeof s->name, "%d layers by rows", n);
     s->base = (df_kernel){.run = stack_run, .free = stack_free, .scratch_bytes = s->each * sizeof(float) * (size_t)s->parts, .name = s->name};
     *out = &s->base;

@@ -353,7 +353,7 @@ static bool describe_posts(df_prim_job *c, const df_conv_job *job, int rank, con
 df_status df__prim_conv(const df_conv_job *job, const df_prim *like, df_prim **out, bool *after, df_error *err)
 {
     df_status st = DF_OK;
-    df_prim_job c = {.shape = job->transposed ? DF_SHAPE_DECONV : DF_SHAPE_CONV, .bias = job->bias, .channels = job->c_out, .odd = job->c_in % 2 != 0, .one_pixel = job->n == 1};
+    df_prim_job c = {.shape = job->transposed ? DF_SHAPE_DECONV : DF_SHAPE_CONV, .bias = job->bias, .channels = job->c_out, .odd = job->c_in / job->group % 2 != 0, .one_pixel = job->n == 1};
     int rank = job->space + 2, g = job->group > 1; /* one more dimension in front */
     int64_t src[2 + DF_DNN_SPACE] = {job->n, job->c_in}, dst[2 + DF_DNN_SPACE] = {job->n, job->c_out};
     int64_t dims[3 + DF_DNN_SPACE] = {job->group}, steps[3 + DF_DNN_SPACE], taps = 1, in_each = job->c_in / job->group,

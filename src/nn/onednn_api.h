@@ -24,7 +24,7 @@ typedef enum df_shape { DF_SHAPE_CONV, DF_SHAPE_DECONV, DF_SHAPE_PRODUCT, DF_SHA
 /* What a primitive computes. The descriptors are the maker's. */
 typedef struct df_prim_job {
     df_shape    shape;
-    bool        bias, odd, one_pixel; /* the number of input channels; all of the output */
+    bool        bias, odd, one_pixel; /* the number of input channels (of a group); all of the output */
     df_md       src, weights, dst, bias_md;
     df_md       add[DF_MAX_POSTS];  /* of the post of that number: the tensor that is added, the slopes; else NULL */
     dnnl_dims_t stride, dilation, pad, pad_end;

@@ -250,10 +250,10 @@ static void keep_in_item(void *arg, size_t i, int worker)
 
 TEST(no_worker_comes_while_callers_keep_all_cores)
 {
-    pthread_t id[CORES - 1];
-    int bad[CORES - 1];
-    atomic_int again = 0;
+    static pthread_t id[CORES - 1];
+    static int bad[CORES - 1];
     static seen s;
+    atomic_int again = 0;
     for (int i = 0; i < CORES - 1; i++)
         assert_int_equal(__real_pthread_create(&id[i], NULL, keep_until_told, &bad[i]), 0);
     while (atomic_load(&keepers) < CORES - 1)
@@ -269,8 +269,11 @@ TEST(no_worker_comes_while_callers_keep_all_cores)
         assert_int_equal(bad[i], 0);
     assert_int_equal(faults(&s, MOST_ITEMS, 4, 20), 0);
     CHECK(helped(&s) > 0);
+    df__leave_core(kept);
     df__parallel_for(8, 4, keep_in_item, &again);
     assert_int_equal(atomic_load(&again), 0);
+    kept = df__keep_core();
+    CHECK(kept);
     df__leave_core(kept);
 }
 
@@ -398,6 +401,37 @@ static int child_loops(void)
 {
     static seen s;
     return faults(&s, 1000, 4, 50) ? 1 : (helped(&s) > 0) == CHILD_HAS_HELP ? 0 : 2;
+}
+
+/* Before the first loop: of two cores the thread that stays behind has one, its child none. */
+static int fork_beside_a_keeper(void)
+{
+    pthread_t id;
+    int bad;
+    cores = 2;
+    if (__real_pthread_create(&id, NULL, keep_until_told, &bad) != 0)
+        return 3;
+    while (atomic_load(&keepers) < 1)
+        sched_yield();
+    int status = status_in_child(child_loops);
+    atomic_store(&leave, true);
+    pthread_join(id, NULL);
+    return status ? status : bad;
+}
+
+static int fork_by_a_keeper(void)
+{
+    cores = 2;
+    bool kept = df__keep_core();
+    int status = status_in_child(child_loops);
+    df__leave_core(kept);
+    return status;
+}
+
+TEST(a_child_keeps_no_core)
+{
+    assert_int_equal(status_of_act("fork_beside_a_keeper"), 0);
+    assert_int_equal(status_of_act("fork_by_a_keeper"), 0);
 }
 
 TEST(a_child_has_a_pool_of_its_own)
@@ -537,7 +571,8 @@ __attribute__((constructor)) static void run_act(void)
 {
 #define ACT(fn) {#fn, fn}
     static const struct { const char *name; int (*fn)(void); } acts[] = {
-        ACT(wait_and_help), ACT(refused_and_forgiven), ACT(exit_by_caller), ACT(exit_by_worker), ACT(exit_after_loops), ACT(loops_after_the_pool)};
+        ACT(wait_and_help), ACT(refused_and_forgiven), ACT(exit_by_caller), ACT(exit_by_worker), ACT(exit_after_loops), ACT(loops_after_the_pool), ACT(fork_beside_a_keeper),
+        ACT(fork_by_a_keeper)};
     const char *act = getenv("DF_TEST_ACT");
     for (size_t i = 0; act && i < sizeof acts / sizeof *acts; i++)
         if (strcmp(act, acts[i].name) == 0)

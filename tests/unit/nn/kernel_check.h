@@ -249,7 +249,7 @@ static inline int way_must(const layer *l, way w)
     case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: return whole;
     case W_DEPTHWISE: return nhwc && l->group == c && k == c && c >= 16 && known_posts(&l->fused);
     case W_AMX: case W_AMX_PAIRS: return df__amx_has() && nhwc && l->group == 1 && k >= 16 && c * (s->dilation[1] > 1 ? 1 : s->kernel[1]) >= 8 && known_posts(&l->fused);
-    case W_PANELS: case W_PANELS_BF16: return nhwc && l->group == 1 && !(is_bf16(w) && df__amx_has()) && (k >= 16 || (k >= 8 && !has_add(l))) && (s->dilation[1] == 1 || s->kernel[1] == 1) && known_posts(&l->fused);
+    case W_PANELS: case W_PANELS_BF16: return nhwc && l->group == 1 && !(is_bf16(w) && df__amx_has() && k > 16) && (k >= 16 || (k >= 8 && !has_add(l))) && (s->dilation[1] == 1 || s->kernel[1] == 1) && known_posts(&l->fused);
     case W_FEW: return few;
     case W_WAYS: break;
     }

@@ -38,7 +38,7 @@ TEST(a_trial_chooses_what_is_right)
             CHECK_OK(df__packer_attach(l.packer, temp_path(&d, "cache"), mine, &err));
             check_chosen(&l, (df_precision)p, 2, &first);
             check_chosen(&l, (df_precision)p, 2, &again);
-            check_chosen(&l, (df_precision)p, 1, &other); /* the answer does not depend on the number of threads */
+            check_chosen(&l, (df_precision)p, 1, &other); /* the choice does not depend on the number of threads */
             assert_string_equal(first, again);
             assert_string_equal(first, other);
             layer_free(&l);

@@ -136,13 +136,15 @@ TEST(each_way_of_a_convolution)
         {.n = 1, .c = 72, .k = 7, .in = {5, 5}, .kernel = {1, 1}, .affine = true},
         {.n = 1, .c = 16, .k = 64, .in = {150, 141}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add prelu"},
         {.n = 1, .c = 231, .k = 128, .in = {10, 10}, .kernel = {1, 1}, .posts = "add"},
+        {.n = 1, .c = 66, .k = 64, .group = 2, .in = {3, 10}, .kernel = {1, 1}, .posts = "add"},
+        {.n = 1, .c = 231, .k = 128, .in = {3, 10}, .kernel = {1, 1}, .posts = "add relu"},
         {.n = 2, .c = 77, .k = 231, .in = {1, 1}, .kernel = {1, 1}, .posts = "add"},
     };
     int applied[W_WAYS + 1] = {0};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         check_ways(&table[i], applied);
     for (int w = 0; w <= W_WAYS && df__dnn_has(DF_NUM_BF16); w++)
-        if (w != W_DIRECT && w != W_DEPTHWISE && w != W_DOTS && w != W_DOTS_BF16 && ((w != W_AMX && w != W_AMX_PAIRS) || df__amx_has()) && (w != W_PANELS_BF16 || !df__amx_has()))
+        if (w != W_DIRECT && w != W_DEPTHWISE && w != W_DOTS && w != W_DOTS_BF16 && ((w != W_AMX && w != W_AMX_PAIRS) || df__amx_has()))
             CHECK(applied[w] > 0);
 }
 
@@ -187,6 +189,9 @@ TEST(shapes_by_chance)
         s.pad[0] = s.pad[1] = s.end[0] = s.end[1] = side / 2;
         check_ways(&s, applied);
     }
+    for (int w = 0; w < W_WAYS && df__dnn_has(DF_NUM_BF16); w++)
+        if (w == W_DIRECT_BF16 || w == W_TAIL_BF16 || w == W_DEPTHWISE || w == W_PANELS_BF16 || w == W_INT8)
+            CHECK(applied[w] > 0);
 }
 
 TEST(transposed_in_patches)
