@@ -1,9 +1,9 @@
 /* fused.c - what the passes put behind a convolution or product, in plain C: where oneDNN cannot do it itself, and the reference for tests. */
 #include <math.h>
-#include <string.h>
 
 #include "core/simd.h"
 #include "core/threads.h"
+#include "nn/half.h"
 #include "nn/ir.h"
 
 enum { VECTOR = 16, PIECE = 16 << 10 /* numbers */ };
@@ -48,13 +48,16 @@ DF_CLONES static void add_run(float *y, const float *x, int64_t n)
         y[i] += x[i];
 }
 
-DF_CLONES static void add_half_run(float *y, const uint16_t *x, int64_t n)
+/* The n numbers of x from element `first` on. */
+static void add_tensor(float *y, const df_tensor *x, int64_t first, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits = (uint32_t)x[i] << 16;
-        float wide;
-        memcpy(&wide, &bits, sizeof wide);
-        y[i] += wide;
+    float wide[256];
+    if (x->type == DF_F32)
+        add_run(y, (const float *)x->data + first, n);
+    for (int64_t i = 0, count; i < n && x->type != DF_F32; i += count) {
+        count = n - i < 256 ? n - i : 256;
+        df__halves_to_f32(x->type, (const uint16_t *)x->data + first + i, wide, count);
+        add_run(y + i, wide, count);
     }
 }
 
@@ -114,10 +117,8 @@ static void finish_piece(void *arg, size_t index, int worker)
     }
     for (int p = 0; p < f->fused->n_post; p++) {
         const df_post *post = &f->fused->post[p];
-        if (post->kind == DF_POST_ADD && f->call->in[post->input].type == DF_BF16)
-            add_half_run(y, (const uint16_t *)f->call->in[post->input].data + first, n);
-        else if (post->kind == DF_POST_ADD)
-            add_run(y, (const float *)f->call->in[post->input].data + first, n);
+        if (post->kind == DF_POST_ADD)
+            add_tensor(y, &f->call->in[post->input], first, n);
         else if (f->repeated[p])
             for (int64_t i = 0; i < n; i += f->repeat)
                 slopes_run(y + i, n - i < f->repeat ? n - i : f->repeat, f->repeated[p]);

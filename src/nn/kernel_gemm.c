@@ -196,9 +196,11 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
     g->by_columns = s->m <= FEW_ROWS && takes(fused);
     int64_t along = g->by_columns ? s->n / LINE : s->m;
     int64_t parts = df__parts(call, (double)s->m * (double)s->k * (double)s->n, df__part_adds(g->num), along < MAX_PARTS ? along : MAX_PARTS);
-    DF_TRY(cut(call, s, g, along, parts, bias));
-    while (g->n_parts < parts && (parts /= 2) > 0)
+    for (; parts > 0; parts /= 2) {
         DF_TRY(cut(call, s, g, along, parts, bias));
+        if (g->n_parts == parts)
+            break;
+    }
     if (parts == 0) /* plain C does it */
         goto done;
     for (int i = 0; i < (g->by_columns ? g->n_parts : 1); i++) {
