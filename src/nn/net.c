@@ -348,7 +348,9 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
     df_cached *c = NULL;
     size_t n_out = net->graph->n_outputs;
     df_tensor *out = df__arena_calloc(scratch, n_out, sizeof *out), *wide = df__arena_calloc(scratch, n_in, sizeof *wide);
-    double *seconds = NULL, *least = NULL, parts = 1; /* of a run; of all */
+    df_stopwatch least = {0};
+    const df_watch watch = df__stopwatch(&least);
+    double parts = 1;
     df_plan *plan;
     bool made;
     *layers = NULL;
@@ -366,21 +368,18 @@ df_status df__net_profile(df_net *net, const df_tensor *in, size_t n_in, int thr
         wide[i].dims[0] = c->part->shapes[i].dims[0];
     if (c->part)
         parts = (double)(in[0].dims[0] / wide[0].dims[0]);
-    seconds = df__arena_calloc(scratch, plan->n_steps, sizeof *seconds);
-    least = df__arena_calloc(scratch, plan->n_steps, sizeof *least);
+    least.seconds = df__arena_calloc(scratch, plan->n_steps, sizeof *least.seconds);
     *layers = df__arena_calloc(scratch, plan->n_steps, sizeof **layers);
-    if (!seconds || !least || !*layers)
+    if (!least.seconds || !*layers)
         DF_TRY(df__no_memory(err, net->graph->label, plan->n_steps * sizeof **layers));
     for (int i = 0; i < runs; i++) {
         df_arena_mark mark = df__arena_mark(scratch);
-        DF_TRY(df__plan_run(plan, wide, out, scratch, seconds, err));
+        DF_TRY(df__plan_run(plan, wide, out, scratch, &watch, err));
         df__arena_release(scratch, mark);
-        for (size_t k = 0; k < plan->n_steps; k++)
-            least[k] = i == 0 || seconds[k] < least[k] ? seconds[k] : least[k];
     }
     *n = plan->n_steps;
     for (size_t i = 0; i < *n; i++)
-        DF_TRY(df__step_layer(plan, &plan->steps[i], least[i], scratch, &(*layers)[i], err));
+        DF_TRY(df__step_layer(plan, &plan->steps[i], least.seconds[i], scratch, &(*layers)[i], err));
     for (size_t i = 0; i < *n; i++) {
         (*layers)[i].seconds *= parts * (c->part ? c->part->threads : 1) / (c->part ? c->threads : 1); /* side by side */
         (*layers)[i].flops *= parts;

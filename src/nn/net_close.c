@@ -1,36 +1,36 @@
 /* net_close.c - which plan of a net is fast and close enough to float32: one kind after another is compared on noise, and what was found is kept with the weights. */
 #include <math.h>
+#include <string.h>
 
 #include "nn/amx.h"
 #include "nn/net_part.h"
-#include "nn/verdict.h"
+#include "nn/net_spare.h"
 
 static const double LEAST_COSINE = 0.99992, LEAST_OF_MAPS = 0.996; /* what is promised, 0.9999 of an embedding and 0.995, and a fifth for photos that are not the noise */
 static const double STRICT_ERROR = 5e-5; /* of an output, by its length: half of what is promised */
-static const double HOPELESS = 2; /* times what 8 bits may be off by, the photo seen exactly */
 static const double SMALL_ERROR = 0.03; /* of outputs of a few numbers in FAST: a probability of 1 is off by 0.03, an age of 30 by one year */
 
-/* One stage after another until the answers are close enough: first the photo is seen exactly, then tensors of bfloat16 along sums go, and tiles of bfloat16; then the first tenth of
- * the layers has no kernel that is not exact, since what these are off by goes through all others; then all tensors of bfloat16 go, which costs less than more exact layers; then more
- * and more of the first ones are exact, and kernels that are not have to be a quarter faster than those that are. */
-static const struct { df_halves halves; bool exact_pixels; int exact_tenths; double advantage, tiles; df_stacks stacks; } stages[] = {
-    {DF_HALVES_ALL, false, 0, 1.03, 1, DF_STACKS_OF_F32},   {DF_HALVES_ALL, true, 0, 1.03, 1, DF_STACKS_OF_F32},    {DF_HALVES_INNER, true, 0, 1.03, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_INNER, true, 1, 1.03, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 1, 1.03, 1.3, DF_STACKS_OF_F32},  {DF_HALVES_NONE, true, 3, 1.25, 1.3, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, true, 5, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 7, 1.25, 1.3, DF_STACKS_OF_F32}, {DF_HALVES_NONE, true, 10, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
-    {DF_HALVES_NONE, false, 0, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, true, 3, 1.03, 1.3, DF_STACKS_MOSTLY}, {DF_HALVES_NONE, false, 0, 100, 1.3, DF_STACKS_MOSTLY}};
-enum { ALL_STAGES = sizeof stages / sizeof *stages, STAGES = ALL_STAGES - 3, BY_ROWS = STAGES /* beside the others: is it faster? */, LATER_ROWS /* but the first layers */, CLOSE_ROWS /* with exact weights */ };
+/* One stage after another until the answers are close enough: first the photo is seen exactly, which is what most detectors lose by; then the layers that rounding costs most
+ * for their time are spared (net_spare.h); then all are exact. */
+static const struct { bool halves, exact_pixels, spares; double advantage, tiles; df_stacks stacks; } stages[] = {
+    {true, false, false, 1.03, 1, DF_STACKS_OF_F32}, {true, true, false, 1.03, 1, DF_STACKS_OF_F32}, {true, true, true, 1.03, 1.3, DF_STACKS_OF_F32},
+    {false, true, false, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
+    {false, false, false, 1.03, 1.3, DF_STACKS_MOSTLY}, {false, true, true, 1.03, 1.3, DF_STACKS_MOSTLY}, {false, false, false, 100, 1.3, DF_STACKS_MOSTLY}};
+enum { SPARING = 2, EXACT, STAGES, BY_ROWS = STAGES /* beside the others: is it faster? */, SPARING_ROWS, CLOSE_ROWS /* with exact weights */, ALL_STAGES = sizeof stages / sizeof *stages };
 
 /* Of a stage: its layers one by one, where they would be computed by rows in float32; and, in INT8, the one that FAST goes. */
 enum { ALONE = 64, AS_FAST = 128 };
 
 static int bare(int kept) { return kept & ~(ALONE | AS_FAST); }
+static bool as_fast(int kept) { return kept & AS_FAST; }
 static df_precision precision_of(const df_net *net, int kept) { return kept & AS_FAST ? DF_PRECISION_FAST : net->precision; }
 
 static df_plan_opts stage_opts(const df_net *net, int kept, int threads)
 {
     int stage = bare(kept);
     return (df_plan_opts){.precision = precision_of(net, kept), .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .exact_pixels = stages[stage].exact_pixels,
-                          .exact_tenths = stages[stage].exact_tenths, .halves = stages[stage].halves, .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
+                          .spared = stages[stage].spares ? net->spared[as_fast(kept)][stage >= STAGES] : (df_spared){NULL, 0}, .halves = stages[stage].halves,
+                          .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
 }
 
 /* One vector a photo is an embedding, whose direction is the answer. Lists of boxes and maps are read number by number, against thresholds. What is strict
@@ -45,17 +45,60 @@ static double least_cosine(const df_net *net, df_precision precision)
     return net->least_cosine > 0 ? net->least_cosine : embedding ? LEAST_COSINE : LEAST_OF_MAPS;
 }
 
-static bool is_close(const df_net *net, df_precision precision, df_closeness found)
+static df_closeness promised(const df_net *net, df_precision precision)
 {
-    double least = least_cosine(net, precision), most = precision == DF_PRECISION_FAST && !(net->least_cosine > 0) ? SMALL_ERROR : sqrt(2 * (1 - least));
-    return found.cosine >= least && found.error <= most;
+    double least = least_cosine(net, precision);
+    return (df_closeness){least, precision == DF_PRECISION_FAST && !(net->least_cosine > 0) ? SMALL_ERROR : sqrt(2 * (1 - least))};
+}
+
+static bool is_close(const df_net *net, df_precision precision, df_closeness found) { return df__closeness_share(found, promised(net, precision)) <= 1; }
+
+/* What is spared in a stage. */
+static df_spared *spared_in(df_net *net, int kept) { return &net->spared[as_fast(kept)][bare(kept) >= STAGES]; }
+
+static df_pack_key spared_key(const df_net *net, const df_spared *s)
+{
+    ptrdiff_t which = s - &net->spared[0][0];
+    df_pack_key key = df__pack_key_new("what is spared");
+    df__pack_key_add(&key, &which, sizeof which);
+    return key;
+}
+
+/* To live as long as the net. */
+static df_status copy_spared(df_net *net, df_spared *s, df_error *err)
+{
+    void *room = df__packer_room(net->packer, s->bytes);
+    if (!room)
+        return df__no_memory(err, net->graph->label, s->bytes);
+    s->bits = memcpy(room, s->bits, s->bytes);
+    return DF_OK;
+}
+
+/* For later runs: what is spared, then the stage. */
+static void keep_stage(df_net *net, const df_pack_key *key, int stage)
+{
+    const df_spared *s = spared_in(net, stage);
+    const df_pack_key spared = spared_key(net, s);
+    if (!stages[bare(stage)].spares || df__packer_keep(net->packer, &spared, s->bits, s->bytes))
+        df__packer_keep_number(net->packer, key, stage);
+}
+
+static bool find_spared(df_net *net, df_spared *s)
+{
+    const df_pack_key key = spared_key(net, s);
+    size_t bytes = df__spared_bytes(net->program.n_values);
+    const void *bits = df__packer_find(net->packer, &key, bytes);
+    if (bits)
+        *s = (df_spared){bits, bytes};
+    return bits;
 }
 
 /* The stage that this network needs, kept with its weights: found at the first run, when there is a cache to keep it. */
 static int stage_kept(df_net *net, const df_pack_key *key)
 {
     int stage = df__packer_number(net->packer, key);
-    return stage >= 0 && bare(stage) < ALL_STAGES ? stage : -1;
+    bool known = stage >= 0 && bare(stage) < ALL_STAGES;
+    return known && (!stages[bare(stage)].spares || spared_in(net, stage)->bits || find_spared(net, spared_in(net, stage))) ? stage : -1;
 }
 
 /* What a search for a stage needs. */
@@ -65,6 +108,7 @@ typedef struct search {
     int              threads;
     df_yardstick     yard;
     const df_plan   *exact; /* NULL: shapes depend on data, nothing is measured */
+    df_packer       *own; /* for weights as float32 kernels want them */
     df_error        *err;
 } search;
 
@@ -79,6 +123,81 @@ static df_status keep_faster(const search *s, df_cached **out, df_cached **other
     return st;
 }
 
+/* One stage, and how close it is. */
+static df_status try_stage(search *s, int kept, df_cached **out, df_closeness *found)
+{
+    static const char *const what[] = {"all that is fast", "the photo seen exactly", "the dearest spared", "float32 throughout",
+                                       "layers by rows", "layers by rows, the dearest spared", "layers by rows with exact weights"};
+    df_net *net = s->net;
+    df_status st = DF_OK;
+    df_plan_opts opts = stage_opts(net, kept, s->threads);
+    *found = (df_closeness){.cosine = 1};
+    df__cached_free(*out);
+    *out = NULL;
+    DF_TRY(df__net_compile(net, s->in, &opts, net->packer, out, s->err));
+    if (s->yard.n_out == 0 || !(*out)->plan)
+        return DF_OK;
+    DF_TRY(df__yardstick_measure(&s->yard, (*out)->plan, found, s->err));
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s%s%s", net->graph->label, opts.precision == DF_PRECISION_STRICT ? 12 : 6, found->cosine,
+            found->error, kept & AS_FAST ? "what fast has, " : "", what[bare(kept)], kept & ALONE ? ", one by one" : "");
+done:
+    return st;
+}
+
+/* Stage after stage with more spared, until one is close; *out becomes NULL where none is. `found`: of *out, with nothing spared. What all is off by together tells how far the sum of each
+ * one's error is to be trusted. */
+static df_status spare_more(search *s, df_sparing *sparing, int kept, df_closeness found, df_cached **out)
+{
+    enum { TRIES = 6 };
+    static const double aim = 0.8 /* of what is promised */, more = 0.3; /* of what is not spared yet, at most, from try to try */
+    df_net *net = s->net;
+    df_status st = DF_OK;
+    df_spared *spared = spared_in(net, kept);
+    df_closeness least = promised(net, precision_of(net, kept));
+    size_t products = 0, tensors = 0;
+    bool close = false, whole;
+    double all = df__sparing_choose(sparing, HUGE_VAL, 0, spared, &products, &tensors, &whole), truth = df__closeness_share(found, least) / all, left = all;
+    for (int i = 0; i < TRIES && !close && !whole; i++) {
+        left = df__sparing_choose(sparing, left > 0 ? aim / truth : -1, i == 0 ? 1 : more, spared, &products, &tensors, &whole);
+        df__log(&net->log, DF_LOG_DEBUG, "%s: %zu products and %zu tensors spared, %.2g of the error left", net->graph->label, products, tensors, left / all);
+        DF_TRY(try_stage(s, kept, out, &found));
+        close = df__closeness_share(found, least) <= 1;
+        truth = fmax(1.1 * truth, left > 0 ? df__closeness_share(found, least) / left : 0);
+    }
+    if (close)
+        DF_TRY(copy_spared(net, spared, s->err));
+done:
+    if (!close || st != DF_OK) {
+        *spared = (df_spared){NULL, 0};
+        df__cached_free(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+/* Stage `kept`, in place of *out. */
+static df_status spare(search *s, int kept, df_closeness found, df_cached **out)
+{
+    df_net *net = s->net;
+    df_status st = DF_OK;
+    df_cached *plain = NULL;
+    df_sparing *sparing = NULL;
+    bool rows = stages[bare(kept)].stacks != DF_STACKS_OF_F32;
+    df_precision precision = precision_of(net, kept);
+    df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .stacks = rows ? DF_STACKS_MOSTLY : DF_STACKS_NONE, .threads = s->threads};
+    DF_TRY(df__net_compile(net, s->in, &strict, s->own, &plain, s->err));
+    DF_TRY(df__sparing_new(plain->plan, (*out)->plan, &s->yard, precision, promised(net, precision), net->program.n_values, &sparing, s->err));
+    DF_TRY(spare_more(s, sparing, kept, found, out));
+done:
+    if (st != DF_OK) {
+        df__cached_free(*out);
+        *out = NULL;
+    }
+    df__sparing_free(sparing);
+    df__cached_free(plain);
+    return st == DF_E_LIMIT ? DF_OK : st; /* what there is needs less */
+}
+
 /* Another stage in place of *out, where that is close enough and faster. */
 static df_status try_instead(search *s, int other, int *stage, df_cached **out, bool *close)
 {
@@ -87,24 +206,28 @@ static df_status try_instead(search *s, int other, int *stage, df_cached **out, 
     df_cached *instead = NULL;
     df_closeness found;
     bool faster = false;
-    df_plan_opts opts = stage_opts(net, other, s->threads);
+    df_error why, *err = s->err;
     *close = true;
-    df_error why;
-    st = df__net_compile(net, s->in, &opts, net->packer, &instead, &why);
+    s->err = &why;
+    st = try_stage(s, other, &instead, &found);
+    s->err = err;
     if (st == DF_E_LIMIT) { /* what there is already needs less */
         st = DF_OK;
         goto done;
     }
     if (st != DF_OK)
-        return df__fail(s->err, st, "%s", why.message);
+        DF_TRY(df__fail(err, st, "%s", why.message));
     if (!instead->plan)
         goto done;
-    DF_TRY(df__yardstick_measure(&s->yard, instead->plan, &found, s->err));
-    *close = is_close(net, opts.precision, found);
+    *close = is_close(net, precision_of(net, other), found);
+    if (!*close && bare(other) == BY_ROWS && !df__amx_has()) { /* what goes by rows rounds itself there, and exact weights take next to no time more */
+        other += SPARING_ROWS - BY_ROWS;
+        DF_TRY(spare(s, other, found, &instead));
+        *close = instead;
+    }
     if (*close)
         DF_TRY(keep_faster(s, out, &instead, &faster));
-    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.6f, error of small outputs %.4f with layers %s%s, which is %s", net->graph->label, found.cosine, found.error,
-            bare(other) >= STAGES ? "by rows" : bare(other) == STAGES - 1 ? "of float32" : "as found", other & ALONE ? ", one by one" : "", faster ? "faster" : "no faster");
+    df__log(&net->log, DF_LOG_DEBUG, "%s: which is %s", net->graph->label, faster ? "faster" : *close ? "no faster" : "not close");
     if (faster)
         *stage = other;
 done:
@@ -130,29 +253,24 @@ static bool is_exacting(const df_net *net, df_precision precision) { return prec
 /* The first stage that is close enough, measured on noise, in the net's precision or AS_FAST. */
 static df_status first_close(search *s, int as, int *stage, df_cached **out)
 {
-    static const char *const kinds[] = {"tensors of float32", "tensors of bfloat16 but for sums", "tensors of bfloat16"};
     df_net *net = s->net;
     df_precision precision = precision_of(net, as);
     df_status st = DF_OK;
-    bool careful = precision == DF_PRECISION_STRICT, rounds = precision == DF_PRECISION_INT8 && df__dnn_has(DF_NUM_BF16);
-    double least = least_cosine(net, precision);
-    for (int next = is_exacting(net, precision) ? STAGES - 1 : 0;; next += careful ? STAGES - 1 : 1) {
-        df_closeness found = {.cosine = 1};
-        df_plan_opts opts = stage_opts(net, next, s->threads);
-        opts.precision = precision;
-        DF_TRY(df__net_compile(net, s->in, &opts, net->packer, out, s->err));
-        if (s->exact && (*out)->plan)
-            DF_TRY(df__yardstick_measure(&s->yard, (*out)->plan, &found, s->err));
-        df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s%s where other kernels are %.2f times faster, %d of 10 layers exact",
-                net->graph->label, careful ? 12 : 6, found.cosine, found.error, as ? "what fast has, " : "", kinds[opts.halves], opts.advantage, opts.exact_tenths);
+    df_closeness found;
+    for (int next = 0; next < SPARING && !is_exacting(net, precision); next = precision == DF_PRECISION_STRICT ? SPARING : next + 1) {
         *stage = as | next;
-        if (is_close(net, precision, found) || next + 1 == STAGES)
-            break;
-        if (rounds && next > 0 && 1 - found.cosine > HOPELESS * (1 - least)) /* what a few exact layers more cannot bring back, bfloat16 does sooner */
-            next = STAGES - 2;
-        df__cached_free(*out);
-        *out = NULL;
+        DF_TRY(try_stage(s, *stage, out, &found));
+        if (is_close(net, precision, found))
+            goto done;
     }
+    if (precision != DF_PRECISION_STRICT && !is_exacting(net, precision)) {
+        *stage = as | SPARING;
+        DF_TRY(spare(s, *stage, found, out));
+        if (*out)
+            goto done;
+    }
+    *stage = as | EXACT;
+    DF_TRY(try_stage(s, *stage, out, &found));
 done:
     return st;
 }
@@ -167,19 +285,20 @@ static df_status find_as(search *s, int as, int *stage, df_cached **out)
     DF_TRY(first_close(s, as, stage, out));
     if (!s->exact || !(*out)->plan)
         goto done;
-    bool inexact = bare(*stage) != STAGES - 1;
+    bool inexact = bare(*stage) != EXACT;
     if ((*out)->plan->n_stacked > 0) /* products by rows are of float32 */
         DF_TRY(try_instead(s, *stage | ALONE, stage, out, &close));
     bool rounds = precision != DF_PRECISION_STRICT && least_cosine(net, precision) < 1 && df__dnn_has(DF_NUM_BF16); /* without bfloat16 what stacks does so in every stage */
     close = false;
-    for (int rows = net->exact_weights ? CLOSE_ROWS : BY_ROWS; rounds && !close && rows < ALL_STAGES; rows++)
-        if (rows != LATER_ROWS || !df__amx_has()) /* whose products with exact weights take next to no time more */
-            DF_TRY(try_instead(s, as | rows, stage, out, &close));
+    if (rounds && !net->exact_weights)
+        DF_TRY(try_instead(s, as | BY_ROWS, stage, out, &close));
+    if (rounds && !close)
+        DF_TRY(try_instead(s, as | CLOSE_ROWS, stage, out, &close));
     bool stacked = s->exact->n_stacked > 0;
     if (inexact && (stacked || bare(*stage) > 0)) /* what is half exact already may well be slower than what is wholly so */
-        DF_TRY(try_instead(s, as | (STAGES - 1), stage, out, &close));
+        DF_TRY(try_instead(s, as | EXACT, stage, out, &close));
     if (inexact && stacked)
-        DF_TRY(try_instead(s, as | ALONE | (STAGES - 1), stage, out, &close));
+        DF_TRY(try_instead(s, as | ALONE | EXACT, stage, out, &close));
 done:
     return st;
 }
@@ -210,7 +329,7 @@ static df_status find_exact(search *s, int *stage, df_cached **out)
 {
     df_status st = DF_OK;
     df_error why, *err = s->err; /* a network that cannot do with noise goes by rows */
-    df_plan_opts opts = stage_opts(s->net, *stage = STAGES - 1, s->threads);
+    df_plan_opts opts = stage_opts(s->net, *stage = EXACT, s->threads);
     bool close;
     DF_TRY(df__net_compile(s->net, s->in, &opts, s->net->packer, out, err));
     if (!(*out)->plan || (*out)->plan->n_stacked == 0)
@@ -231,48 +350,94 @@ static df_status find_stage(df_net *net, const df_tensor *in, int threads, int *
 {
     df_status st = DF_OK;
     df_cached *exact = NULL;
-    df_packer *own = NULL;
     search s = {.net = net, .in = in, .threads = threads, .err = err};
     df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
     if (all_exact(net)) {
         st = find_exact(&s, stage, out);
         goto done;
     }
-    DF_TRY(df__packer_new(&own, err));
-    DF_TRY(df__net_compile(net, in, &strict, own, &exact, err));
+    DF_TRY(df__packer_new(&s.own, err));
+    DF_TRY(df__net_compile(net, in, &strict, s.own, &exact, err));
     s.exact = exact->plan;
     if (s.exact)
         DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &s.yard, err));
     DF_TRY(find_as(&s, 0, stage, out));
-    if (net->precision == DF_PRECISION_INT8 && *stage != 0 && s.exact && (*out)->plan)
+    if (net->precision == DF_PRECISION_INT8 && bare(*stage) != 0 && s.exact && (*out)->plan)
         DF_TRY(find_as_fast(&s, stage, out));
 done:
     df__yardstick_free(&s.yard);
     df__cached_free(exact);
-    df__packer_free(own);
+    df__packer_free(s.own);
     return st;
 }
 
-df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
+/* The plan of a stage that was found before. */
+static df_status compile_stage(df_net *net, const df_tensor *in, int threads, int stage, df_cached **out, df_error *err)
 {
-    df_status st = DF_OK;
-    df_pack_key key = df__pack_key_new("ways of a net, tensors before layers");
-    bool by_rule = !df__packer_lasting(net->packer); /* nobody measures how close the answers are */
-    bool exacting = is_exacting(net, net->precision), sure = net->precision == DF_PRECISION_STRICT || exacting; /* that it is close */
-    int stage = !by_rule ? stage_kept(net, &key) : sure ? STAGES - 1 : 0, as = stage > 0 ? stage & AS_FAST : 0;
-    df_plan_opts opts = stage_opts(net, stage > 0 ? stage : 0, threads);
-    if (stage >= 0 && bare(stage) >= STAGES)
-        return compile_rows(net, in, threads, stage, as | (STAGES - 1), out, err);
-    if (by_rule && exacting && net->least_cosine < 1) /* rows are sure to be close too */
-        return compile_rows(net, in, threads, net->exact_weights ? CLOSE_ROWS : BY_ROWS, stage, out, err);
-    if (stage >= 0)
-        return df__net_compile(net, in, &opts, net->packer, out, err);
-    st = find_stage(net, in, threads, &stage, out, err);
+    df_plan_opts opts = stage_opts(net, stage, threads);
+    return bare(stage) >= STAGES ? compile_rows(net, in, threads, stage, (stage & AS_FAST) | EXACT, out, err) : df__net_compile(net, in, &opts, net->packer, out, err);
+}
+
+/* A network takes the same way whatever number of photos came first: it is found with one. NULL: there is one only, the file says how many there are, or no memory. */
+static df_tensor *one_photo(const df_net *net, const df_tensor *in, df_arena *arena)
+{
+    size_t n = net->graph->n_inputs;
+    df_tensor *one = n > 0 ? df__arena_calloc(arena, n, sizeof *one) : NULL;
+    for (size_t i = 0; i < n && one; i++) {
+        bool counts = net->graph->inputs[i].shape.rank > 0 && net->graph->inputs[i].shape.dims[0] < 0 && in[i].dims[0] == in[0].dims[0] && in[i].dims[0] > 1;
+        if (!counts)
+            return NULL;
+        one[i] = in[i];
+        one[i].dims[0] = 1;
+    }
+    return one;
+}
+
+/* The stage found with `in`, and the plan for `whole`, made once more: what it consists of is no draft. */
+static df_status find_with(df_net *net, const df_tensor *in, const df_tensor *whole, int threads, int *stage, df_cached **out, df_error *err)
+{
+    df__packer_draft(net->packer, true);
+    df_status st = find_stage(net, in, threads, stage, out, err);
+    df__packer_draft(net->packer, false);
+    df__cached_free(*out);
+    *out = NULL;
+    return st == DF_OK ? compile_stage(net, whole, threads, *stage, out, err) : st;
+}
+
+static df_status find_and_keep(df_net *net, const df_tensor *in, int threads, const df_pack_key *key, df_cached **out, df_error *err)
+{
+    df_status st = DF_E_UNSUPPORTED;
+    df_arena arena = {0};
+    int stage = -1;
+    const df_tensor *one = one_photo(net, in, &arena);
+    if (all_exact(net)) { /* nothing that a file should not have */
+        st = find_stage(net, in, threads, &stage, out, err);
+    } else {
+        if (one) {
+            df__log(&net->log, DF_LOG_DEBUG, "%s: looked at with one photo of %lld", net->graph->label, (long long)in[0].dims[0]);
+            st = find_with(net, one, in, threads, &stage, out, err);
+        }
+        if (st != DF_OK && st != DF_E_NO_MEMORY) /* a network that cannot do with one photo, or not with so many in what was found with one */
+            st = find_with(net, in, in, threads, &stage, out, err);
+    }
+    df__arena_free(&arena);
     if (st == DF_OK) {
-        df__packer_keep_number(net->packer, &key, stage);
+        keep_stage(net, key, stage);
         return DF_OK;
     }
     df__cached_free(*out);
     *out = NULL;
     return st;
+}
+
+df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
+{
+    df_pack_key key = df__pack_key_new("ways of a net, layers spared");
+    bool by_rule = !df__packer_lasting(net->packer); /* nobody measures how close the answers are */
+    bool exacting = is_exacting(net, net->precision), sure = net->precision == DF_PRECISION_STRICT || exacting; /* that it is close */
+    int stage = !by_rule ? stage_kept(net, &key) : sure ? EXACT : 0;
+    *out = NULL;
+    if (by_rule && exacting && net->least_cosine < 1) /* rows are sure to be close too */
+        return compile_rows(net, in, threads, net->exact_weights ? CLOSE_ROWS : BY_ROWS, stage, out, err);
+    return stage >= 0 ? compile_stage(net, in, threads, stage, out, err) : find_and_keep(net, in, threads, &key, out, err);
 }

@@ -24,6 +24,7 @@ struct df_net {
     df_precision    precision;
     double          least_cosine; /* of FAST */
     bool            exact_weights;
+    df_spared       spared[2][2]; /* found at the first run: [in INT8, where it does as FAST][layers by rows]. Under `compiling` */
     pthread_mutex_t lock;     /* of the list below */
     pthread_mutex_t compiling; /* one plan is made at a time: nobody makes the same one twice */
     df_cached      *plans[DF_NET_PLANS];

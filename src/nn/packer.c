@@ -16,7 +16,7 @@ enum { MAX_RESERVE = 64 << 20, SMALL = 4096, FILES = 2 /* large pieces, small on
 typedef struct piece {
     struct piece *next;
     df_piece      is;
-    bool          saved;
+    bool          draft, taken, saved; /* taken: being written */
 } piece;
 
 struct df_packer {
@@ -26,7 +26,7 @@ struct df_packer {
     pthread_mutex_t lock; /* of all below */
     piece          *list;
     size_t          unsaved[FILES];
-    bool            saving, failed;
+    bool            saving, failed, drafting;
     df_arena        arena; /* the pieces, side by side */
 };
 
@@ -78,9 +78,9 @@ void df__packer_reserve(df_packer *packer, size_t bytes)
 }
 
 /* Called with the lock. */
-static const piece *listed(const df_packer *packer, const df_pack_key *key, size_t bytes)
+static piece *listed(const df_packer *packer, const df_pack_key *key, size_t bytes)
 {
-    const piece *p = packer->list;
+    piece *p = packer->list;
     while (p && (p->is.bytes != bytes || memcmp(&p->is.key, key, sizeof *key) != 0))
         p = p->next;
     return p;
@@ -92,8 +92,12 @@ const void *df__packer_find(df_packer *packer, const df_pack_key *key, size_t by
     if (found)
         return found;
     pthread_mutex_lock(&packer->lock);
-    const piece *p = listed(packer, key, bytes);
+    piece *p = listed(packer, key, bytes);
     found = p ? p->is.data : NULL;
+    if (p && p->draft && !packer->drafting) {
+        p->draft = false;
+        packer->unsaved[file_of(bytes)]++;
+    }
     pthread_mutex_unlock(&packer->lock);
     return found;
 }
@@ -112,12 +116,19 @@ bool df__packer_keep(df_packer *packer, const df_pack_key *key, const void *data
     bool there = listed(packer, key, bytes) != NULL;
     piece *p = there ? NULL : df__arena_alloc(&packer->arena, sizeof *p);
     if (p) {
-        *p = (piece){.next = packer->list, .is = {*key, data, bytes}};
+        *p = (piece){.next = packer->list, .is = {*key, data, bytes}, .draft = packer->drafting && bytes >= SMALL};
         packer->list = p;
-        packer->unsaved[file_of(bytes)]++;
+        packer->unsaved[file_of(bytes)] += !p->draft;
     }
     pthread_mutex_unlock(&packer->lock);
     return there || p;
+}
+
+void df__packer_draft(df_packer *packer, bool on)
+{
+    pthread_mutex_lock(&packer->lock);
+    packer->drafting = on;
+    pthread_mutex_unlock(&packer->lock);
 }
 
 bool df__packer_lasting(const df_packer *packer) { return packer->path[0] != NULL; }
@@ -184,21 +195,17 @@ size_t df__packer_unsaved(df_packer *packer, bool large)
 }
 
 /* The pieces of one file: those in it now, those that it held when it was opened, ours. Other processes' come first: what they chose
- * stays. `first` heads the list of ours, `fresh` counts those that no file has. */
-static df_status collect(df_packer *packer, int file, const df_weight_cache *now, df_piece **out, size_t *n, piece **first, size_t *fresh,
-                         df_error *err)
+ * stays. Of ours those that no file has are taken, `fresh` counts them. */
+static df_status collect(df_packer *packer, int file, const df_weight_cache *now, df_piece **out, size_t *n, size_t *fresh, df_error *err)
 {
+    df_status st = DF_OK;
     pthread_mutex_lock(&packer->lock);
-    piece *list = packer->list;
-    size_t unsaved = packer->unsaved[file];
-    pthread_mutex_unlock(&packer->lock);
     const df_weight_cache *old = &packer->cache[file];
-    size_t most = df__weight_cache_count(now) + df__weight_cache_count(old) + unsaved;
-    *first = list;
+    size_t most = df__weight_cache_count(now) + df__weight_cache_count(old) + packer->unsaved[file];
     *n = *fresh = 0;
     *out = malloc((most + 1) * sizeof **out);
     if (!*out)
-        return df__no_memory(err, packer->path[file], most * sizeof **out);
+        DF_TRY(df__no_memory(err, packer->path[file], most * sizeof **out));
     for (size_t i = 0; i < df__weight_cache_count(now); i++)
         (*out)[(*n)++] = df__weight_cache_at(now, i);
     for (size_t i = 0; i < df__weight_cache_count(old); i++) {
@@ -206,12 +213,16 @@ static df_status collect(df_packer *packer, int file, const df_weight_cache *now
         if (!df__weight_cache_find(now, &p.key, p.bytes))
             (*out)[(*n)++] = p;
     }
-    for (const piece *p = list; p && *n < most; p = p->next)
-        if (!p->saved && file_of(p->is.bytes) == file && !df__weight_cache_find(now, &p->is.key, p->is.bytes)) {
+    for (piece *p = packer->list; p && *n < most; p = p->next) {
+        p->taken = !p->draft && !p->saved && file_of(p->is.bytes) == file;
+        if (p->taken && !df__weight_cache_find(now, &p->is.key, p->is.bytes)) {
             (*out)[(*n)++] = p->is;
             ++*fresh;
         }
-    return DF_OK;
+    }
+done:
+    pthread_mutex_unlock(&packer->lock);
+    return st;
 }
 
 static df_status save_file(df_packer *packer, int file, df_error *err)
@@ -219,15 +230,15 @@ static df_status save_file(df_packer *packer, int file, df_error *err)
     df_status st = DF_OK;
     df_weight_cache now = {0};
     df_piece *pieces = NULL;
-    piece *first = NULL;
     size_t n = 0, fresh = 0;
     df__weight_cache_open(packer->path[file], packer->identity, &now, err); /* none is fine */
-    DF_TRY(collect(packer, file, &now, &pieces, &n, &first, &fresh, err));
+    DF_TRY(collect(packer, file, &now, &pieces, &n, &fresh, err));
     if (fresh > 0 && n <= DF_CACHE_MOST) /* a full cache stays as it is */
         DF_TRY(df__weight_cache_write(packer->path[file], packer->identity, pieces, n, err));
     pthread_mutex_lock(&packer->lock);
-    for (piece *p = first; p; p = p->next)
-        if (!p->saved && file_of(p->is.bytes) == file) {
+    for (piece *p = packer->list; p; p = p->next)
+        if (p->taken) {
+            p->taken = false;
             p->saved = true;
             packer->unsaved[file]--;
         }

@@ -30,6 +30,9 @@ bool        df__packer_keep(df_packer *packer, const df_pack_key *key, const voi
 int         df__packer_number(df_packer *packer, const df_pack_key *key);
 void        df__packer_keep_number(df_packer *packer, const df_pack_key *key, int number);
 
+/* While choices are tried: large pieces kept meanwhile are drafts, which no file gets, until one is found when this is over. */
+void        df__packer_draft(df_packer *packer, bool on);
+
 /* Pieces outlive the process: worth a trial that takes a while. */
 bool        df__packer_lasting(const df_packer *packer);
 

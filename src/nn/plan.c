@@ -66,7 +66,7 @@ static df_status add_step(lower *l, const df_op *op, const df_node *node, const 
         DF_TRY(no_memory(l, plan->cap_steps * sizeof *plan->steps));
     plan->steps = steps;
     plan->steps[plan->n_steps] = (df_plan_step){
-        .op = op, .node = node, .in = plan->n_refs, .n_in = n_in, .out = plan->n_refs + n_in, .n_out = n_out, .nhwc = nhwc};
+        .op = op, .node = node, .in = plan->n_refs, .n_in = n_in, .out = plan->n_refs + n_in, .n_out = n_out, .nhwc = nhwc, .value = -1};
     for (size_t i = 0; i < n_in + n_out; i++) {
         int slot = i < n_in ? in[i] : out[i - n_in];
         DF_TRY(add_ref(l, slot));
@@ -344,6 +344,7 @@ static df_status lower_step(lower *l, const df_step *s)
     DF_TRY(add_step(l, s->op, s->node, in, s->n_in, out, s->n_out, nhwc));
     df_plan_step *made = &l->plan->steps[l->plan->n_steps - 1];
     made->fused = s->fused;
+    made->value = s->n_out > 0 ? s->out[0] : -1;
     made->not_negative = s->n_in > 0 && s->in[0] >= 0 && l->not_negative[df__value_root(l->p, s->in[0])];
     int weights = s->n_in > 1 && s->in[1] >= 0 ? df__value_root(l->p, s->in[1]) : -1;
     made->weights_id = weights >= 0 && l->p->values[weights].shared ? weights : -1;
@@ -397,9 +398,8 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     plan->advantage = opts->advantage;
     plan->tiles = opts->tiles;
     plan->exact_pixels = opts->exact_pixels;
-    plan->exact_tenths = opts->exact_tenths;
     plan->stacks = opts->stacks;
-    plan->halves = opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) ? opts->halves : DF_HALVES_NONE;
+    plan->halves = opts->halves && opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16);
     if (pthread_mutex_init(&plan->lock, NULL) != 0)
         DF_TRY(no_memory(&l, sizeof plan->lock));
     locked = true;
@@ -417,6 +417,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     for (size_t i = 0; i < l.p->main.n_steps; i++)
         DF_TRY(lower_step(&l, &l.p->main.steps[i]));
     DF_TRY(finish_outputs(&l));
+    df__plan_spare(plan, &opts->spared);
     if (plan->halves)
         DF_TRY(df__plan_halves(plan, err));
     steps = plan->n_steps;
@@ -425,8 +426,6 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
         df__plan_free(plan);
         return DF_OK;
     }
-    for (size_t i = 0; i < plan->n_steps; i++) /* stacks count as one: without AMX they are exact anyway, with it they are never asked to be so in part */
-        plan->steps[i].early = i * 10 < plan->n_steps * (size_t)plan->exact_tenths;
     DF_TRY(df__plan_fits(plan, err));
     DF_TRY(df__plan_compile(plan, packer, err));
     DF_TRY(df__plan_memory(plan, err));

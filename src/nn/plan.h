@@ -27,7 +27,8 @@ typedef struct df_plan_step {
     size_t          in, n_in, out, n_out; /* in df_plan.refs: numbers of slots, -1 left out */
     bool            nhwc;
     int             weights_id; /* see df_call */
-    bool            not_negative, early; /* early: among those that `exact_tenths` says */
+    int             value;      /* of the program, that output 0 is: the same for all shapes of a network's inputs; -1: the plan's own step */
+    bool            not_negative, spared, wide; /* spared: its products; wide: what it makes: see df_spared */
     const struct df_plan_member *members; /* layers that one kernel computes together, the last one's node is the step's; NULL: none */
     int             n_members;
 } df_plan_step;
@@ -41,10 +42,6 @@ typedef struct df_workspace {
     df_tensor *tensors; /* one a ref of the plan */
     df_arena   scratch;
 } df_workspace;
-
-/* Which tensors between layers may be bfloat16. Along sums, as those of residual networks, rounding adds up: INNER leaves these alone, and costs
- * next to no exactness, since products of bfloat16 round what they read anyway. */
-typedef enum df_halves { DF_HALVES_NONE, DF_HALVES_INNER, DF_HALVES_ALL } df_halves;
 
 /* Whether steps are computed together row by row (plan_stack.c): where nothing else is faster, which is in float32; or although there are products of
  * bfloat16, whose rows then are made together too. MOSTLY: no plan is made unless more than a third of the steps come together.
@@ -66,8 +63,7 @@ typedef struct df_plan {
     df_precision  precision;
     double        advantage, tiles; /* see df_call */
     bool          exact_pixels; /* convolutions of up to 4 channels, which see a photo, stay exact */
-    int           exact_tenths; /* of the steps, 0 to 10, the first ones, that stay exact: what they are off by goes through all others */
-    df_halves     halves;
+    bool          halves; /* tensors between layers may be bfloat16 (plan_half.c) */
     df_stacks     stacks;
     size_t        n_stacked; /* steps that became layers of stacks */
     pthread_mutex_t lock;
@@ -75,8 +71,16 @@ typedef struct df_plan {
     size_t        n_idle;
 } df_plan;
 
+/* What rounding costs most for the time that it saves (net_spare.c): steps, whose products stay exact in FAST and do as in FAST in INT8; and tensors, which stay float32. Two bits a
+ * value of the program: the step that makes it, and itself. plan_half.c has both. */
+typedef struct df_spared { const uint8_t *bits; size_t bytes; } df_spared;
+typedef enum df_spare_kind { DF_SPARE_PRODUCT, DF_SPARE_TENSOR } df_spare_kind;
+size_t df__spared_bytes(size_t values);
+void   df__spare(uint8_t *bits, size_t bytes, int value, df_spare_kind kind);
+void   df__plan_spare(df_plan *plan, const df_spared *spared);
+
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). *out stays NULL where `stacks` says so. */
-typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; int exact_tenths; df_halves halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
+typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; df_spared spared; bool halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
 df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */
@@ -94,11 +98,20 @@ df_status df__plan_halves(df_plan *plan, df_error *err);
 /* plan_memory.c: whether each tensor by itself is within the limits; later, places for all roots, which may depend on the kernels. */
 df_status df__plan_fits(const df_plan *plan, df_error *err);
 df_status df__plan_memory(df_plan *plan, df_error *err);
-/* `out`: type and dims are set, data in `results`; `seconds`: what each step took, or NULL */
-df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err);
+/* Who looks on at a run: before a step, whose call it may change for this step alone, with memory from call->scratch; and behind it. */
+typedef struct df_watch {
+    void       *user;
+    df_status (*before)(void *user, size_t step, df_call *call);
+    void      (*after)(void *user, size_t step, const df_call *call);
+} df_watch;
+/* `out`: type and dims are set, data in `results`; `watch`: NULL, nobody looks on */
+df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, const df_watch *watch, df_error *err);
 
-/* Seconds from some moment on, as `seconds` counts them. */
+/* Seconds from some moment on. */
 double df__plan_clock(void);
+/* profile.c: a watch that keeps the least time that each step took in seconds[step], at first 0. */
+typedef struct df_stopwatch { double begun, *seconds; } df_stopwatch;
+df_watch df__stopwatch(df_stopwatch *s);
 
 /* profile.c: a step as people see it; names in `scratch`. */
 df_status df__step_layer(const df_plan *plan, const df_plan_step *step, double seconds, df_arena *scratch, df_layer *out, df_error *err);

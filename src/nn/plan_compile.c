@@ -59,8 +59,9 @@ df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *sc
             tensors[i] = (df_tensor){0};
     }
     *out = (df_call){.node = s->node, .opset = plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
-                     .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative, .precision = plan->precision,
-                     .advantage = (plan->exact_pixels && sees_pixels(s, tensors)) || s->early ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
+                     .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative,
+                     .precision = s->spared && plan->precision == DF_PRECISION_INT8 ? DF_PRECISION_FAST : plan->precision,
+                     .advantage = (plan->exact_pixels && sees_pixels(s, tensors)) || (s->spared && plan->precision == DF_PRECISION_FAST) ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
                      .threads = plan->threads, .scratch = scratch, .limits = &plan->program.limits, .err = err};
     return DF_OK;
 }

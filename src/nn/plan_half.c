@@ -31,23 +31,6 @@ static bool step_may(const df_plan_step *s)
     return s->nhwc && ((s->op->flags & (DF_OP_HALVES | DF_OP_ROWS)) || ((s->op->flags & DF_OP_BITS) && only_moves(s->node)));
 }
 
-/* The tensors that a sum reads and makes. */
-static void bar_sums(const df_plan *plan, const df_plan_step *s, bool *wide)
-{
-    bool sum = strcmp(s->node->op, "Add") == 0;
-    for (int p = 0; s->fused && p < s->fused->n_post; p++)
-        if (s->fused->post[p].kind == DF_POST_ADD) {
-            wide[plan->refs[s->in + s->fused->post[p].input]] = true;
-            sum = true;
-        }
-    for (size_t i = 0; i < s->n_in + s->n_out && sum; i++) {
-        int slot = plan->refs[s->in + i];
-        bool apart = s->fused && i < s->n_in; /* a convolution reads what it likes */
-        if (slot >= 0 && !apart)
-            wide[slot] = true;
-    }
-}
-
 /* Numbers that are only moved are of one kind on both sides. True when something changed. */
 static bool keep_alike(const df_plan *plan, const df_plan_step *s, bool *wide)
 {
@@ -65,6 +48,29 @@ static bool keep_alike(const df_plan *plan, const df_plan_step *s, bool *wide)
     return changed;
 }
 
+size_t df__spared_bytes(size_t values) { return (2 * values + 7) / 8; }
+
+void df__spare(uint8_t *bits, size_t bytes, int value, df_spare_kind kind)
+{
+    size_t bit = 2 * (size_t)value + kind;
+    if (value >= 0 && bit / 8 < bytes)
+        bits[bit / 8] |= (uint8_t)(1 << bit % 8);
+}
+
+static bool is_spared(const df_spared *s, int value, df_spare_kind kind)
+{
+    size_t bit = 2 * (size_t)value + kind;
+    return value >= 0 && bit / 8 < s->bytes && s->bits[bit / 8] >> bit % 8 & 1;
+}
+
+void df__plan_spare(df_plan *plan, const df_spared *spared)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        plan->steps[i].spared = is_spared(spared, plan->steps[i].value, DF_SPARE_PRODUCT);
+        plan->steps[i].wide = is_spared(spared, plan->steps[i].value, DF_SPARE_TENSOR);
+    }
+}
+
 df_status df__plan_halves(df_plan *plan, df_error *err)
 {
     /* By slot: float32 after all. A slot that shares another one's bytes makes both so. */
@@ -80,12 +86,10 @@ df_status df__plan_halves(df_plan *plan, df_error *err)
         const df_plan_step *s = &plan->steps[i];
         for (size_t k = 0; k < s->n_in + s->n_out; k++) {
             int slot = plan->refs[s->in + k];
-            if (slot >= 0 && !step_may(s))
+            if (slot >= 0 && (!step_may(s) || (s->spared && plan->precision == DF_PRECISION_FAST) || (s->wide && k >= s->n_in)))
                 wide[slot] = true;
         }
     }
-    for (size_t i = 0; i < plan->n_steps && plan->halves == DF_HALVES_INNER; i++)
-        bar_sums(plan, &plan->steps[i], wide);
     for (bool changed = true; changed;) {
         changed = false;
         for (size_t i = 0; i < plan->n_steps; i++)

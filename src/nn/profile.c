@@ -1,4 +1,4 @@
-/* profile.c - a step of a plan as people see it: its names, and the arithmetic that the file asks for. */
+/* profile.c - what a step of a plan takes, and the step as people see it: its names, and the arithmetic that the file asks for. */
 #include <string.h>
 
 #include "nn/plan.h"
@@ -37,6 +37,25 @@ static const char *copy(df_arena *scratch, const char *text)
     char *to = df__arena_alloc(scratch, size);
     return to ? memcpy(to, text, size) : NULL;
 }
+
+static df_status start(void *user, size_t step, df_call *call)
+{
+    df_stopwatch *s = user;
+    (void)step, (void)call;
+    s->begun = df__plan_clock();
+    return DF_OK;
+}
+
+static void stop(void *user, size_t step, const df_call *call)
+{
+    const df_stopwatch *s = user;
+    double took = df__plan_clock() - s->begun;
+    (void)call;
+    if (!(s->seconds[step] > 0) || took < s->seconds[step])
+        s->seconds[step] = took;
+}
+
+df_watch df__stopwatch(df_stopwatch *s) { return (df_watch){s, start, stop}; }
 
 df_status df__step_layer(const df_plan *plan, const df_plan_step *step, double seconds, df_arena *scratch, df_layer *out, df_error *err)
 {

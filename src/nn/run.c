@@ -97,25 +97,30 @@ double df__plan_clock(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static df_status run_step(df_plan *plan, df_workspace *w, const df_plan_step *s, df_error *err)
+static df_status run_step(df_plan *plan, df_workspace *w, size_t step, const df_watch *watch, df_error *err)
 {
+    df_status st = DF_OK;
+    const df_plan_step *s = &plan->steps[step];
     df_call call = {.node = s->node, .opset = plan->program.opset, .in = w->tensors + s->in, .n_in = s->n_in, .out = w->tensors + s->out,
                     .n_out = s->n_out, .nhwc = s->nhwc, .threads = plan->threads, .scratch = &w->scratch, .limits = &plan->program.limits, .err = err};
     if (df__call_idle(&call))
         return DF_OK;
     df_exec exec = {.scratch = w->memory + plan->bytes, .threads = plan->threads};
-    df_status st = s->kernel ? s->kernel->run(s->kernel, &call, &exec) : s->op->run(&call);
+    if (watch && watch->before)
+        st = watch->before(watch->user, step, &call);
+    if (st == DF_OK)
+        st = s->kernel ? s->kernel->run(s->kernel, &call, &exec) : s->op->run(&call);
     if (st == DF_OK && !s->kernel && s->fused)
         df__fused_apply(&call, s->fused, true);
-    if (st != DF_OK) {
-        df_step step = {.node = s->node};
-        df__step_blame(&plan->program, &step, err);
-    }
+    if (st == DF_OK && watch && watch->after)
+        watch->after(watch->user, step, &call);
+    if (st != DF_OK)
+        df__step_blame(&plan->program, &(df_step){.node = s->node}, err);
     df__arena_reset(&w->scratch);
     return st;
 }
 
-df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, double *seconds, df_error *err)
+df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_arena *results, const df_watch *watch, df_error *err)
 {
     df_status st = DF_OK;
     size_t n = plan->program.main.n_outputs;
@@ -138,12 +143,8 @@ df_status df__plan_run(df_plan *plan, const df_tensor *in, df_tensor *out, df_ar
         else if (root->place == DF_PLACE_OUTPUT)
             w->tensors[i].data = (char *)out[root->at].data + s->offset;
     }
-    for (size_t i = 0; i < plan->n_steps && st == DF_OK; i++) {
-        double begin = seconds ? df__plan_clock() : 0;
-        st = run_step(plan, w, &plan->steps[i], err);
-        if (seconds)
-            seconds[i] = df__plan_clock() - begin;
-    }
+    for (size_t i = 0; i < plan->n_steps && st == DF_OK; i++)
+        st = run_step(plan, w, i, watch, err);
     for (size_t i = 0; i < n && st == DF_OK; i++) {
         const df_slot *s = &plan->slots[plan->outputs[i]], *root = &plan->slots[s->root];
         size_t bytes = df__tensor_bytes(&out[i]);

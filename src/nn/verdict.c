@@ -120,7 +120,7 @@ done:
 
 void df__yardstick_free(df_yardstick *y) { df__arena_free(&y->arena); }
 
-df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closeness *found, df_error *err)
+static df_status measure(const df_yardstick *y, int noises, df_plan *fast, const df_watch *watch, df_closeness *found, df_error *err)
 {
     df_status st = DF_OK;
     df_arena arena = {0};
@@ -128,9 +128,9 @@ df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closene
     *found = (df_closeness){.cosine = 1};
     if (!out)
         DF_TRY(df__no_memory(err, "outputs", y->n_out * sizeof *out));
-    for (int i = 0; i < y->noises; i++) {
+    for (int i = 0; i < noises; i++) {
         df_arena_mark mark = df__arena_mark(&arena);
-        DF_TRY(df__plan_run(fast, y->in[i], out, &arena, NULL, err));
+        DF_TRY(df__plan_run(fast, y->in[i], out, &arena, watch, err));
         for (size_t k = 0; k < y->n_out; k++) {
             const df_tensor *exact = &y->out[i][k];
             if (exact->type != DF_F32)
@@ -145,4 +145,17 @@ df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closene
 done:
     df__arena_free(&arena);
     return st;
+}
+
+df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closeness *found, df_error *err) { return measure(y, y->noises, fast, NULL, found, err); }
+
+int df__yardstick_watched(const df_yardstick *y) { return y->noises > FEW ? y->noises : 1; }
+
+df_status df__yardstick_watch(const df_yardstick *y, df_plan *plan, const df_watch *watch, df_closeness *found, df_error *err) { return measure(y, df__yardstick_watched(y), plan, watch, found, err); }
+
+double df__closeness_share(df_closeness found, df_closeness least)
+{
+    double away = 1 - found.cosine, may = 1 - least.cosine, off = found.error / least.error;
+    double of_cosine = !(away > 0) ? 0 : may > 0 ? away / may : INFINITY;
+    return fmax(of_cosine, found.error > 0 ? off * off : 0);
 }

@@ -25,6 +25,11 @@ typedef struct df_closeness {
     double error;  /* of the other outputs, which are classes, probabilities, ages: the largest length of a difference by that of the exact output, which counts as 1 where it is 0 */
 } df_closeness;
 df_status df__yardstick_measure(const df_yardstick *y, df_plan *fast, df_closeness *out, df_error *err);
+/* The same on so many of the noises - one; all, where a class may hang by a hair - while `watch` looks on. */
+int       df__yardstick_watched(const df_yardstick *y);
+df_status df__yardstick_watch(const df_yardstick *y, df_plan *plan, const df_watch *watch, df_closeness *out, df_error *err);
+/* Of what `least` allows - at least that cosine, at most that error - the share that was used up, in squares of lengths, which add up: up to 1 it is close enough. */
+double df__closeness_share(df_closeness found, df_closeness least);
 
 /* Squares of two lengths: of n numbers of float32, and of what others differ from them. */
 void df__squares(const float *exact, const float *other, int64_t n, double *length, double *difference);

@@ -111,7 +111,8 @@ static df_status print_plan(const char *path, const df_tensor *in, bool all)
     df_plan *plan = NULL;
     df_tensor out[MOST_PORTS];
     df_arena results = {0};
-    double *seconds = NULL, *best;
+    df_stopwatch least = {0};
+    const df_watch watch = df__stopwatch(&least);
     bool open = false;
     DF_TRY(load(path, &g));
     if (g->n_outputs > MOST_PORTS)
@@ -127,19 +128,15 @@ static df_status print_plan(const char *path, const df_tensor *in, bool all)
     printf("steps %zu\n", plan->n_steps);
     if (!all)
         goto done;
-    seconds = calloc(2 * plan->n_steps + 1, sizeof *seconds);
-    best = seconds ? seconds + plan->n_steps : NULL;
-    for (int round = 0; round < ROUNDS && seconds; round++) {
-        memset(seconds, 0, plan->n_steps * sizeof *seconds);
+    least.seconds = calloc(plan->n_steps + 1, sizeof *least.seconds);
+    for (int round = 0; round < ROUNDS && least.seconds; round++) {
         df__arena_reset(&results);
-        DF_TRY(df__plan_run(plan, in, out, &results, seconds, &err));
-        for (size_t i = 0; i < plan->n_steps; i++)
-            best[i] = round == 0 || seconds[i] < best[i] ? seconds[i] : best[i];
+        DF_TRY(df__plan_run(plan, in, out, &results, &watch, &err));
     }
-    for (size_t i = 0; i < plan->n_steps && seconds; i++)
-        print_step(plan, &plan->steps[i], 1e3 * best[i]);
+    for (size_t i = 0; i < plan->n_steps && least.seconds; i++)
+        print_step(plan, &plan->steps[i], 1e3 * least.seconds[i]);
 done:
-    free(seconds);
+    free(least.seconds);
     df__arena_free(&results);
     df__plan_free(plan);
     df__packer_free(packer);

@@ -78,6 +78,32 @@ TEST(saved_pieces_are_found_by_the_next_one)
     df__packer_free(p);
 }
 
+/* What was tried and not taken fills no disk: small choices stay. */
+TEST(a_draft_is_saved_once_it_is_found_again)
+{
+    temp_dir d = temp_dir_new();
+    df_packer *p = packer_at(temp_path(&d, "c"));
+    df__packer_draft(p, true);
+    add(p, 1, 100000);
+    add(p, 2, 100000);
+    add(p, 3, 8);
+    CHECK(find(p, 1, 100000) && find(p, 2, 100000)); /* while choices are tried it is one still */
+    assert_int_equal(1, df__packer_unsaved(p, false));
+    df__packer_draft(p, false);
+    for (int i = 0; i < 2; i++)
+        CHECK(find(p, 2, 100000) != NULL);
+    assert_int_equal(2, df__packer_unsaved(p, false));
+    add(p, 4, 100000);
+    CHECK_OK(df__packer_save(p, &err));
+    assert_int_equal(0, df__packer_unsaved(p, false));
+    CHECK(find(p, 1, 100000) != NULL); /* saved later, then */
+    assert_int_equal(1, df__packer_unsaved(p, true));
+    df__packer_free(p);
+    p = packer_at(temp_path(&d, "c"));
+    CHECK(!find(p, 1, 100000) && find(p, 2, 100000) && find(p, 3, 8) && find(p, 4, 100000));
+    df__packer_free(p);
+}
+
 static struct stat stat_of(const char *path)
 {
     struct stat info;

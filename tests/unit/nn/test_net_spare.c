@@ -1,0 +1,179 @@
+/* test_net_spare.c - which layers of a net rounding costs most: what each is off by when it alone is rounded, and that those are spared first. */
+#include <math.h>
+
+#include "net_text.h"
+#include "nn/net_spare.h"
+#include "temp_dir.h"
+
+static df_error err;
+
+static df_plan *plan_of(const df_graph *g, const df_tensor *in, df_packer *packer, df_precision precision, size_t *values)
+{
+    df_program p;
+    df_plan *plan;
+    bool open;
+    CHECK_OK(df__program_build(g, &text_budget, &p, &err));
+    p.values[p.inputs[0]].t = df__shape_like(in);
+    CHECK_OK(df__pass_fold(&p, true, &open, &err));
+    *values = p.n_values;
+    CHECK_OK(df__plan_new(&p, &(df_plan_opts){.precision = precision, .advantage = 1, .halves = true, .stacks = DF_STACKS_NONE, .threads = 1}, packer, &plan, &err));
+    df__program_free(&p);
+    return plan;
+}
+
+/* The value that the step makes which has this name in the file. */
+static bool is_spared(const df_plan *plan, const df_spared *s, const char *made, df_spare_kind kind)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].value >= 0 && strcmp(plan->steps[i].node->out[0], made) == 0) {
+            size_t bit = 2 * (size_t)plan->steps[i].value + kind;
+            return s->bits[bit / 8] >> bit % 8 & 1;
+        }
+    fail_msg("no step makes %s", made);
+    return false;
+}
+
+typedef struct bench { df_graph *g; df_tensor in; df_packer *packer; df_plan *exact, *fast; df_yardstick yard; size_t values; } bench;
+
+static bench bench_of(const char *inputs, const char *text, df_precision precision)
+{
+    bench b = {0};
+    CHECK_OK(graph_of(inputs, text, "y", 13, &b.g, &err));
+    b.in = b.g->inputs[0].shape;
+    fill(&b.in);
+    CHECK_OK(df__packer_new(&b.packer, &err));
+    b.exact = plan_of(b.g, &b.in, b.packer, DF_PRECISION_STRICT, &b.values);
+    b.fast = plan_of(b.g, &b.in, b.packer, precision, &b.values);
+    CHECK_OK(df__yardstick_make(b.exact, &b.in, 1, &b.yard, &err));
+    return b;
+}
+
+static void bench_free(bench *b)
+{
+    df__yardstick_free(&b->yard);
+    df__plan_free(b->exact);
+    df__plan_free(b->fast);
+    df__packer_free(b->packer);
+    df__graph_free(b->g);
+    free(b->in.data);
+}
+
+static const df_closeness least = {0.9999, 0.01};
+
+/* The answer is a sum of two products, of which one counts for a thousandth: sparing it is worth a millionth. */
+static const char *const a_sum = "const a 32,16,3,3\nconst b 32,16,3,3\nnumber k 0.001\nConv x,a > large\nConv x,b > other\nMul other,k > small\nAdd large,small > y";
+
+TEST(the_dearest_is_spared_first)
+{
+    bench b = bench_of("x 1,16,20,20", a_sum, DF_PRECISION_FAST);
+    df_sparing *s;
+    df_spared spared;
+    size_t products = 0, tensors = 0;
+    bool whole;
+    CHECK_OK(df__sparing_new(b.exact, b.fast, &b.yard, DF_PRECISION_FAST, least, b.values, &s, &err));
+    double all = df__sparing_choose(s, HUGE_VAL, 0, &spared, &products, &tensors, &whole);
+    CHECK(all > 0 && products + tensors == 0 && !whole);
+    double left = df__sparing_choose(s, all * 1e-3, 1, &spared, &products, &tensors, &whole);
+    CHECK(left < all * 1e-4 && left > all * 1e-8 && !whole);
+    CHECK(is_spared(b.exact, &spared, "large", DF_SPARE_PRODUCT));
+    CHECK(!is_spared(b.exact, &spared, "other", DF_SPARE_PRODUCT));
+    CHECK(df__sparing_choose(s, -1, 1, &spared, &products, &tensors, &whole) == 0 && whole);
+    CHECK(is_spared(b.exact, &spared, "other", DF_SPARE_PRODUCT));
+    assert_int_equal(2, products);
+    df__sparing_free(s);
+    bench_free(&b);
+}
+
+/* From try to try no more than a share of the others joins. */
+TEST(so_many_at_once)
+{
+    static const char *const text = "const a 16,16,3,3\nConv x,a > x1\nTanh x1 > t1\nConv t1,a > x2\nTanh x2 > t2\nConv t2,a > x3\nTanh x3 > t3\nConv t3,a > x4\nTanh x4 > t4\nConv t4,a > y";
+    bench b = bench_of("x 1,16,20,20", text, DF_PRECISION_FAST);
+    df_sparing *s;
+    df_spared spared;
+    size_t products = 0, tensors = 0, all;
+    bool whole;
+    CHECK_OK(df__sparing_new(b.exact, b.fast, &b.yard, DF_PRECISION_FAST, least, b.values, &s, &err));
+    df__sparing_choose(s, -1, 1, &spared, &products, &tensors, &whole);
+    all = products + tensors;
+    CHECK(all >= 5 && whole);
+    for (size_t before = products = tensors = 0, turns = 0; before < all; turns++) {
+        df__sparing_choose(s, -1, 0.5, &spared, &products, &tensors, &whole);
+        assert_int_equal(before + (all - before + 1) / 2, products + tensors);
+        before = products + tensors;
+        CHECK(turns < all);
+    }
+    df__sparing_free(s);
+    bench_free(&b);
+}
+
+/* What layers are off by one by one adds up to what the plan is off by in which all of them round; of 8 bits that is more. */
+TEST(errors_add_up)
+{
+    static const char *const text = "const a 64,64,3,3\nconst c 64,1,3,3\nConv x,a > x1\nConv x1,a > x2\nConv x2,c > x3 | group:64\nConv x3,a > x4\nConv x4,a > y";
+    static const df_precision precisions[] = {DF_PRECISION_FAST, DF_PRECISION_INT8};
+    double sums[2];
+    for (int i = 0; i < 2; i++) {
+        bench b = bench_of("x 1,64,24,24", text, precisions[i]);
+        df_sparing *s;
+        df_spared spared;
+        df_closeness found;
+        size_t products = 0, tensors = 0;
+        bool whole;
+        CHECK_OK(df__sparing_new(b.exact, b.fast, &b.yard, precisions[i], least, b.values, &s, &err));
+        sums[i] = df__sparing_choose(s, HUGE_VAL, 0, &spared, &products, &tensors, &whole);
+        CHECK_OK(df__yardstick_measure(&b.yard, b.fast, &found, &err));
+        double truth = df__closeness_share(found, least);
+        if (df__dnn_has(precisions[i] == DF_PRECISION_FAST ? DF_NUM_BF16 : DF_NUM_S8))
+            CHECK(truth > sums[i] / 2 && truth < sums[i] * 10); /* 3 and 4 times here: it is the worst of three noises, and tiles of Winograd's round twice */
+        df__sparing_free(s);
+        bench_free(&b);
+    }
+    CHECK(sums[1] > 4 * sums[0]);
+}
+
+/* ---- in a net ---- */
+
+static char said[16384];
+static void hear(void *user, df_log_level level, const char *message)
+{
+    size_t at = strlen(said);
+    (void)level, (void)user;
+    snprintf(said + at, sizeof said - at, "%s\n", message);
+}
+
+/* One layer behind whose sums little is left once their mean is off; the others may round. */
+static const char *const one_dear = "const a 64,3,3,3\nconst b 64,64,3,3 positive\nconst c 64,64,3,3\nconst v 128,64\nConv x,a > x1\nSigmoid x1 > s1\nConv s1,b > x2\nGlobalAveragePool x2 > m\nSub x2,m > x3\n"
+                                    "Sigmoid x3 > s3\nConv s3,c > x4\nTanh x4 > t4\nConv t4,c > x5\nTanh x5 > t5\nConv t5,c > x6\nGlobalAveragePool x6 > p\nFlatten p > f\nGemm f,v > y | transB:1";
+
+TEST(a_net_spares_what_it_has_to_and_keeps_it)
+{
+    temp_dir d = temp_dir_new();
+    char path[512];
+    df_graph *g;
+    df_tensor exact, out[2];
+    df_arena results = {0};
+    const df_log log = {hear, NULL};
+    snprintf(path, sizeof path, "%s", temp_path(&d, "cache"));
+    CHECK_OK(graph_of("x 1,3,40,40", one_dear, "y", 13, &g, &err));
+    df_tensor in = g->inputs[0].shape;
+    fill(&in);
+    CHECK_OK(plain_run(g, &in, &exact, &results, &err));
+    df__graph_free(g);
+    for (int i = 0; i < 2; i++) {
+        df_net *net;
+        const df_net_opts opts = {.precision = DF_PRECISION_FAST, .cache = path, .model_hash = {1}, .log = &log};
+        said[0] = '\0';
+        CHECK_OK(graph_of("x 1,3,40,40", one_dear, "y", 13, &g, &err));
+        CHECK_OK(df__net_new(g, &opts, &net, &err));
+        CHECK_OK(df__net_run(net, &in, 1, &out[i], 1, 1, &results, &err));
+        df__net_free(net);
+        double length, off;
+        df__squares(exact.data, out[i].data, df__tensor_count(&exact), &length, &off);
+        CHECK(off / length < 2 * (1 - 0.9999)); /* the square of the angle whose cosine is promised */
+        CHECK(!strstr(said, "spared") == (i == 1 || !df__dnn_has(DF_NUM_BF16))); /* kept */
+    }
+    assert_memory_equal(out[0].data, out[1].data, df__tensor_bytes(&exact));
+    free(in.data);
+    df__arena_free(&results);
+}
