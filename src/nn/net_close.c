@@ -144,30 +144,67 @@ done:
     return st;
 }
 
-/* Stage after stage with more spared, until one is close; *out becomes NULL where none is. `found`: of *out, with nothing spared. What all is off by together tells how far the sum of each
- * one's error is to be trusted. */
-static df_status spare_more(search *s, df_sparing *sparing, int kept, df_closeness found, df_cached **out)
+/* Stage `kept` with the first n spared: the share of what is promised that it takes. */
+static df_status try_sparing(search *s, df_sparing *sparing, int kept, size_t n, df_cached **out, double *share)
+{
+    df_net *net = s->net;
+    df_closeness found;
+    *spared_in(net, kept) = df__sparing_take(sparing, n);
+    df__log(&net->log, DF_LOG_DEBUG, "%s: %zu of %zu spared, %.2g of the error left", net->graph->label, n, df__sparing_size(sparing), df__sparing_left(sparing, n) / df__sparing_left(sparing, 0));
+    df_status st = try_stage(s, kept, out, &found);
+    *share = st == DF_OK ? df__closeness_share(found, promised(net, precision_of(net, kept))) : 0;
+    return st;
+}
+
+/* Between `low`, too few, and `high`, of which *out is made: fewer may do. */
+static df_status spare_fewer(search *s, df_sparing *sparing, int kept, size_t low, size_t high, double share, df_cached **out)
+{
+    enum { TRIES = 2 };
+    static const double enough = 0.7; /* of what is promised */
+    df_status st = DF_OK;
+    df_cached *fewer = NULL;
+    for (int i = 0; i < TRIES && high - low > 1 && share < enough; i++) {
+        size_t n = low + (high - low) / 2;
+        double other;
+        DF_TRY(try_sparing(s, sparing, kept, n, &fewer, &other));
+        if (other > 1) {
+            low = n;
+            continue;
+        }
+        df_cached *more = *out;
+        *out = fewer, fewer = more;
+        high = n, share = other;
+    }
+    *spared_in(s->net, kept) = df__sparing_take(sparing, high);
+done:
+    df__cached_free(fewer);
+    return st;
+}
+
+/* Stage after stage with more spared, until one is close; *out becomes NULL where none is. `share`: of *out, with nothing spared. What all is off by together tells how far the sum of
+ * each one's error is to be trusted. */
+static df_status spare_more(search *s, df_sparing *sparing, int kept, double share, df_cached **out)
 {
     enum { TRIES = 6 };
     static const double aim = 0.8 /* of what is promised */, more = 0.3; /* of what is not spared yet, at most, from try to try */
-    df_net *net = s->net;
     df_status st = DF_OK;
-    df_spared *spared = spared_in(net, kept);
-    df_closeness least = promised(net, precision_of(net, kept));
-    size_t products = 0, tensors = 0;
-    bool close = false, whole;
-    double all = df__sparing_choose(sparing, HUGE_VAL, 0, spared, &products, &tensors, &whole), truth = df__closeness_share(found, least) / all, left = all;
-    for (int i = 0; i < TRIES && !close && !whole; i++) {
-        left = df__sparing_choose(sparing, left > 0 ? aim / truth : -1, i == 0 ? 1 : more, spared, &products, &tensors, &whole);
-        df__log(&net->log, DF_LOG_DEBUG, "%s: %zu products and %zu tensors spared, %.2g of the error left", net->graph->label, products, tensors, left / all);
-        DF_TRY(try_stage(s, kept, out, &found));
-        close = df__closeness_share(found, least) <= 1;
-        truth = fmax(1.1 * truth, left > 0 ? df__closeness_share(found, least) / left : 0);
+    df_spared *spared = spared_in(s->net, kept);
+    size_t size = df__sparing_size(sparing), low = 0, n = 0;
+    double truth = share / df__sparing_left(sparing, 0);
+    for (int i = 0; i < TRIES && share > 1 && n < size; i++) {
+        size_t most = i == 0 ? size : n + (size_t)ceil(more * (double)(size - n));
+        low = n;
+        n = df__sparing_left(sparing, n) > 0 ? df__sparing_fewest(sparing, aim / truth) : size; /* classes that hang by a hair have errors that do not add up */
+        n = n <= low ? low + 1 : n > most ? most : n;
+        DF_TRY(try_sparing(s, sparing, kept, n, out, &share));
+        truth = fmax(1.1 * truth, share / df__sparing_left(sparing, n));
     }
-    if (close)
-        DF_TRY(copy_spared(net, spared, s->err));
+    if (share <= 1) {
+        DF_TRY(spare_fewer(s, sparing, kept, low, n, share, out));
+        DF_TRY(copy_spared(s->net, spared, s->err));
+    }
 done:
-    if (!close || st != DF_OK) {
+    if (share > 1 || st != DF_OK) {
         *spared = (df_spared){NULL, 0};
         df__cached_free(*out);
         *out = NULL;
@@ -187,7 +224,7 @@ static df_status spare(search *s, int kept, df_closeness found, df_cached **out)
     df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .stacks = rows ? DF_STACKS_MOSTLY : DF_STACKS_NONE, .threads = s->threads};
     DF_TRY(df__net_compile(net, s->in, &strict, s->own, &plain, s->err));
     DF_TRY(df__sparing_new(plain->plan, (*out)->plan, &s->yard, precision, promised(net, precision), net->program.n_values, &sparing, s->err));
-    DF_TRY(spare_more(s, sparing, kept, found, out));
+    DF_TRY(spare_more(s, sparing, kept, df__closeness_share(found, promised(net, precision)), out));
 done:
     if (st != DF_OK) {
         df__cached_free(*out);

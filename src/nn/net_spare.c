@@ -257,22 +257,33 @@ void df__sparing_free(df_sparing *s)
     free(s);
 }
 
-double df__sparing_choose(df_sparing *s, double most, double share, df_spared *out, size_t *products, size_t *tensors, bool *all)
+size_t df__sparing_size(const df_sparing *s) { return s->n; }
+
+double df__sparing_left(const df_sparing *s, size_t n)
 {
-    size_t before = *products + *tensors, end = before + (size_t)ceil(share * (double)(s->n - before)), n = s->n;
     double left = 0;
+    for (size_t i = s->n; i > n; i--) /* from the least on: small errors would get lost beside large ones */
+        left += s->items[i - 1].error;
+    return left;
+}
+
+size_t df__sparing_fewest(const df_sparing *s, double most)
+{
+    double left = 0;
+    size_t n = s->n;
+    while (n > 0 && left + s->items[n - 1].error <= most)
+        left += s->items[--n].error;
+    return n;
+}
+
+df_spared df__sparing_take(df_sparing *s, size_t n)
+{
     memset(s->bits, 0, s->bytes);
-    *products = *tensors = 0;
-    for (; n > 0 && (n > end || left + s->items[n - 1].error <= most); n--) /* from the least on: small errors would get lost beside large ones */
-        left += s->items[n - 1].error;
     for (size_t i = 0; i < n; i++) {
         const item *t = &s->items[i];
         for (size_t k = 0; k < s->plan->n_steps; k++)
             if (s->item_of[t->kind][k] == t->number)
                 df__spare(s->bits, s->bytes, s->plan->steps[k].value, t->kind);
-        (*(t->kind == DF_SPARE_PRODUCT ? products : tensors))++;
     }
-    *out = (df_spared){s->bits, s->bytes};
-    *all = n == s->n;
-    return left;
+    return (df_spared){s->bits, s->bytes};
 }

@@ -14,8 +14,13 @@ typedef struct df_sparing df_sparing;
  * *out: df__sparing_free, also after a failure. */
 df_status df__sparing_new(df_plan *exact, df_plan *fast, const df_yardstick *yard, df_precision precision, df_closeness least, size_t values, df_sparing **out, df_error *err);
 void      df__sparing_free(df_sparing *s);
-/* Spares the fewest, those first that cost most for their time, until what is left of all errors is at most `most`; gives what is left; *all: nothing is, there is no more to spare.
- * *out is good until the next call; *products, *tensors: how many are spared, at first 0; at most `share` of the others join. */
-double    df__sparing_choose(df_sparing *s, double most, double share, df_spared *out, size_t *products, size_t *tensors, bool *all);
+/* What may be spared: products and tensors, those first that cost most for their time. */
+size_t    df__sparing_size(const df_sparing *s);
+/* The sum of all errors but those of the first n. */
+double    df__sparing_left(const df_sparing *s, size_t n);
+/* The least n for which that is at most `most`; all of them where it never is. */
+size_t    df__sparing_fewest(const df_sparing *s, double most);
+/* The first n of them, good until the next call. */
+df_spared df__sparing_take(df_sparing *s, size_t n);
 
 #endif

@@ -47,13 +47,16 @@ NETWORKS = {
     "gear": (recognise.gear, 20, (1, 3, 198, 198), {0: "n"}, True),
 }
 
+# What a network sees, where that is not 0..1; batch norms settle to it. bench/peers/onnx_runtimes.py feeds the same.
+PIXELS = {"SFace": (0, 255), "YuNet": (0, 255), "CenterFace": (0, 255), "MiniFASNet": (0, 255), "MTCNN": (-1, 1), "det_10g": (-1, 1), "scrfd": (-1, 1), "w600k": (-1, 1),
+          "RetinaFace": (-123, 151), "FaceRes": (-124, 151)}
+
 
 def make(name, folder):
     build, opset, shape, dynamic, keeps_norms = NETWORKS[name]
     torch.manual_seed(1)
-    example = torch.rand(shape)
-    if shape[1] == 3 and name.startswith(("SFace", "MTCNN")):
-        example = example * 255 if name == "SFace" else example * 2 - 1
+    low, high = next((r for prefix, r in PIXELS.items() if name.startswith(prefix)), (0, 1))
+    example = low + (high - low) * torch.rand(shape)
     model = settle(build(), example, 2)
     with torch.no_grad():
         answer = model(example)

@@ -110,7 +110,7 @@ def settle(model, example, seed):
             nn.init.normal_(m.bias, 0, 0.2)
     model.train()
     with torch.no_grad():
-        model(torch.cat([example, torch.roll(example, 7, -1) * 0.7, 0.5 - example, example.flip(-2)]))
+        model(torch.cat([example, torch.roll(example, 7, -1) * 0.7, example.max() + example.min() - example, example.flip(-2)]))
     for hook in hooks:
         hook.remove()
     return model.eval()

@@ -1,9 +1,8 @@
 /* test_net_close.c - what a net with a cache tries at its first run, what it keeps of it, and that the answer is as close as its precision says. */
 #include <math.h>
 
-#include "net_text.h"
-#include "nn/plan.h"
 #include "nn/verdict.h"
+#include "plan_text.h"
 #include "temp_dir.h"
 
 static df_error err;
@@ -91,19 +90,6 @@ TEST(layers_by_rows_are_tried_one_by_one)
     trial_free(&t);
 }
 
-static df_plan *plan_of(const df_graph *g, const df_tensor *in, df_packer *packer, const df_plan_opts *opts)
-{
-    df_program p;
-    df_plan *plan;
-    bool open;
-    CHECK_OK(df__program_build(g, &text_budget, &p, &err));
-    p.values[p.inputs[0]].t = df__shape_like(in);
-    CHECK_OK(df__pass_fold(&p, true, &open, &err));
-    CHECK_OK(df__plan_new(&p, opts, packer, &plan, &err));
-    df__program_free(&p);
-    return plan;
-}
-
 static const char *const four_layers = "const a 32,16,3,3\nconst b 32,32,3,3\nConv x,a > x1\nTanh x1 > x2\nConv x2,b > x3\nTanh x3 > x4\nConv x4,b > x5\nTanh x5 > x6\nConv x6,b > x7\nTanh x7 > y";
 
 /* Steps of a plan, -1: none, of which something is spared, and how far its answer is from `exact`. */
@@ -116,12 +102,12 @@ static double off_with(const df_graph *g, const df_tensor *in, const df_tensor *
     uint8_t bits[32] = {0};
     df_plan_opts opts = {.precision = DF_PRECISION_FAST, .advantage = 1, .threads = 1, .halves = true};
     CHECK_OK(df__packer_new(&packer, &err));
-    df_plan *plan = plan_of(g, in, packer, &opts);
+    df_plan *plan = text_plan(g, in, packer, &opts, NULL);
     for (size_t i = 0; i < spared && i < plan->n_steps; i++)
         df__spare(bits, sizeof bits, plan->steps[i].value, kind);
     df__plan_free(plan);
     opts.spared = (df_spared){bits, sizeof bits};
-    plan = plan_of(g, in, packer, &opts);
+    plan = text_plan(g, in, packer, &opts, NULL);
     for (size_t i = 0; i < plan->n_steps; i++) {
         const df_plan_step *s = &plan->steps[i];
         bool is = s->value >= 0 && i < spared;
@@ -149,7 +135,7 @@ TEST(what_is_spared_is_exact)
     df_tensor in = g->inputs[0].shape, exact;
     fill(&in);
     CHECK_OK(df__packer_new(&packer, &err));
-    df_plan *plan = plan_of(g, &in, packer, &(df_plan_opts){.precision = DF_PRECISION_STRICT, .advantage = 1, .threads = 1});
+    df_plan *plan = text_plan(g, &in, packer, &(df_plan_opts){.precision = DF_PRECISION_STRICT, .advantage = 1, .threads = 1}, NULL);
     CHECK_OK(df__plan_run(plan, &in, &exact, &results, NULL, &err));
     CHECK_NEAR(0, off_with(g, &in, &exact, DF_SPARE_PRODUCT, plan->n_steps), 1e-5);
     double none = off_with(g, &in, &exact, DF_SPARE_PRODUCT, 0), half = off_with(g, &in, &exact, DF_SPARE_PRODUCT, plan->n_steps / 2), tensors = off_with(g, &in, &exact, DF_SPARE_TENSOR, plan->n_steps);

@@ -1,27 +1,13 @@
 /* test_verdict.c - the noise that decides about a plan's kernels has the range of the network's own pixels. */
-#include "nn/plan.h"
 #include "nn/verdict.h"
+#include "plan_text.h"
 
-#include "net_text.h"
-
-static const df_budget budget = {(size_t)1 << 30, (int64_t)1 << 40};
 static df_error err;
 
-/* The plan reads constants where the graph has them. */
 static df_plan *plan_of(const char *text, const df_tensor *in, df_packer *packer, df_graph **graph)
 {
-    df_graph *g;
-    df_program p;
-    df_plan *plan;
-    bool open;
-    CHECK_OK(graph_of("x 1,64", text, "y", 13, &g, &err));
-    CHECK_OK(df__program_build(g, &budget, &p, &err));
-    p.values[p.inputs[0]].t = df__shape_like(in);
-    CHECK_OK(df__pass_fold(&p, true, &open, &err));
-    CHECK_OK(df__plan_new(&p, &(df_plan_opts){.precision = DF_PRECISION_STRICT, .advantage = 1, .threads = 1}, packer, &plan, &err));
-    df__program_free(&p);
-    *graph = g;
-    return plan;
+    CHECK_OK(graph_of("x 1,64", text, "y", 13, graph, &err));
+    return text_plan(*graph, in, packer, &(df_plan_opts){.precision = DF_PRECISION_STRICT, .advantage = 1, .threads = 1}, NULL);
 }
 
 /* How close the second graph's answers come to the first one's. */
