@@ -284,7 +284,8 @@ df_status df__conv_amx(const df_conv *conv, bool exact, df_kernel **out)
     k->scratch_each = (size_t)(k->as_they_are ? 0 : k->photos * k->staged * (exact ? 2 : 1)) * sizeof(uint16_t);
     int64_t workers = call->threads < k->parts ? call->threads : k->parts;
     workers = workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS;
-    k->base = (df_kernel){.run = amx_run, .free = amx_free, .scratch_bytes = k->scratch_each * (size_t)workers, .adds_in_place = k->g.co % DF_AMX_SIDE == 0 /* else some channels are made twice */, .name = exact ? "amx bf16 pairs" : "amx bf16"};
+    k->base = (df_kernel){.run = amx_run, .free = amx_free, .scratch_bytes = k->scratch_each * (size_t)workers, .adds_in_place = k->g.co % DF_AMX_SIDE == 0 /* else some channels are made twice */, .name = exact ? "amx bf16 pairs" : "amx bf16",
+                          .rounds = !exact};
     filling f = {conv, k};
     df_pack_key key = df__weights_key(call, k->base.name, conv->fused ? conv->fused->scale : NULL, k->g.co);
     DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, df__amx_conv_weights(&k->g), fill, &f, &k->weights));

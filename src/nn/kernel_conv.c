@@ -404,7 +404,7 @@ static df_status finish(direct *d, const df_conv *conv, const df_conv_job *job, 
     d->scratch_each = d->converted + d->sums + most;
     int workers = call->threads < d->n_parts ? call->threads : d->n_parts;
     d->base = (df_kernel){.run = direct_run, .free = direct_free, .scratch_bytes = d->scratch_each * (size_t)workers,
-                          .name = df__prim_name(d->parts[0].prim)};
+                          .name = df__prim_name(d->parts[0].prim), .rounds = d->num != DF_NUM_F32};
     d->channels = job->c_out;
     if (call->in[1].data) {
         filling f = {conv, d, scale, job->c_out};

@@ -192,7 +192,7 @@ df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *
     d->padded = (job->k + per_line - 1) / per_line * per_line;
     int64_t bytes = d->padded * d->n * size;
     d->parts = (int)df__parts(call, (double)bytes, least_bytes, MAX_PARTS);
-    d->base = (df_kernel){.run = dots_run, .free = dots_free, .name = names[d->num],
+    d->base = (df_kernel){.run = dots_run, .free = dots_free, .name = names[d->num], .rounds = d->num != DF_NUM_F32,
                           .scratch_bytes = (size_t)(d->m * d->padded * size) + (d->num == DF_NUM_S8 && df__is_half(&call->in[0]) ? (size_t)d->k * sizeof(float) : 0)};
     const float *scale = fused ? fused->scale : NULL;
     df_pack_key key = df__weights_key(call, d->base.name, scale, d->n);

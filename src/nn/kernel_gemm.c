@@ -218,7 +218,7 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
     g->scratch_each += g->dense;
     g->converted = g->num == DF_NUM_BF16 ? ((size_t)(s->m * s->k) * 2 + LINE - 1) & ~(size_t)(LINE - 1) : 0;
     g->base = (df_kernel){.run = gemm_run, .free = gemm_free, .scratch_bytes = g->converted + g->scratch_each * (size_t)g->n_parts,
-                          .name = df__prim_name(g->parts[0].prim)};
+                          .name = df__prim_name(g->parts[0].prim), .rounds = g->num != DF_NUM_F32};
     *out = &g->base;
     g = NULL;
 done:

@@ -97,7 +97,7 @@ df_status df__pairs_compile(const df_call *call, int64_t batch, int64_t m, int64
             p->room_a = lines(one->each * p->a), p->room_b = lines(one->each * p->b);
     }
     p->scratch_each = (p->scratch_each + p->room_a + p->room_b + LINE - 1) & ~(size_t)(LINE - 1);
-    p->base = (df_kernel){.run = pairs_run, .free = pairs_free, .scratch_bytes = p->scratch_each * (size_t)parts, .name = df__prim_name(p->parts[0].prim)};
+    p->base = (df_kernel){.run = pairs_run, .free = pairs_free, .scratch_bytes = p->scratch_each * (size_t)parts, .name = df__prim_name(p->parts[0].prim), .rounds = p->num != DF_NUM_F32};
     *out = &p->base;
     p = NULL;
 done:

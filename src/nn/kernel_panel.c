@@ -269,7 +269,8 @@ df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)
     lay_out(p, call);
     if (p->each > MOST_BYTES)
         goto done;
-    p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)(p->row_parts * p->ranges), .name = num == DF_NUM_BF16 ? "panels bf16" : "panels f32"};
+    p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)(p->row_parts * p->ranges), .name = num == DF_NUM_BF16 ? "panels bf16" : "panels f32",
+                          .rounds = num == DF_NUM_BF16};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, p->base.name, scale, p->k);
     filling f = {conv, p};

@@ -184,7 +184,7 @@ static df_status make(const df_conv *conv, up *u)
     u->each = u->src_bytes + u->dst_bytes + (own > own_rest ? own : own_rest);
     int64_t workers = call->threads < u->n_blocks ? call->threads : u->n_blocks;
     u->base = (df_kernel){.run = up_run, .free = up_free, .scratch_bytes = u->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
-                          .name = u->num == DF_NUM_BF16 ? "patches bf16" : "patches f32"};
+                          .name = u->num == DF_NUM_BF16 ? "patches bf16" : "patches f32", .rounds = u->num == DF_NUM_BF16};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, u->base.name, scale, u->outs);
     if (u->full)

@@ -234,7 +234,7 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest);
     int64_t parts = w->n_blocks * w->ranges, workers = call->threads < parts ? call->threads : parts;
     w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
-                          .name = names[m == 4][num == DF_NUM_BF16]};
+                          .name = names[m == 4][num == DF_NUM_BF16], .rounds = num == DF_NUM_BF16};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);
     if (amx)

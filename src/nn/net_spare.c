@@ -8,7 +8,7 @@
 #include "nn/lanes.h"
 #include "nn/net_spare.h"
 
-static const double ENOUGH_S = 1.5; /* for all runs: of a large network several layers are tried at once */
+static const double ENOUGH_S = 2; /* for all runs: of a large network several layers are tried at once */
 static const double MOST_ERROR = 1e9; /* of an answer that is no number any more */
 
 /* ---- a run in which something rounds ---- */
@@ -33,23 +33,18 @@ static void round_bytes(float *x, int64_t n)
         x[i] = rintf(x[i] * (127 / most)) * (most / 127);
 }
 
-/* How many of a step's first inputs it multiplies with each other or with weights; 0: it rounds none. Not those of one number a channel, which are of float32 always, nor what goes by
- * rows, which is exact but with AMX. */
-static size_t factors_of(const df_plan *plan, const df_plan_step *s)
+/* How many of a step's first inputs the fast plan's kernel for it rounds: weights are constants. */
+static size_t factors_of(const df_plan *plan, const df_plan_step *s, const df_plan_step *fast)
 {
     const char *op = s->op->name;
-    int weights = s->n_in > 1 ? plan->refs[s->in + 1] : -1;
-    bool conv = strcmp(op, "Conv") == 0, spread = strcmp(op, "ConvTranspose") == 0;
-    if (strcmp(op, "attention") == 0 && !s->n_members)
-        return 3;
-    if (s->n_members || weights < 0 || (!conv && !spread && strcmp(op, "Gemm") != 0 && strcmp(op, "MatMul") != 0))
+    int second = s->n_in > 1 ? plan->refs[s->in + 1] : -1;
+    if (!fast || !fast->kernel || !fast->kernel->rounds || s->n_members)
         return 0;
-    bool each = (conv && plan->slots[weights].t.dims[1] == 1) || (spread && df__node_int(s->node, "group", 1) > 1);
-    return each ? 0 : 1;
+    return strcmp(op, "attention") == 0 ? 3 : second >= 0 && plan->slots[plan->slots[second].root].place != DF_PLACE_CONST ? 2 : 1;
 }
 
 /* Of an item: steps whose factors are rounded (DF_SPARE_PRODUCT), or what they make, for those steps that read it and do not round it anyway (DF_SPARE_TENSOR). */
-typedef struct rounding { const df_plan *plan; df_spare_kind kind; df_precision precision; const int *item_of; int item; } rounding;
+typedef struct rounding { const df_plan *plan; df_spare_kind kind; df_precision precision; const size_t *factors; const int *item_of; int item; } rounding;
 
 static bool makes(const rounding *r, int slot)
 {
@@ -61,9 +56,8 @@ static bool makes(const rounding *r, int slot)
 
 static bool rounds(const rounding *r, size_t step, size_t input)
 {
-    const df_plan_step *s = &r->plan->steps[step];
-    bool factor = input < factors_of(r->plan, s);
-    int slot = r->plan->refs[s->in + input];
+    bool factor = input < r->factors[step];
+    int slot = r->plan->refs[r->plan->steps[step].in + input];
     return r->kind == DF_SPARE_PRODUCT ? factor && r->item_of[step] == r->item : !factor && slot >= 0 && makes(r, slot);
 }
 
@@ -106,6 +100,7 @@ enum { KINDS = 2 };
 struct df_sparing {
     df_plan *plan;
     item    *items;
+    size_t  *factors; /* of a step: factors_of() */
     int     *item_of[KINDS]; /* of a step: the number of its item; -1: none */
     size_t   n, values;
     uint8_t *bits;
@@ -144,28 +139,28 @@ static const df_plan_step *same_in(const df_plan *other, int value)
     return NULL;
 }
 
-/* What the fast plan has another kernel for: one that rounds, and the time that this saves. */
-static bool may_round(const df_plan *exact, const df_plan *fast, const double *exact_s, const double *fast_s, size_t step, double *seconds)
+/* A product that the fast plan rounds, and the time that this saves. */
+static bool may_round(const df_sparing *s, const df_plan *fast, const double *exact_s, const double *fast_s, size_t step, double *seconds)
 {
     static const double least = 0.02; /* of its time: nothing is for nothing */
-    const df_plan_step *s = &exact->steps[step], *other = same_in(fast, s->value);
-    if (factors_of(exact, s) == 0 || !other || (s->kernel && other->kernel && strcmp(s->kernel->name, other->kernel->name) == 0))
+    if (s->factors[step] == 0)
         return false;
-    *seconds = fmax(exact_s[step] - fast_s[other - fast->steps], least * exact_s[step]);
+    *seconds = fmax(exact_s[step] - fast_s[same_in(fast, s->plan->steps[step].value) - fast->steps], least * exact_s[step]);
     return *seconds > 0;
 }
 
 /* What lies in bfloat16 in the fast plan and is read by a step that would not round it: the time to write and read half of it. */
-static bool may_lie_half(const df_plan *exact, const df_plan *fast, size_t step, double *seconds)
+static bool may_lie_half(const df_sparing *s, const df_plan *fast, size_t step, double *seconds)
 {
     static const double per_number = 0.4e-9;
-    const df_plan_step *s = &exact->steps[step], *other = same_in(fast, s->value);
-    int slot = s->n_out == 1 ? exact->refs[s->out] : -1;
+    const df_plan *exact = s->plan;
+    const df_plan_step *mine = &exact->steps[step], *other = same_in(fast, mine->value);
+    int slot = mine->n_out == 1 ? exact->refs[mine->out] : -1;
     if (slot < 0 || !other || other->n_out != 1 || fast->slots[fast->refs[other->out]].t.type != DF_BF16)
         return false;
     *seconds = per_number * (double)df__tensor_count(&exact->slots[slot].t);
     for (size_t i = 0; i < exact->n_steps; i++)
-        for (size_t k = factors_of(exact, &exact->steps[i]); k < exact->steps[i].n_in; k++)
+        for (size_t k = s->factors[i]; k < exact->steps[i].n_in; k++)
             if (exact->refs[exact->steps[i].in + k] == slot)
                 return true;
     return false;
@@ -176,8 +171,12 @@ static df_status list(df_sparing *s, df_plan *fast, const df_yardstick *yard, do
     df_status st = DF_OK;
     double *exact_s, *fast_s, of_fast, seconds;
     s->items = df__arena_calloc(&s->arena, KINDS * s->plan->n_steps + 1, sizeof *s->items);
-    if (!s->items)
+    s->factors = df__arena_calloc(&s->arena, s->plan->n_steps + 1, sizeof *s->factors);
+    if (!s->items || !s->factors)
         DF_TRY(df__no_memory(err, "layers", KINDS * s->plan->n_steps * sizeof *s->items));
+    for (size_t i = 0; i < s->plan->n_steps; i++)
+        if (s->plan->steps[i].value >= 0)
+            s->factors[i] = factors_of(s->plan, &s->plan->steps[i], same_in(fast, s->plan->steps[i].value));
     DF_TRY(time_steps(s, s->plan, yard, &exact_s, all, err));
     DF_TRY(time_steps(s, fast, yard, &fast_s, &of_fast, err));
     for (df_spare_kind kind = DF_SPARE_PRODUCT; kind <= DF_SPARE_TENSOR; kind++) {
@@ -187,7 +186,7 @@ static df_status list(df_sparing *s, df_plan *fast, const df_yardstick *yard, do
         for (size_t i = 0; i < s->plan->n_steps; i++) {
             int value = s->plan->steps[i].value; /* a step's own, beyond those of the file, has another number for another shape */
             bool is = value >= 0 && (size_t)value < s->values &&
-                      (kind == DF_SPARE_PRODUCT ? may_round(s->plan, fast, exact_s, fast_s, i, &seconds) : may_lie_half(s->plan, fast, i, &seconds));
+                      (kind == DF_SPARE_PRODUCT ? may_round(s, fast, exact_s, fast_s, i, &seconds) : may_lie_half(s, fast, i, &seconds));
             s->item_of[kind][i] = is ? (int)s->n : -1;
             if (is)
                 s->items[s->n++] = (item){kind, 0, i, 0, seconds};
@@ -240,7 +239,7 @@ df_status df__sparing_new(df_plan *exact, df_plan *fast, const df_yardstick *yar
     for (size_t i = 0; i < s->n; i++) {
         df_closeness found;
         item *t = &s->items[i];
-        rounding r = {exact, t->kind, precision, s->item_of[t->kind], t->number};
+        rounding r = {exact, t->kind, precision, s->factors, s->item_of[t->kind], t->number};
         const df_watch watch = {&r, round_inputs, NULL};
         DF_TRY(df__yardstick_watch(yard, exact, &watch, &found, err));
         t->error = fmin(MOST_ERROR, df__closeness_share(found, least) * (t->kind == DF_SPARE_PRODUCT ? 2 : 1)); /* the weights round as well */

@@ -70,6 +70,7 @@ typedef struct df_kernel {
     void      (*free)(struct df_kernel *self);
     size_t      scratch_bytes;
     const char *name; /* of the kernel chosen, for people */
+    bool        rounds; /* what it multiplies, to bfloat16 or 8 bits */
     bool        adds_in_place; /* what a post adds may lie where the output goes: each of its numbers is read once, right before another is written there */
 } df_kernel;
 

@@ -259,7 +259,8 @@ static df_status attention_compile(const df_call *call, const df_fused *fused, d
     k->results = room(k, rows * a.e, sizeof(float));
     int64_t parts = call->threads < a.batches ? call->threads : a.batches;
     k->parts = parts < 1 ? 1 : parts > MAX_PARTS ? MAX_PARTS : (int)parts;
-    k->base = (df_kernel){.run = kernel_run, .free = kernel_free, .scratch_bytes = k->each * (size_t)k->parts, .name = k->num == DF_NUM_BF16 ? "attention bf16" : "attention f32"};
+    k->base = (df_kernel){.run = kernel_run, .free = kernel_free, .scratch_bytes = k->each * (size_t)k->parts, .name = k->num == DF_NUM_BF16 ? "attention bf16" : "attention f32",
+                          .rounds = k->num == DF_NUM_BF16};
     *out = &k->base;
     k = NULL;
 done:

@@ -196,12 +196,12 @@ static df_status local_compile(const df_call *call, const df_fused *fused, df_pa
     if (!k)
         DF_TRY(df__no_memory(call->err, "kernel", sizeof *k));
     k->l = l;
-    k->num = call->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16) ? DF_NUM_BF16 : DF_NUM_F32;
+    k->num = df__half_products(call) ? DF_NUM_BF16 : DF_NUM_F32;
     int64_t size = (int64_t)df__num_size(k->num), per_line = LINE / size;
     k->padded = (l.patch + per_line - 1) / per_line * per_line;
     k->parts = call->threads < 1 ? 1 : call->threads > MAX_PARTS ? MAX_PARTS : call->threads;
     k->base = (df_kernel){.run = kernel_run, .free = kernel_free, .scratch_bytes = (size_t)(k->parts * l.n * k->padded * size),
-                          .name = k->num == DF_NUM_BF16 ? "local bf16" : "local f32"};
+                          .name = k->num == DF_NUM_BF16 ? "local bf16" : "local f32", .rounds = k->num == DF_NUM_BF16};
     df_pack_key key = df__weights_key(call, k->base.name, NULL, 0);
     filling f = {k, call->in[1].data};
     DF_TRY(df__weights_place(call, packer, false, &key, (size_t)(l.oh * l.ow * l.filters * k->padded * size), fill, &f, &k->weights));
