@@ -13,6 +13,7 @@ on standard error.
 import argparse
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -24,14 +25,13 @@ import openvino
 import openvino.properties as properties
 import openvino.properties.hint as hints
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import pixel_ranges
+
 OURS = ["strict", "fast", "int8"]
 KINDS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8,
          "tensor(int8)": np.int8, "tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
 LEAST_RUNS, MOST_RUNS = 5, 300
-# The numbers that a network's pixels become, by the start of its file's name; others read 0..1. What is accurate enough, and with it how fast a
-# precision may be, depends on them.
-PIXELS = {"retinaface": (-123, 151), "centerface": (0, 255), "yunet": (0, 255), "face_detection_yunet": (0, 255), "sface": (0, 255), "minifasnet": (0, 255),
-          "det_10g": (-1, 1), "scrfd": (-1, 1), "w600k": (-1, 1), "mtcnn": (-1, 1), "blazeface": (-1, 1), "faceres": (-124, 151), "mini_xception": (-1, 1), "emotion_mini": (-1, 1)}
 
 
 def made_up(port, batch, size, pixels, rng):
@@ -159,7 +159,7 @@ def compare(args, path, threads, batch, folder):
     if session is None:
         return
     rng = np.random.default_rng(1)
-    pixels = next((v for k, v in PIXELS.items() if name.lower().startswith(k)), (0, 1))
+    pixels = pixel_ranges.of(name)
     feed = {p.name: made_up(p, batch, args.size, pixels, rng) for p in session.get_inputs()}
     if any(x is None for x in feed.values()):
         return

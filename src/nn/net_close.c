@@ -25,11 +25,14 @@ static int bare(int kept) { return kept & ~(ALONE | AS_FAST); }
 static bool as_fast(int kept) { return kept & AS_FAST; }
 static df_precision precision_of(const df_net *net, int kept) { return kept & AS_FAST ? DF_PRECISION_FAST : net->precision; }
 
-static df_plan_opts stage_opts(const df_net *net, int kept, int threads)
+/* What is spared in a stage. */
+static df_spared *spared_in(df_net *net, int kept) { return &net->spared[as_fast(kept)][bare(kept) >= STAGES]; }
+
+static df_plan_opts stage_opts(df_net *net, int kept, int threads)
 {
     int stage = bare(kept);
     return (df_plan_opts){.precision = precision_of(net, kept), .advantage = stages[stage].advantage, .tiles = stages[stage].tiles, .exact_pixels = stages[stage].exact_pixels,
-                          .spared = stages[stage].spares ? net->spared[as_fast(kept)][stage >= STAGES] : (df_spared){NULL, 0}, .halves = stages[stage].halves,
+                          .spared = stages[stage].spares ? *spared_in(net, kept) : (df_spared){NULL, 0}, .halves = stages[stage].halves,
                           .stacks = kept & ALONE ? DF_STACKS_NONE : stages[stage].stacks, .threads = threads};
 }
 
@@ -52,9 +55,6 @@ static df_closeness promised(const df_net *net, df_precision precision)
 }
 
 static bool is_close(const df_net *net, df_precision precision, df_closeness found) { return df__closeness_share(found, promised(net, precision)) <= 1; }
-
-/* What is spared in a stage. */
-static df_spared *spared_in(df_net *net, int kept) { return &net->spared[as_fast(kept)][bare(kept) >= STAGES]; }
 
 static df_pack_key spared_key(const df_net *net, const df_spared *s)
 {
@@ -107,7 +107,7 @@ typedef struct search {
     const df_tensor *in;
     int              threads;
     df_yardstick     yard;
-    const df_plan   *exact; /* NULL: shapes depend on data, nothing is measured */
+    df_plan         *exact; /* NULL: shapes depend on data, nothing is measured */
     df_packer       *own; /* for weights as float32 kernels want them */
     df_error        *err;
 } search;
@@ -217,21 +217,23 @@ static df_status spare(search *s, int kept, df_closeness found, df_cached **out)
 {
     df_net *net = s->net;
     df_status st = DF_OK;
-    df_cached *plain = NULL;
+    df_cached *alone = NULL; /* where the yardstick's plan goes by rows and this stage does not */
     df_sparing *sparing = NULL;
     bool rows = stages[bare(kept)].stacks != DF_STACKS_OF_F32;
     df_precision precision = precision_of(net, kept);
-    df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .stacks = rows ? DF_STACKS_MOSTLY : DF_STACKS_NONE, .threads = s->threads};
-    DF_TRY(df__net_compile(net, s->in, &strict, s->own, &plain, s->err));
-    DF_TRY(df__sparing_new(plain->plan, (*out)->plan, &s->yard, precision, promised(net, precision), net->program.n_values, &sparing, s->err));
-    DF_TRY(spare_more(s, sparing, kept, df__closeness_share(found, promised(net, precision)), out));
+    df_closeness least = promised(net, precision);
+    df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .stacks = DF_STACKS_NONE, .threads = s->threads};
+    if (!rows && s->exact->n_stacked > 0)
+        DF_TRY(df__net_compile(net, s->in, &strict, s->own, &alone, s->err));
+    DF_TRY(df__sparing_new(alone ? alone->plan : s->exact, (*out)->plan, &s->yard, precision, least, net->program.n_values, &sparing, s->err));
+    DF_TRY(spare_more(s, sparing, kept, df__closeness_share(found, least), out));
 done:
     if (st != DF_OK) {
         df__cached_free(*out);
         *out = NULL;
     }
     df__sparing_free(sparing);
-    df__cached_free(plain);
+    df__cached_free(alone);
     return st == DF_E_LIMIT ? DF_OK : st; /* what there is needs less */
 }
 

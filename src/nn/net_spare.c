@@ -108,8 +108,8 @@ struct df_sparing {
     df_arena arena;
 };
 
-/* The least of some runs, for each step; and of all together. */
-static df_status time_steps(df_sparing *s, df_plan *plan, const df_yardstick *yard, double **seconds, double *all, df_error *err)
+/* The least of some runs, for each step. */
+static df_status time_steps(df_sparing *s, df_plan *plan, const df_yardstick *yard, double **seconds, df_error *err)
 {
     enum { RUNS = 3 };
     df_status st = DF_OK;
@@ -121,9 +121,6 @@ static df_status time_steps(df_sparing *s, df_plan *plan, const df_yardstick *ya
         return df__no_memory(err, "times of layers", plan->n_steps * sizeof *least.seconds);
     for (int i = 0; i < RUNS; i++, df__arena_reset(&results))
         DF_TRY(df__plan_run(plan, yard->in[0], out, &results, &watch, err));
-    *all = 0;
-    for (size_t i = 0; i < plan->n_steps; i++)
-        *all += least.seconds[i];
     *seconds = least.seconds;
 done:
     df__arena_free(&results);
@@ -166,10 +163,11 @@ static bool may_lie_half(const df_sparing *s, const df_plan *fast, size_t step, 
     return false;
 }
 
+/* `all`: of a run in float32, in seconds. */
 static df_status list(df_sparing *s, df_plan *fast, const df_yardstick *yard, double *all, df_error *err)
 {
     df_status st = DF_OK;
-    double *exact_s, *fast_s, of_fast, seconds;
+    double *exact_s, *fast_s, seconds;
     s->items = df__arena_calloc(&s->arena, KINDS * s->plan->n_steps + 1, sizeof *s->items);
     s->factors = df__arena_calloc(&s->arena, s->plan->n_steps + 1, sizeof *s->factors);
     if (!s->items || !s->factors)
@@ -177,8 +175,10 @@ static df_status list(df_sparing *s, df_plan *fast, const df_yardstick *yard, do
     for (size_t i = 0; i < s->plan->n_steps; i++)
         if (s->plan->steps[i].value >= 0)
             s->factors[i] = factors_of(s->plan, &s->plan->steps[i], same_in(fast, s->plan->steps[i].value));
-    DF_TRY(time_steps(s, s->plan, yard, &exact_s, all, err));
-    DF_TRY(time_steps(s, fast, yard, &fast_s, &of_fast, err));
+    DF_TRY(time_steps(s, s->plan, yard, &exact_s, err));
+    DF_TRY(time_steps(s, fast, yard, &fast_s, err));
+    for (size_t i = 0; i < s->plan->n_steps; i++)
+        *all += exact_s[i];
     for (df_spare_kind kind = DF_SPARE_PRODUCT; kind <= DF_SPARE_TENSOR; kind++) {
         s->item_of[kind] = df__arena_alloc(&s->arena, (s->plan->n_steps + 1) * sizeof *s->item_of[kind]);
         if (!s->item_of[kind])

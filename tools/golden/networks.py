@@ -9,6 +9,8 @@ that upstream publishes come from its own PyTorch classes instead (any exporter 
 """
 import argparse
 import os
+import pathlib
+import sys
 import warnings
 import onnx
 import onnx.version_converter
@@ -17,6 +19,9 @@ import networks_detect as detect
 import networks_recognise as recognise
 import networks_yolo as yolo
 from networks_parts import settle
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import pixel_ranges
 
 EXPORTER_KNOWS = 20  # the newest operator set that torch.onnx.export writes; later ones are converted to
 
@@ -47,15 +52,10 @@ NETWORKS = {
     "gear": (recognise.gear, 20, (1, 3, 198, 198), {0: "n"}, True),
 }
 
-# What a network sees, where that is not 0..1; batch norms settle to it. bench/peers/onnx_runtimes.py feeds the same.
-PIXELS = {"SFace": (0, 255), "YuNet": (0, 255), "CenterFace": (0, 255), "MiniFASNet": (0, 255), "MTCNN": (-1, 1), "det_10g": (-1, 1), "scrfd": (-1, 1), "w600k": (-1, 1),
-          "RetinaFace": (-123, 151), "FaceRes": (-124, 151)}
-
-
 def make(name, folder):
     build, opset, shape, dynamic, keeps_norms = NETWORKS[name]
     torch.manual_seed(1)
-    low, high = next((r for prefix, r in PIXELS.items() if name.startswith(prefix)), (0, 1))
+    low, high = pixel_ranges.of(name)
     example = low + (high - low) * torch.rand(shape)
     model = settle(build(), example, 2)
     with torch.no_grad():

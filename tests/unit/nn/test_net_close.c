@@ -3,26 +3,10 @@
 
 #include "nn/verdict.h"
 #include "plan_text.h"
+#include "said.h"
 #include "temp_dir.h"
 
 static df_error err;
-
-/* All that the net said. */
-static char said[16384];
-static void hear(void *user, df_log_level level, const char *message)
-{
-    size_t at = strlen(said);
-    (void)level, (void)user;
-    snprintf(said + at, sizeof said - at, "%s\n", message);
-}
-
-static size_t said_times(const char *what)
-{
-    size_t n = 0;
-    for (const char *p = said; (p = strstr(p, what)); p++)
-        n++;
-    return n;
-}
 
 typedef struct trial { df_graph *g; df_tensor in, exact; df_arena results; } trial;
 
@@ -92,7 +76,7 @@ TEST(layers_by_rows_are_tried_one_by_one)
 
 static const char *const four_layers = "const a 32,16,3,3\nconst b 32,32,3,3\nConv x,a > x1\nTanh x1 > x2\nConv x2,b > x3\nTanh x3 > x4\nConv x4,b > x5\nTanh x5 > x6\nConv x6,b > x7\nTanh x7 > y";
 
-/* Steps of a plan, -1: none, of which something is spared, and how far its answer is from `exact`. */
+/* How far the answer of a plan, of whose first `spared` steps something is spared, is from `exact`. */
 static double off_with(const df_graph *g, const df_tensor *in, const df_tensor *exact, df_spare_kind kind, size_t spared)
 {
     df_packer *packer;
