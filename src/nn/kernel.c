@@ -334,6 +334,8 @@ static double handicap(way w, const df_call *call)
     double once = call->advantage < 1 ? 1 : call->advantage, more = call->tiles < 1 ? 1 : call->tiles;
     if (w == AMX)
         return once * 0.85; /* oneDNN makes the code of its kernels for these registers anew at each load, for up to 40 ms a layer */
+    if (w == DEPTHWISE)
+        return 0.93; /* for the others in less */
     return exact(w) ? 1 : w == WINO_2_BF16 || w == WINO_4_BF16 ? once * more : once;
 }
 

@@ -27,7 +27,16 @@ static void depthwise_free(df_kernel *base)
     free(d);
 }
 
-typedef struct work { const depthwise *d; const df_call *call; df_tail tail; } work;
+typedef struct work { const depthwise *d; const df_call *call; df_tail tail; df_depthwise g; } work;
+
+/* df_depthwise.ahead. Less than CACHED is likely to be where the layer before wrote it, in the second cache; pixels that are no wider than a LINE are read one
+ * after another, which the processor foresees. */
+static int64_t ahead_of(const df_window *w, size_t size)
+{
+    enum { CACHED = 1 << 20, LINE = 64 };
+    int64_t pixel = w->c * (int64_t)size, row = w->in[1] * pixel;
+    return w->dilation[0] == 1 && pixel > LINE && w->n * w->in[0] * row > CACHED ? w->stride[0] * row : 0;
+}
 
 static void run_part(void *arg, size_t part, int worker)
 {
@@ -44,14 +53,15 @@ static void run_part(void *arg, size_t part, int worker)
             int64_t row = top + r * w->dilation[0];
             rows[r] = row >= 0 && row < w->in[0] ? df__element(x, (photo * w->in[0] + row) * w->in[1] * w->c) : NULL;
         }
-        df__lanes()->depthwise[df__is_half(x)][df__is_half(y)](&d->g, rows, at, &job->tail, df__element(y, at));
+        df__lanes()->depthwise[df__is_half(x)][df__is_half(y)](&job->g, rows, at, &job->tail, df__element(y, at));
     }
 }
 
 static df_status depthwise_run(const df_kernel *base, const df_call *call, const df_exec *exec)
 {
     const depthwise *d = (const depthwise *)base;
-    work job = {.d = d, .call = call, .tail = df__tail_new(call, d->bias, d->fused, 0)};
+    work job = {.d = d, .call = call, .g = d->g, .tail = df__tail_new(call, d->bias, d->fused, 0)};
+    job.g.ahead = ahead_of(&d->w, df__dtype_size(call->in[0].type));
     df__parallel_for((size_t)d->parts, exec->threads, run_part, &job);
     return DF_OK;
 }

@@ -209,6 +209,15 @@ INLINE void pass(const df_depthwise *g, int64_t products, int64_t *since)
     *since = 0;
 }
 
+/* What the next row of outputs sees that this one does not is asked for meanwhile: so many bytes of each such row of inputs, from `at` on. */
+INLINE void ask_ahead(const df_depthwise *g, const void *const *rows, int64_t at, int64_t bytes)
+{
+    enum { LINE = 64 };
+    for (int r = g->rows > g->stride ? g->rows - g->stride : 0; r < g->rows && g->ahead; r++)
+        for (int64_t i = 0; rows[r] && i < bytes; i += LINE)
+            __builtin_prefetch((const void *)((uintptr_t)rows[r] + (uintptr_t)(g->ahead + at + i)), 0, 2);
+}
+
 /* All channels of a row. The last vector of channels may reach back into the one before it. */
 INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_t at, const df_tail *tail, void *y, bool half_x, bool half_y, three_fn threes, three_fn to_sums)
 {
@@ -216,8 +225,10 @@ INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_
     bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && e.shape < SWISH;
     int64_t channels = g->c, apart = g->apart ? g->apart : channels, taps = (int64_t)g->rows * g->columns, since = 0;
     int64_t chunk = direct && CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
+    int64_t size = half_x ? 2 : 4, share = chunk * g->stride * LANES * size;
     for (int64_t first = 0; first < g->ow; first += chunk)
         for (int64_t next = 0; next < channels; next += LANES) {
+            ask_ahead(g, rows, first * g->stride * channels * size + next / LANES * share, share);
             int64_t c = fewer(next, channels - LANES), end = fewer(first + chunk, g->ow), to = first * apart + c;
             if (direct)
                 threes(g, rows, first, end, c, &e, y, to, apart);

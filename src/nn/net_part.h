@@ -35,7 +35,7 @@ struct df_net {
 
 /* One plan, just as the options say; its `plan` stays NULL where shapes depend on data, or as `stacks` says. */
 df_status df__net_compile(df_net *net, const df_tensor *in, const df_plan_opts *opts, df_packer *packer, df_cached **out, df_error *err);
-/* The fastest that is close enough (net_close.c). */
+/* The fastest that is close enough (net_way.c). */
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err);
 /* That, or the batch in parts (net_parts.c). */
 df_status df__net_compile_fastest(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err);
@@ -44,8 +44,9 @@ df_status df__net_compile_fastest(df_net *net, const df_tensor *in, int threads,
 df_status df__net_compile_parts(df_net *net, const df_tensor *in, int threads, int64_t rows, df_cached **out, df_error *err);
 /* One run of what has a plan or a part; `out` as for df__plan_run. */
 df_status df__cached_run(const df_cached *c, const df_tensor *in, size_t n_in, df_tensor *out, df_arena *results, df_error *err);
-/* Both take turns on these numbers; the least times count. */
-df_status df__cached_compare(const df_cached *a, const df_cached *than, const df_tensor *in, size_t n_in, size_t n_out, bool *faster, df_error *err);
+/* Both take turns on these numbers. *share: the least time of `a` by the least of the other. */
+df_status df__cached_compare(const df_cached *a, const df_cached *than, const df_tensor *in, size_t n_in, size_t n_out, double *share, df_error *err);
+static inline bool df__is_faster(double share) { return share < 0.97; }
 void df__cached_free(df_cached *c);
 
 #endif

@@ -91,7 +91,7 @@ df_status df__cached_run(const df_cached *c, const df_tensor *in, size_t n_in, d
     return c->part ? run_parts(c, in, n_in, out, results, err) : df__plan_run(c->plan, in, out, results, NULL, err);
 }
 
-df_status df__cached_compare(const df_cached *a, const df_cached *than, const df_tensor *in, size_t n_in, size_t n_out, bool *faster, df_error *err)
+df_status df__cached_compare(const df_cached *a, const df_cached *than, const df_tensor *in, size_t n_in, size_t n_out, double *share, df_error *err)
 {
     enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 60 };
     static const double enough_s = 0.06, long_s = 1; /* of a batch that takes long two rounds do */
@@ -112,7 +112,7 @@ df_status df__cached_compare(const df_cached *a, const df_cached *than, const df
             least[i] = fmin(least[i], took);
             spent += took;
         }
-    *faster = least[0] < 0.97 * least[1];
+    *share = least[0] / least[1];
 done:
     df__arena_free(&arena);
     return st;
@@ -251,10 +251,11 @@ static df_status try_parts(df_net *net, const df_tensor *in, int threads, int64_
 {
     df_cached *parts = NULL;
     df_status st = DF_OK;
-    *faster = false;
+    double share = HUGE_VAL;
     DF_TRY(df__net_compile_parts(net, in, threads, rows, &parts, err));
     if (parts)
-        DF_TRY(df__cached_compare(parts, *out, in, net->graph->n_inputs, net->graph->n_outputs, faster, err));
+        DF_TRY(df__cached_compare(parts, *out, in, net->graph->n_inputs, net->graph->n_outputs, &share, err));
+    *faster = df__is_faster(share);
     df__log(&net->log, DF_LOG_DEBUG, "%s: %lld photos by parts of %lld, which is %s", net->graph->label, (long long)in[0].dims[0], (long long)rows, *faster ? "faster" : "no faster");
     if (*faster) {
         df_cached *slower = *out;

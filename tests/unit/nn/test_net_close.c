@@ -134,36 +134,6 @@ TEST(what_is_spared_is_exact)
     df__arena_free(&results);
 }
 
-/* A batch goes the way that one photo goes, found with one; it is as close as one. */
-TEST(a_batch_takes_the_way_of_one_photo)
-{
-    const df_log log = {hear, NULL};
-    for (int batch = 4; batch >= 1; batch -= 3) {
-        temp_dir d = temp_dir_new();
-        df_net *net;
-        df_graph *g;
-        df_tensor out, exact;
-        df_arena results = {0};
-        double length, off;
-        const df_net_opts opts = {.precision = DF_PRECISION_FAST, .cache = temp_path(&d, "cache"), .model_hash = {1}, .log = &log};
-        said[0] = '\0';
-        CHECK_OK(graph_of("x -1,16,40,40", four_layers, "y", 13, &g, &err));
-        df_tensor in = g->inputs[0].shape;
-        in.dims[0] = batch;
-        fill(&in);
-        CHECK_OK(plain_run(g, &in, &exact, &results, &err));
-        CHECK_OK(df__net_new(g, &opts, &net, &err));
-        CHECK_OK(df__net_run(net, &in, 1, &out, 1, 1, &results, &err));
-        assert_int_equal(batch, out.dims[0]);
-        assert_int_equal(batch == 4, said_times("looked at with one photo of 4"));
-        df__squares(exact.data, out.data, df__tensor_count(&out), &length, &off);
-        CHECK(sqrt(off / length) < 0.1); /* maps: a cosine of 0.995 */
-        df__net_free(net);
-        free(in.data);
-        df__arena_free(&results);
-    }
-}
-
 /* Layers one by one need more memory than by rows: that there is none is no reason to fail. */
 TEST(what_is_tried_may_need_more_than_there_is)
 {
