@@ -224,13 +224,22 @@ static inline bool known_posts(const df_fused *f)
     return known;
 }
 
+/* Each number by itself. */
+static inline bool bends_alone(const layer *l)
+{
+    bool alone = known_posts(&l->fused) && !has_add(l);
+    for (int i = 0; i < l->fused.n_post; i++)
+        alone = alone && l->fused.post[i].n_slope <= 1;
+    return alone;
+}
+
 /* Where a way has to apply, and where it must not; -1: as oneDNN likes. */
 static inline int way_must(const layer *l, way w)
 {
     const df_window *s = &l->w;
     int64_t c = s->c, k = l->in[1].dims[0];
     bool nhwc = l->call.nhwc, tile = nhwc && l->group == 1, whole = tile && s->n <= 8 && k >= 4 && df__tensor_count(&l->in[1]) >= 1 << 14;
-    bool few = tile && k <= 8 && c % 8 == 0 && c <= 128 && s->n * s->out[0] * s->out[1] >= 16 && l->fused.n_post == 0;
+    bool few = tile && k <= 8 && c % 8 == 0 && c <= 128 && s->n * s->out[0] * s->out[1] >= 16 && bends_alone(l);
     for (int i = 0; i < 2; i++) {
         few = few && s->kernel[i] == 1 && s->stride[i] == 1 && s->pad[i] == 0 && s->pad_end[i] == 0;
         tile = tile && s->kernel[i] == 3 && s->stride[i] == 1 && s->dilation[i] == 1 && s->pad[i] <= 1 && s->pad_end[i] <= 1;

@@ -143,6 +143,11 @@ TEST(few_outputs)
         {.n = 1, .c = 20, .k = 4, .in = {9, 9}, .kernel = {1, 1}},
         {.n = 1, .c = 16, .k = 4, .in = {9, 9}, .kernel = {1, 1}, .stride = {2, 2}},
         {.n = 1, .c = 16, .k = 4, .in = {9, 9}, .kernel = {1, 1}, .posts = "relu"},
+        {.n = 1, .c = 24, .k = 1, .in = {160, 121}, .kernel = {1, 1}, .posts = "sigmoid"},
+        {.n = 2, .c = 64, .k = 5, .in = {23, 11}, .kernel = {1, 1}, .posts = "clip", .affine = true},
+        {.n = 1, .c = 32, .k = 3, .in = {7, 5}, .kernel = {1, 1}, .posts = "prelu"}, /* a slope a channel does not go together */
+        {.n = 1, .c = 32, .k = 2, .in = {9, 5}, .kernel = {1, 1}, .posts = "relu add"},
+        {.n = 1, .c = 40, .k = 6, .in = {13, 5}, .kernel = {1, 1}, .posts = "prelu1"},
     };
     CHECK_ALL(table);
 }
@@ -153,6 +158,8 @@ TEST(groups_and_depthwise)
         {.n = 1, .c = 32, .k = 32, .group = 32, .in = {29, 27}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu", .affine = true},
         {.n = 3, .c = 48, .k = 48, .group = 48, .in = {15, 14}, .kernel = {5, 5}, .pad = {2, 2}, .end = {2, 2}, .stride = {2, 2}, .posts = "prelu"},
         {.n = 1, .c = 17, .k = 17, .group = 17, .in = {15, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu", .affine = true},
+        {.n = 1, .c = 96, .k = 96, .group = 96, .in = {67, 85}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "clip"}, /* rows are asked for ahead */
+        {.n = 3, .c = 40, .k = 40, .group = 40, .in = {60, 71}, .kernel = {5, 5}, .pad = {2, 2}, .end = {2, 2}, .posts = "relu"},
         {.n = 2, .c = 32, .k = 64, .group = 2, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu", .affine = true},
         {.n = 1, .c = 16, .k = 32, .group = 16, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu", .affine = true},
         {.n = 1, .c = 12, .k = 18, .group = 3, .in = {14, 15}, .kernel = {1, 1}, .posts = "relu", .affine = true},
