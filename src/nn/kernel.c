@@ -328,14 +328,14 @@ done:
     return st;
 }
 
-/* What it takes that a way may round. */
+/* What the time of a way counts: one that rounds, or whose code is made anew, has to be faster by so much. */
 static double handicap(way w, const df_call *call)
 {
     double once = call->advantage < 1 ? 1 : call->advantage, more = call->tiles < 1 ? 1 : call->tiles;
     if (w == AMX)
         return once * 0.85; /* oneDNN makes the code of its kernels for these registers anew at each load, for up to 40 ms a layer */
     if (w == DEPTHWISE)
-        return 0.93; /* for the others in less */
+        return 0.93; /* that of others in less: brgemm's was chosen where both take the same, and the trial, whose photos lie in the caches, does not see the rows asked for ahead */
     return exact(w) ? 1 : w == WINO_2_BF16 || w == WINO_4_BF16 ? once * more : once;
 }
 

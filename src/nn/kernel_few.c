@@ -34,8 +34,10 @@ static void bend(const df_fused *fused, float *y, int64_t n)
     const df_tail tail = {.fused = fused};
     int64_t left = n % DF_LANES_MOST, whole = n - left;
     float some[DF_LANES_MOST] = {0};
-    memcpy(some, y + whole, (size_t)left * sizeof *y);
     df__lanes()->row_tail(y, 0, whole / DF_LANES_MOST, DF_LANES_MOST, &tail);
+    if (left == 0)
+        return;
+    memcpy(some, y + whole, (size_t)left * sizeof *y);
     df__lanes()->row_tail(some, 0, 1, DF_LANES_MOST, &tail);
     memcpy(y + whole, some, (size_t)left * sizeof *y);
 }

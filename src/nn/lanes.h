@@ -21,7 +21,7 @@ typedef struct df_depthwise {
     int          rows, columns, stride, pad, dilation; /* of the window; what follows is along the row */
     int64_t      apart;   /* numbers from one pixel of the output to the next, 0: c of them */
     const float *weights; /* [rows][columns][c] */
-    int64_t      ahead;   /* bytes from a row of inputs to the one that the next row of outputs sees in its place, 0: they are in the caches */
+    int64_t      ahead;   /* bytes from a row of inputs to the one that the next row of outputs, `stride` rows below, sees in its place; 0: they are in the caches */
     void       (*between)(void); /* or NULL: called every few hundred cycles */
 } df_depthwise;
 

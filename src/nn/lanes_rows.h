@@ -225,11 +225,11 @@ INLINE void depthwise_row(const df_depthwise *g, const void *const *rows, int64_
     bool usual = g->rows == 3 && g->columns == 3 && g->dilation == 1 && g->stride <= 2, direct = usual && e.shape < SWISH;
     int64_t channels = g->c, apart = g->apart ? g->apart : channels, taps = (int64_t)g->rows * g->columns, since = 0;
     int64_t chunk = direct && CHUNK_NUMBERS / channels > CHUNK ? CHUNK_NUMBERS / channels : CHUNK;
-    int64_t size = half_x ? 2 : 4, share = chunk * g->stride * LANES * size;
+    int64_t size = half_x ? 2 : 4;
     for (int64_t first = 0; first < g->ow; first += chunk)
         for (int64_t next = 0; next < channels; next += LANES) {
+            int64_t c = fewer(next, channels - LANES), end = fewer(first + chunk, g->ow), to = first * apart + c, share = (end - first) * g->stride * LANES * size;
             ask_ahead(g, rows, first * g->stride * channels * size + next / LANES * share, share);
-            int64_t c = fewer(next, channels - LANES), end = fewer(first + chunk, g->ow), to = first * apart + c;
             if (direct)
                 threes(g, rows, first, end, c, &e, y, to, apart);
             else

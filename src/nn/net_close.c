@@ -62,7 +62,7 @@ static df_status keep_faster(const search *s, df_way *way, df_cached **out, int 
     if (*faster) {
         df_cached *slower = *out;
         *out = *other, *other = slower;
-        *way = (df_way){stage, way->stage, 1 / share}; /* nothing that was behind is faster than what was first */
+        *way = (df_way){stage, way->stage, 1 / share}; /* nothing that was behind took less than 0.97 of the time of what was first */
     } else if (st == DF_OK && share < way->behind) {
         way->second = stage, way->behind = share;
     }
@@ -70,11 +70,11 @@ static df_status keep_faster(const search *s, df_way *way, df_cached **out, int 
 }
 
 /* One stage, and how close it is. */
-static df_status try_stage(search *s, int kept, df_cached **out, df_closeness *found)
+static df_status try_stage(search *s, int stage, df_cached **out, df_closeness *found)
 {
     df_net *net = s->net;
     df_status st = DF_OK;
-    df_plan_opts opts = df__stage_opts(net, kept, s->threads);
+    df_plan_opts opts = df__stage_opts(net, stage, s->threads);
     *found = (df_closeness){.cosine = 1};
     df__cached_free(*out);
     *out = NULL;
@@ -82,26 +82,26 @@ static df_status try_stage(search *s, int kept, df_cached **out, df_closeness *f
     if (s->yard.n_out == 0 || !(*out)->plan)
         return DF_OK;
     DF_TRY(df__yardstick_measure(&s->yard, (*out)->plan, found, s->err));
-    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s%s%s", net->graph->label, opts.precision == DF_PRECISION_STRICT ? 12 : 6, found->cosine,
-            found->error, kept & DF_STAGE_AS_FAST ? "what fast has, " : "", df__stage_text(kept), kept & DF_STAGE_ALONE ? ", one by one" : "");
+    df__log(&net->log, DF_LOG_DEBUG, "%s: cosine to float32 %.*f, error of small outputs %.2g with %s", net->graph->label, opts.precision == DF_PRECISION_STRICT ? 12 : 6, found->cosine,
+            found->error, df__stage_words(stage).text);
 done:
     return st;
 }
 
-/* Stage `kept` with the first n spared: the share of what is promised that it takes. */
-static df_status try_sparing(search *s, df_sparing *sparing, int kept, size_t n, df_cached **out, double *share)
+/* Stage `stage` with the first n spared: the share of what is promised that it takes. */
+static df_status try_sparing(search *s, df_sparing *sparing, int stage, size_t n, df_cached **out, double *share)
 {
     df_net *net = s->net;
     df_closeness found;
-    *df__stage_spared(net, kept) = df__sparing_take(sparing, n);
+    *df__stage_spared(net, stage) = df__sparing_take(sparing, n);
     df__log(&net->log, DF_LOG_DEBUG, "%s: %zu of %zu spared, %.2g of the error left", net->graph->label, n, df__sparing_size(sparing), df__sparing_left(sparing, n) / df__sparing_left(sparing, 0));
-    df_status st = try_stage(s, kept, out, &found);
-    *share = st == DF_OK ? df__closeness_share(found, promised(net, df__stage_precision(net, kept))) : 0;
+    df_status st = try_stage(s, stage, out, &found);
+    *share = st == DF_OK ? df__closeness_share(found, promised(net, df__stage_precision(net, stage))) : 0;
     return st;
 }
 
 /* Between `low`, too few, and `high`, of which *out is made: fewer may do. */
-static df_status spare_fewer(search *s, df_sparing *sparing, int kept, size_t low, size_t high, double share, df_cached **out)
+static df_status spare_fewer(search *s, df_sparing *sparing, int stage, size_t low, size_t high, double share, df_cached **out)
 {
     enum { TRIES = 2 };
     static const double enough = 0.7; /* of what is promised */
@@ -110,7 +110,7 @@ static df_status spare_fewer(search *s, df_sparing *sparing, int kept, size_t lo
     for (int i = 0; i < TRIES && high - low > 1 && share < enough; i++) {
         size_t n = low + (high - low) / 2;
         double other;
-        DF_TRY(try_sparing(s, sparing, kept, n, &fewer, &other));
+        DF_TRY(try_sparing(s, sparing, stage, n, &fewer, &other));
         if (other > 1) {
             low = n;
             continue;
@@ -119,7 +119,7 @@ static df_status spare_fewer(search *s, df_sparing *sparing, int kept, size_t lo
         *out = fewer, fewer = more;
         high = n, share = other;
     }
-    *df__stage_spared(s->net, kept) = df__sparing_take(sparing, high);
+    *df__stage_spared(s->net, stage) = df__sparing_take(sparing, high);
 done:
     df__cached_free(fewer);
     return st;
@@ -127,12 +127,12 @@ done:
 
 /* Stage after stage with more spared, until one is close; *out becomes NULL where none is. `share`: of *out, with nothing spared. What all is off by together tells how far the sum of
  * each one's error is to be trusted. */
-static df_status spare_more(search *s, df_sparing *sparing, int kept, double share, df_cached **out)
+static df_status spare_more(search *s, df_sparing *sparing, int stage, double share, df_cached **out)
 {
     enum { TRIES = 6 };
     static const double aim = 0.8 /* of what is promised */, more = 0.3; /* of what is not spared yet, at most, from try to try */
     df_status st = DF_OK;
-    df_spared *spared = df__stage_spared(s->net, kept);
+    df_spared *spared = df__stage_spared(s->net, stage);
     size_t size = df__sparing_size(sparing), low = 0, n = 0;
     double truth = share / df__sparing_left(sparing, 0);
     for (int i = 0; i < TRIES && share > 1 && n < size; i++) {
@@ -140,11 +140,11 @@ static df_status spare_more(search *s, df_sparing *sparing, int kept, double sha
         low = n;
         n = df__sparing_left(sparing, n) > 0 ? df__sparing_fewest(sparing, aim / truth) : size; /* classes that hang by a hair have errors that do not add up */
         n = n <= low ? low + 1 : n > most ? most : n;
-        DF_TRY(try_sparing(s, sparing, kept, n, out, &share));
+        DF_TRY(try_sparing(s, sparing, stage, n, out, &share));
         truth = fmax(1.1 * truth, share / df__sparing_left(sparing, n));
     }
     if (share <= 1) {
-        DF_TRY(spare_fewer(s, sparing, kept, low, n, share, out));
+        DF_TRY(spare_fewer(s, sparing, stage, low, n, share, out));
         DF_TRY(copy_spared(s->net, spared, s->err));
     }
 done:
@@ -156,21 +156,21 @@ done:
     return st;
 }
 
-/* Stage `kept`, in place of *out. */
-static df_status spare(search *s, int kept, df_closeness found, df_cached **out)
+/* Stage `stage`, in place of *out. */
+static df_status spare(search *s, int stage, df_closeness found, df_cached **out)
 {
     df_net *net = s->net;
     df_status st = DF_OK;
     df_cached *alone = NULL; /* where the yardstick's plan goes by rows and this stage does not */
     df_sparing *sparing = NULL;
-    bool rows = df__stage_by_rows(kept);
-    df_precision precision = df__stage_precision(net, kept);
+    bool rows = df__stage_by_rows(stage);
+    df_precision precision = df__stage_precision(net, stage);
     df_closeness least = promised(net, precision);
     df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .stacks = DF_STACKS_NONE, .threads = s->threads};
     if (!rows && s->exact->n_stacked > 0)
         DF_TRY(df__net_compile(net, s->in, &strict, s->own, &alone, s->err));
     DF_TRY(df__sparing_new(alone ? alone->plan : s->exact, (*out)->plan, &s->yard, precision, least, net->program.n_values, &sparing, s->err));
-    DF_TRY(spare_more(s, sparing, kept, df__closeness_share(found, least), out));
+    DF_TRY(spare_more(s, sparing, stage, df__closeness_share(found, least), out));
 done:
     if (st != DF_OK) {
         df__cached_free(*out);
@@ -223,7 +223,7 @@ static df_status first_close(search *s, int as, int *stage, df_cached **out)
     df_precision precision = df__stage_precision(net, as);
     df_status st = DF_OK;
     df_closeness found;
-    for (int next = 0; next < DF_STAGE_SPARING && !df__net_is_exacting(net, precision); next = precision == DF_PRECISION_STRICT ? DF_STAGE_SPARING : next + 1) {
+    for (int next = DF_STAGE_FASTEST; next < DF_STAGE_SPARING && !df__net_is_exacting(net, precision); next = precision == DF_PRECISION_STRICT ? DF_STAGE_SPARING : next + 1) {
         *stage = as | next;
         DF_TRY(try_stage(s, *stage, out, &found));
         if (is_close(net, precision, found))
@@ -253,17 +253,17 @@ static df_status find_as(search *s, int as, df_way *way, df_cached **out)
     *way = first_way(stage);
     if (!s->exact || !(*out)->plan)
         goto done;
-    bool inexact = df__stage_bare(stage) != DF_STAGE_EXACT;
+    bool halves = df__dnn_has(DF_NUM_BF16), inexact = df__stage_bare(stage) != DF_STAGE_EXACT && (halves || precision == DF_PRECISION_INT8); /* without bfloat16 FAST rounds in no stage */
     if ((*out)->plan->n_stacked > 0) /* products by rows are of float32 */
         DF_TRY(try_instead(s, stage | DF_STAGE_ALONE, way, out, &close));
-    bool rounds = precision != DF_PRECISION_STRICT && least_cosine(net, precision) < 1 && df__dnn_has(DF_NUM_BF16); /* without bfloat16 what stacks does so in every stage */
+    bool rounds = precision != DF_PRECISION_STRICT && least_cosine(net, precision) < 1 && halves; /* without bfloat16 what stacks does so in every stage */
     close = false;
     if (rounds && !net->exact_weights)
         DF_TRY(try_instead(s, as | DF_STAGE_BY_ROWS, way, out, &close));
     if (rounds && !close)
         DF_TRY(try_instead(s, as | DF_STAGE_CLOSE_ROWS, way, out, &close));
     bool stacked = s->exact->n_stacked > 0;
-    if (inexact && (stacked || df__stage_bare(way->stage) > 0)) /* what is half exact already may well be slower than what is wholly so */
+    if (inexact && (stacked || df__stage_bare(way->stage) > DF_STAGE_FASTEST)) /* what is half exact already may well be slower than what is wholly so */
         DF_TRY(try_instead(s, as | DF_STAGE_EXACT, way, out, &close));
     if (inexact && stacked)
         DF_TRY(try_instead(s, as | DF_STAGE_ALONE | DF_STAGE_EXACT, way, out, &close));
@@ -289,8 +289,6 @@ done:
     return st;
 }
 
-bool df__net_all_exact(const df_net *net) { return net->precision == DF_PRECISION_STRICT && !df__amx_has(); }
-
 /* Layers by rows or one by one, the answer is as exact. The plan is its own yardstick: nothing is packed twice, and where no layers go by rows nothing is run. */
 static df_status find_exact(search *s, df_way *way, df_cached **out)
 {
@@ -313,14 +311,14 @@ done:
     return st;
 }
 
-df_status df__net_search(df_net *net, const df_tensor *in, int threads, df_way *way, df_cached **out, df_error *err)
+df_status df__net_search(df_net *net, const df_tensor *in, int threads, df_way *way, df_error *err)
 {
     df_status st = DF_OK;
-    df_cached *exact = NULL;
+    df_cached *exact = NULL, *found = NULL;
     search s = {.net = net, .in = in, .threads = threads, .err = err};
     df_plan_opts strict = {.precision = DF_PRECISION_STRICT, .advantage = DF_ADVANTAGE_MOST, .threads = threads};
     if (df__net_all_exact(net)) {
-        st = find_exact(&s, way, out);
+        st = find_exact(&s, way, &found);
         goto done;
     }
     DF_TRY(df__packer_new(&s.own, err));
@@ -328,11 +326,12 @@ df_status df__net_search(df_net *net, const df_tensor *in, int threads, df_way *
     s.exact = exact->plan;
     if (s.exact)
         DF_TRY(df__yardstick_make(exact->plan, in, net->graph->n_inputs, &s.yard, err));
-    DF_TRY(find_as(&s, 0, way, out));
-    if (net->precision == DF_PRECISION_INT8 && df__stage_bare(way->stage) != 0 && s.exact && (*out)->plan)
-        DF_TRY(find_as_fast(&s, way, out));
+    DF_TRY(find_as(&s, 0, way, &found));
+    if (net->precision == DF_PRECISION_INT8 && df__stage_bare(way->stage) != DF_STAGE_FASTEST && s.exact && found->plan)
+        DF_TRY(find_as_fast(&s, way, &found));
 done:
     df__yardstick_free(&s.yard);
+    df__cached_free(found);
     df__cached_free(exact);
     df__packer_free(s.own);
     return st;

@@ -46,7 +46,7 @@ df_status df__net_compile_parts(df_net *net, const df_tensor *in, int threads, i
 df_status df__cached_run(const df_cached *c, const df_tensor *in, size_t n_in, df_tensor *out, df_arena *results, df_error *err);
 /* Both take turns on these numbers. *share: the least time of `a` by the least of the other. */
 df_status df__cached_compare(const df_cached *a, const df_cached *than, const df_tensor *in, size_t n_in, size_t n_out, double *share, df_error *err);
-static inline bool df__is_faster(double share) { return share < 0.97; }
+static inline bool df__is_faster(double share) { return share < 0.97; } /* what is less is not worth another way, nor sure */
 void df__cached_free(df_cached *c);
 
 #endif

@@ -101,6 +101,7 @@ struct df_sparing {
     df_plan *plan;
     item    *items;
     size_t  *factors; /* of a step: factors_of() */
+    bool    *exact; /* of a step: its kernel in the fast plan rounds nothing */
     int     *item_of[KINDS]; /* of a step: the number of its item; -1: none */
     size_t   n, values;
     uint8_t *bits;
@@ -170,11 +171,14 @@ static df_status list(df_sparing *s, df_plan *fast, const df_yardstick *yard, do
     double *exact_s, *fast_s, seconds;
     s->items = df__arena_calloc(&s->arena, KINDS * s->plan->n_steps + 1, sizeof *s->items);
     s->factors = df__arena_calloc(&s->arena, s->plan->n_steps + 1, sizeof *s->factors);
-    if (!s->items || !s->factors)
+    s->exact = df__arena_calloc(&s->arena, s->plan->n_steps + 1, sizeof *s->exact);
+    if (!s->items || !s->factors || !s->exact)
         DF_TRY(df__no_memory(err, "layers", KINDS * s->plan->n_steps * sizeof *s->items));
-    for (size_t i = 0; i < s->plan->n_steps; i++)
-        if (s->plan->steps[i].value >= 0)
-            s->factors[i] = factors_of(s->plan, &s->plan->steps[i], same_in(fast, s->plan->steps[i].value));
+    for (size_t i = 0; i < s->plan->n_steps; i++) {
+        const df_plan_step *step = &s->plan->steps[i], *other = step->value >= 0 ? same_in(fast, step->value) : NULL;
+        s->factors[i] = factors_of(s->plan, step, other);
+        s->exact[i] = other && other->kernel && !other->kernel->rounds && !other->n_members;
+    }
     DF_TRY(time_steps(s, s->plan, yard, &exact_s, err));
     DF_TRY(time_steps(s, fast, yard, &fast_s, err));
     for (size_t i = 0; i < s->plan->n_steps; i++)
@@ -278,6 +282,9 @@ size_t df__sparing_fewest(const df_sparing *s, double most)
 df_spared df__sparing_take(df_sparing *s, size_t n)
 {
     memset(s->bits, 0, s->bytes);
+    for (size_t k = 0; k < s->plan->n_steps; k++)
+        if (s->exact[k] && (size_t)s->plan->steps[k].value < s->values)
+            df__spare(s->bits, s->bytes, s->plan->steps[k].value, DF_SPARE_KERNEL);
     for (size_t i = 0; i < n; i++) {
         const item *t = &s->items[i];
         for (size_t k = 0; k < s->plan->n_steps; k++)

@@ -1,10 +1,14 @@
 /* net_stage.c - the kinds of plan that a net may have: what each rounds, what is kept of it, and its plan. */
 #include "nn/net_stage.h"
 
+#include <stdio.h>
+
+#include "nn/amx.h"
+
 /* One stage after another until the answers are close enough: first the photo is seen exactly, which is what most detectors lose by; then the layers that rounding costs most
  * for their time are spared (net_spare.h); then all are exact. */
 static const struct { const char *text; bool halves, exact_pixels, spares; double advantage, tiles; df_stacks stacks; } stages[DF_STAGES] = {
-    [DF_STAGE_ALL] = {"all that is fast", true, false, false, 1.03, 1, DF_STACKS_OF_F32},
+    [DF_STAGE_FASTEST] = {"all that is fast", true, false, false, 1.03, 1, DF_STACKS_OF_F32},
     [DF_STAGE_EXACT_PHOTO] = {"the photo seen exactly", true, true, false, 1.03, 1, DF_STACKS_OF_F32},
     [DF_STAGE_SPARING] = {"the dearest spared", true, true, true, 1.03, 1.3, DF_STACKS_OF_F32},
     [DF_STAGE_EXACT] = {"float32 throughout", false, true, false, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
@@ -12,7 +16,15 @@ static const struct { const char *text; bool halves, exact_pixels, spares; doubl
     [DF_STAGE_SPARING_ROWS] = {"layers by rows, the dearest spared", false, true, true, 1.03, 1.3, DF_STACKS_MOSTLY},
     [DF_STAGE_CLOSE_ROWS] = {"layers by rows with exact weights", false, false, false, 100, 1.3, DF_STACKS_MOSTLY}};
 
-const char *df__stage_text(int stage) { return stages[df__stage_bare(stage)].text; }
+bool df__net_all_exact(const df_net *net) { return net->precision == DF_PRECISION_STRICT && !df__amx_has(); }
+
+df_stage_words df__stage_words(int stage)
+{
+    df_stage_words w;
+    snprintf(w.text, sizeof w.text, "%s%s%s", stage & DF_STAGE_AS_FAST ? "what fast has, " : "", stages[df__stage_bare(stage)].text, stage & DF_STAGE_ALONE ? ", one by one" : "");
+    return w;
+}
+
 bool df__stage_spares(int stage) { return stages[df__stage_bare(stage)].spares; }
 df_precision df__stage_precision(const df_net *net, int stage) { return stage & DF_STAGE_AS_FAST ? DF_PRECISION_FAST : net->precision; }
 df_spared *df__stage_spared(df_net *net, int stage) { return &net->spared[!!(stage & DF_STAGE_AS_FAST)][df__stage_by_rows(stage)]; }

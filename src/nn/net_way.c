@@ -1,84 +1,95 @@
-/* net_way.c - which way a net goes: found at its first run (net_close.c), kept with the weights, and followed from then on. A batch is timed in the two that were fastest with one photo. */
+/* net_way.c - which way a net goes: found at its first run (net_close.c), kept with the weights, and followed from then on. A batch is timed in the two stages that were fastest with one
+ * photo. */
 #include <math.h>
 
 #include "nn/net_stage.h"
 
-/* A number for a way; no second stage is one that no stage is. */
-enum { SECOND = 256 };
-static int number_of(const df_way *way) { return way->stage + SECOND * (way->second < 0 ? DF_STAGES : way->second); }
+/* ---- what is kept ---- */
 
-/* The way kept, of which all that it needs is known. */
-static bool way_kept(df_net *net, const df_pack_key *key, df_way *way)
+/* A way is stage + SECOND * second + FAR where the second is too far behind to be timed. Where there is no second it is DF_STAGES, which no stage is. */
+enum { SECOND = 256, FAR = SECOND * SECOND };
+static const double far_behind = 1.3;
+
+static df_pack_key way_key(void) { return df__pack_key_new("way of a net"); }
+static int second_of(const df_way *way) { return way->second < 0 ? DF_STAGES : way->second; }
+
+bool df__way_kept(df_net *net, df_way *way)
 {
-    int number = df__packer_number(net->packer, key);
-    if (number < 0)
+    const df_pack_key key = way_key();
+    int number = df__packer_number(net->packer, &key);
+    if (number < 0 || number >= 2 * FAR)
         return false;
-    *way = (df_way){number % SECOND, number / SECOND, 1};
+    *way = (df_way){number % SECOND, number % FAR / SECOND, number < FAR ? 1 : HUGE_VAL};
     if (way->second == DF_STAGES)
         way->second = -1;
     return df__stage_known(net, way->stage) && (way->second < 0 || df__stage_known(net, way->second));
 }
 
-static void keep_way(df_net *net, const df_pack_key *key, const df_way *way)
+void df__way_keep(df_net *net, const df_way *way)
 {
+    const df_pack_key key = way_key();
     if (df__stage_keep_spared(net, way->stage) && (way->second < 0 || df__stage_keep_spared(net, way->second)))
-        df__packer_keep_number(net->packer, key, number_of(way));
+        df__packer_keep_number(net->packer, &key, way->stage + SECOND * second_of(way) + (way->behind > far_behind ? FAR : 0));
 }
+
+df_pack_key df__way_batch_key(const df_net *net, const df_tensor *in, const df_way *way)
+{
+    df_pack_key key = df__pack_key_new("stage of a batch");
+    int64_t most = 2; /* batches of up to the next power of 2 photos share what was found for one of them */
+    while (most < in[0].dims[0])
+        most *= 2;
+    df__pack_key_add(&key, (int64_t[]){most, way->stage, way->second}, 3 * sizeof most);
+    for (size_t i = 0; i < net->graph->n_inputs; i++)
+        df__pack_key_add(&key, in[i].dims + 1, sizeof *in[i].dims * (size_t)(in[i].rank - 1));
+    return key;
+}
+
+/* ---- finding it ---- */
 
 /* What is tried is a draft, unless nothing is that a file should not have. */
 static void draft(df_net *net, bool on) { df__packer_draft(net->packer, on && !df__net_all_exact(net)); }
 
-/* The way found with `in`. */
-static df_status find_way(df_net *net, const df_tensor *in, int threads, df_way *way, df_cached **out, df_error *err)
+static df_status find_way(df_net *net, const df_tensor *in, int threads, df_way *way, df_error *err)
 {
-    static const double far = 1.3; /* a second stage that takes so much longer is not the faster one for a batch */
     draft(net, true);
-    df_status st = df__net_search(net, in, threads, way, out, err);
+    df_status st = df__net_search(net, in, threads, way, err);
     draft(net, false);
-    if (st == DF_OK && way->behind > far)
-        way->second = -1;
     return st;
 }
 
 /* The net's way, whatever number of photos came first: found with one, if the network can do with that. */
 static df_status net_way(df_net *net, const df_tensor *in, const df_tensor *one, int threads, df_way *way, df_error *err)
 {
-    const df_pack_key key = df__pack_key_new("way of a net");
     df_status st = DF_E_UNSUPPORTED;
-    df_cached *found = NULL;
-    if (way_kept(net, &key, way))
+    if (df__way_kept(net, way))
         return DF_OK;
     if (one) {
         df__log(&net->log, DF_LOG_DEBUG, "%s: looked at with one photo of %lld", net->graph->label, (long long)in[0].dims[0]);
-        st = find_way(net, one, threads, way, &found, err);
+        st = find_way(net, one, threads, way, err);
     }
-    if (st != DF_OK && st != DF_E_NO_MEMORY) {
-        df__cached_free(found);
-        st = find_way(net, in, threads, way, &found, err);
-    }
-    df__cached_free(found);
+    if (st != DF_OK && st != DF_E_NO_MEMORY)
+        st = find_way(net, in, threads, way, err);
     if (st == DF_OK)
-        keep_way(net, &key, way);
+        df__way_keep(net, way);
     return st;
 }
 
-/* One of two stages for these photos, that takes less time; or the one that there is memory for. */
+/* One of the two stages: the one that takes less time for these photos. */
 static df_status faster_stage(df_net *net, const df_tensor *in, int threads, const df_way *way, int *stage, df_error *err)
 {
     df_status st = DF_OK;
     df_cached *first = NULL, *second = NULL;
-    double share = HUGE_VAL; /* of the second's time by the first's */
-    draft(net, true);
+    double share; /* of the second's time by the first's */
     *stage = way->stage;
-    DF_TRY(df__stage_compile(net, in, threads, way->second, &second, err));
-    *stage = way->second;
+    draft(net, true);
     DF_TRY(df__stage_compile(net, in, threads, way->stage, &first, err));
-    if (first->plan && second->plan)
-        DF_TRY(df__cached_compare(second, first, in, net->graph->n_inputs, net->graph->n_outputs, &share, err));
-    if (!df__is_faster(share))
-        *stage = way->stage;
-    df__log(&net->log, DF_LOG_DEBUG, "%s: %lld photos with %s%s, which is %s", net->graph->label, (long long)in[0].dims[0], df__stage_text(way->second),
-            way->second & DF_STAGE_ALONE ? ", one by one" : "", df__is_faster(share) ? "faster" : "no faster");
+    DF_TRY(df__stage_compile(net, in, threads, way->second, &second, err));
+    if (!first->plan || !second->plan)
+        goto done;
+    DF_TRY(df__cached_compare(second, first, in, net->graph->n_inputs, net->graph->n_outputs, &share, err));
+    if (df__is_faster(share))
+        *stage = way->second;
+    df__log(&net->log, DF_LOG_DEBUG, "%s: %lld photos with %s, which is %s", net->graph->label, (long long)in[0].dims[0], df__stage_words(way->second).text, df__is_faster(share) ? "faster" : "no faster");
 done:
     draft(net, false);
     df__cached_free(first);
@@ -86,28 +97,27 @@ done:
     return st;
 }
 
-/* The stage for a batch; batches of up to the next power of 2 photos share it. */
+/* The stage for a batch, of photos that are there. What goes wrong when it is timed leaves the one for one photo. */
 static df_status batch_stage(df_net *net, const df_tensor *in, int threads, const df_way *way, int *stage, df_error *err)
 {
     df_error why;
-    int64_t most = 2;
-    while (most < in[0].dims[0])
-        most *= 2;
-    df_pack_key key = df__pack_key_new("stage of a batch");
-    df__pack_key_add(&key, &most, sizeof most);
-    int kept = df__packer_number(net->packer, &key);
     *stage = way->stage;
     for (size_t i = 0; i < net->graph->n_inputs; i++)
-        if (!in[i].data)
+        if (!in[i].data || df__tensor_count(&in[i]) == 0)
             return DF_OK;
+    const df_pack_key key = df__way_batch_key(net, in, way);
+    int kept = df__packer_number(net->packer, &key);
     if (kept == way->stage || kept == way->second) {
         *stage = kept;
         return DF_OK;
     }
     df_status st = faster_stage(net, in, threads, way, stage, &why);
-    if (st != DF_OK && st != DF_E_LIMIT)
+    if (st == DF_E_NO_MEMORY)
         return df__fail(err, st, "%s", why.message);
-    df__packer_keep_number(net->packer, &key, *stage);
+    if (st == DF_OK)
+        df__packer_keep_number(net->packer, &key, *stage);
+    else
+        df__log(&net->log, DF_LOG_DEBUG, "%s: %lld photos are not timed: %s", net->graph->label, (long long)in[0].dims[0], why.message);
     return DF_OK;
 }
 
@@ -126,6 +136,20 @@ static df_tensor *one_photo(const df_net *net, const df_tensor *in, df_arena *ar
     return one;
 }
 
+/* A stage's plan; that of the other one where that alone needs no more memory than there is. */
+static df_status compile_either(df_net *net, const df_tensor *in, int threads, int stage, int other, df_cached **out, df_error *err)
+{
+    df_status st = df__stage_compile(net, in, threads, stage, out, err);
+    df_error why;
+    if (st != DF_E_LIMIT || other < 0)
+        return st;
+    df__cached_free(*out);
+    *out = NULL;
+    df__log(&net->log, DF_LOG_DEBUG, "%s: with %s instead", net->graph->label, df__stage_words(other).text);
+    df_status instead = df__stage_compile(net, in, threads, other, out, &why);
+    return instead == DF_OK ? instead : instead == DF_E_NO_MEMORY ? df__fail(err, instead, "%s", why.message) : st;
+}
+
 df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, df_cached **out, df_error *err)
 {
     df_status st = DF_OK;
@@ -135,14 +159,14 @@ df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, d
     if (!df__packer_lasting(net->packer)) { /* nobody measures how close the answers are */
         bool exacting = df__net_is_exacting(net, net->precision), sure = net->precision == DF_PRECISION_STRICT || exacting;
         bool rows = exacting && net->least_cosine < 1; /* sure to be close too */
-        return df__stage_compile(net, in, threads, rows ? net->exact_weights ? DF_STAGE_CLOSE_ROWS : DF_STAGE_BY_ROWS : sure ? DF_STAGE_EXACT : DF_STAGE_ALL, out, err);
+        return df__stage_compile(net, in, threads, rows ? net->exact_weights ? DF_STAGE_CLOSE_ROWS : DF_STAGE_BY_ROWS : sure ? DF_STAGE_EXACT : DF_STAGE_FASTEST, out, err);
     }
     const df_tensor *one = one_photo(net, in, &arena);
     DF_TRY(net_way(net, in, one, threads, &way, err));
     int stage = way.stage;
-    if (one && way.second >= 0)
+    if (one && way.second >= 0 && way.behind <= far_behind)
         DF_TRY(batch_stage(net, in, threads, &way, &stage, err));
-    DF_TRY(df__stage_compile(net, in, threads, stage, out, err));
+    DF_TRY(compile_either(net, in, threads, stage, stage == way.stage ? way.second : way.stage, out, err));
 done:
     df__arena_free(&arena);
     if (st != DF_OK) {

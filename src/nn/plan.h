@@ -28,7 +28,7 @@ typedef struct df_plan_step {
     bool            nhwc;
     int             weights_id; /* see df_call */
     int             value;      /* of the program, that output 0 is: the same for all shapes of a network's inputs; -1: the plan's own step */
-    bool            not_negative, spared, wide; /* spared: its products; wide: what it makes: see df_spared */
+    bool            not_negative, spared, wide, exact; /* spared: its products; wide: what it makes; exact: its kernel: see df_spared */
     const struct df_plan_member *members; /* layers that one kernel computes together, the last one's node is the step's; NULL: none */
     int             n_members;
 } df_plan_step;
@@ -71,10 +71,11 @@ typedef struct df_plan {
     size_t        n_idle;
 } df_plan;
 
-/* What rounding costs most for the time that it saves (net_spare.c): steps, whose products stay exact in FAST and do as in FAST in INT8; and tensors, which stay float32. Two bits a
- * value of the program: the step that makes it, and itself. plan_half.c has both. */
+/* What rounding costs most for the time that it saves (net_spare.c): steps, whose products stay exact in FAST and do as in FAST in INT8; and tensors, which stay float32; and
+ * whatever is spared, kernels that rounded nothing before: of other tensors another kernel might be faster that does. Three bits a value of the program: the step that makes it, itself,
+ * the step's kernel. plan_half.c has them. */
 typedef struct df_spared { const uint8_t *bits; size_t bytes; } df_spared;
-typedef enum df_spare_kind { DF_SPARE_PRODUCT, DF_SPARE_TENSOR } df_spare_kind;
+typedef enum df_spare_kind { DF_SPARE_PRODUCT, DF_SPARE_TENSOR, DF_SPARE_KERNEL, DF_SPARE_KINDS } df_spare_kind;
 size_t df__spared_bytes(size_t values);
 void   df__spare(uint8_t *bits, size_t bytes, int value, df_spare_kind kind);
 void   df__plan_spare(df_plan *plan, const df_spared *spared);

@@ -58,10 +58,11 @@ df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *sc
         if (i < s->n_in && tensors[i].rank < 0)
             tensors[i] = (df_tensor){0};
     }
+    bool exact = s->exact || (plan->exact_pixels && sees_pixels(s, tensors)) || (s->spared && plan->precision == DF_PRECISION_FAST);
     *out = (df_call){.node = s->node, .opset = plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
                      .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative,
                      .precision = s->spared && plan->precision == DF_PRECISION_INT8 ? DF_PRECISION_FAST : plan->precision,
-                     .advantage = (plan->exact_pixels && sees_pixels(s, tensors)) || (s->spared && plan->precision == DF_PRECISION_FAST) ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
+                     .advantage = exact ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
                      .threads = plan->threads, .scratch = scratch, .limits = &plan->program.limits, .err = err};
     return DF_OK;
 }

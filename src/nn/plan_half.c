@@ -48,18 +48,18 @@ static bool keep_alike(const df_plan *plan, const df_plan_step *s, bool *wide)
     return changed;
 }
 
-size_t df__spared_bytes(size_t values) { return (2 * values + 7) / 8; }
+size_t df__spared_bytes(size_t values) { return (DF_SPARE_KINDS * values + 7) / 8; }
 
 void df__spare(uint8_t *bits, size_t bytes, int value, df_spare_kind kind)
 {
-    size_t bit = 2 * (size_t)value + kind;
+    size_t bit = DF_SPARE_KINDS * (size_t)value + kind;
     if (value >= 0 && bit / 8 < bytes)
         bits[bit / 8] |= (uint8_t)(1 << bit % 8);
 }
 
 static bool is_spared(const df_spared *s, int value, df_spare_kind kind)
 {
-    size_t bit = 2 * (size_t)value + kind;
+    size_t bit = DF_SPARE_KINDS * (size_t)value + kind;
     return value >= 0 && bit / 8 < s->bytes && s->bits[bit / 8] >> bit % 8 & 1;
 }
 
@@ -68,6 +68,7 @@ void df__plan_spare(df_plan *plan, const df_spared *spared)
     for (size_t i = 0; i < plan->n_steps; i++) {
         plan->steps[i].spared = is_spared(spared, plan->steps[i].value, DF_SPARE_PRODUCT);
         plan->steps[i].wide = is_spared(spared, plan->steps[i].value, DF_SPARE_TENSOR);
+        plan->steps[i].exact = is_spared(spared, plan->steps[i].value, DF_SPARE_KERNEL);
     }
 }
 

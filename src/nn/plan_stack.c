@@ -1,5 +1,5 @@
 /* plan_stack.c - which steps of a plan become one, whose kernel computes their rows together (kernel_stack.h): a step and those that make what it
- * alone reads, and so on. Tensors of float32 only. Where there are products of bfloat16, layers one by one are often faster: net.c tries both. */
+ * alone reads, and so on. Tensors of float32 only. Where there are products of bfloat16, layers one by one are often faster: net_close.c and net_way.c try both. */
 #include <string.h>
 
 #include "nn/kernel_stack.h"

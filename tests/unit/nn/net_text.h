@@ -14,6 +14,10 @@
 #include "nn/net.h"
 #include "test.h"
 
+/* Four layers that can go by rows together (kernel_stack.h), of an input x of 3 channels. */
+#define FOUR_BY_ROWS "const a 16,3,3,3\nconst b 16,16,1,1\nconst c 16,1,3,3\nconst d 16\nConv x,a > x1 | pads:1,1,1,1\nConv x1,b,d > x2\n" \
+                     "Conv x2,c > x3 | group:16 pads:1,1,1,1\nMaxPool x3 > y | kernel_shape:2,2 strides:2,2"
+
 /* A fixed sequence, the same on every machine: a linear congruential generator's upper bits. */
 static uint32_t random_state = 1;
 static inline float random_float(void)

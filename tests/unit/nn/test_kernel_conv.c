@@ -148,6 +148,10 @@ TEST(few_outputs)
         {.n = 1, .c = 32, .k = 3, .in = {7, 5}, .kernel = {1, 1}, .posts = "prelu"}, /* a slope a channel does not go together */
         {.n = 1, .c = 32, .k = 2, .in = {9, 5}, .kernel = {1, 1}, .posts = "relu add"},
         {.n = 1, .c = 40, .k = 6, .in = {13, 5}, .kernel = {1, 1}, .posts = "prelu1"},
+        {.n = 1, .c = 16, .k = 2, .in = {16, 5}, .kernel = {1, 1}, .posts = "clip sigmoid"},
+        {.n = 3, .c = 8, .k = 1, .in = {5, 7}, .kernel = {1, 1}, .posts = "hswish", .no_bias = true},
+        {.n = 1, .c = 24, .k = 3, .in = {8, 7}, .kernel = {1, 1}, .posts = "swish"},
+        {.n = 1, .c = 24, .k = 3, .in = {8, 7}, .kernel = {1, 1}, .posts = "tanh"},
     };
     CHECK_ALL(table);
 }
@@ -160,6 +164,8 @@ TEST(groups_and_depthwise)
         {.n = 1, .c = 17, .k = 17, .group = 17, .in = {15, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu", .affine = true},
         {.n = 1, .c = 96, .k = 96, .group = 96, .in = {67, 85}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 2}, .posts = "clip"}, /* rows are asked for ahead */
         {.n = 3, .c = 40, .k = 40, .group = 40, .in = {60, 71}, .kernel = {5, 5}, .pad = {2, 2}, .end = {2, 2}, .posts = "relu"},
+        {.n = 9, .c = 64, .k = 64, .group = 64, .in = {90, 7}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "prelu"},
+        {.n = 1, .c = 48, .k = 48, .group = 48, .in = {131, 61}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .stride = {2, 1}},
         {.n = 2, .c = 32, .k = 64, .group = 2, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add relu", .affine = true},
         {.n = 1, .c = 16, .k = 32, .group = 16, .in = {14, 15}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu", .affine = true},
         {.n = 1, .c = 12, .k = 18, .group = 3, .in = {14, 15}, .kernel = {1, 1}, .posts = "relu", .affine = true},

@@ -133,6 +133,7 @@ TEST(each_way_of_a_convolution)
         {.n = 1, .c = 17, .k = 19, .in = {13, 14}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "relu add"},
         {.n = 1, .c = 512, .k = 64, .in = {7, 7}, .kernel = {7, 7}, .affine = true},
         {.n = 2, .c = 32, .k = 4, .in = {17, 13}, .kernel = {1, 1}},
+        {.n = 1, .c = 24, .k = 1, .in = {17, 13}, .kernel = {1, 1}, .posts = "sigmoid"},
         {.n = 1, .c = 72, .k = 7, .in = {5, 5}, .kernel = {1, 1}, .affine = true},
         {.n = 1, .c = 16, .k = 64, .in = {150, 141}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}, .posts = "add prelu"},
         {.n = 1, .c = 231, .k = 128, .in = {10, 10}, .kernel = {1, 1}, .posts = "add"},

@@ -47,27 +47,24 @@ static float *answer(trial *t, const char *inputs, const char *text, df_precisio
     return out.data;
 }
 
-static const char *const by_rows = "const a 16,3,3,3\nconst b 16,16,1,1\nconst c 16,1,3,3\nconst d 16\nConv x,a > x1 | pads:1,1,1,1\nConv x1,b,d > x2\n"
-                                   "Conv x2,c > x3 | group:16 pads:1,1,1,1\nMaxPool x3 > y | kernel_shape:2,2 strides:2,2";
-
 /* What goes by rows is tried layer by layer too, in every precision whose products by rows are exact, once. */
 TEST(layers_by_rows_are_tried_one_by_one)
 {
     static const df_precision precisions[] = {DF_PRECISION_STRICT, DF_PRECISION_FAST, DF_PRECISION_INT8};
     static const double most[] = {1e-4, 0.1, 0.142};
-    trial t = trial_of("x 1,3,24,24", by_rows);
+    trial t = trial_of("x 1,3,24,24", FOUR_BY_ROWS);
     double off;
     for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++) {
         temp_dir d = temp_dir_new();
         char path[512];
         snprintf(path, sizeof path, "%s", temp_path(&d, "cache"));
-        const float *first = answer(&t, "x 1,3,24,24", by_rows, precisions[i], path, &off);
+        const float *first = answer(&t, "x 1,3,24,24", FOUR_BY_ROWS, precisions[i], path, &off);
         CHECK(off <= most[i]);
         CHECK(said_times("one by one") >= 1);
-        const float *again = answer(&t, "x 1,3,24,24", by_rows, precisions[i], path, &off);
+        const float *again = answer(&t, "x 1,3,24,24", FOUR_BY_ROWS, precisions[i], path, &off);
         CHECK(said_times("one by one") == 0); /* kept */
         assert_memory_equal(first, again, df__tensor_bytes(&t.exact));
-        answer(&t, "x 1,3,24,24", by_rows, precisions[i], NULL, &off);
+        answer(&t, "x 1,3,24,24", FOUR_BY_ROWS, precisions[i], NULL, &off);
         assert_string_equal("", said); /* nowhere to keep it */
         CHECK(off <= most[i]);
     }
@@ -138,14 +135,14 @@ TEST(what_is_spared_is_exact)
 TEST(what_is_tried_may_need_more_than_there_is)
 {
     static const df_precision precisions[] = {DF_PRECISION_STRICT, DF_PRECISION_FAST, DF_PRECISION_INT8};
-    trial t = trial_of("x 1,3,96,96", by_rows);
+    trial t = trial_of("x 1,3,96,96", FOUR_BY_ROWS);
     for (size_t bytes = 800000; bytes <= 1100000; bytes += 50000)
         for (int i = 0; i < 3; i++) {
             temp_dir d = temp_dir_new();
             double off;
             const df_budget some = {.bytes = bytes, .work = (int64_t)1 << 40};
             budget = &some;
-            answer(&t, "x 1,3,96,96", by_rows, precisions[i], temp_path(&d, "cache"), &off);
+            answer(&t, "x 1,3,96,96", FOUR_BY_ROWS, precisions[i], temp_path(&d, "cache"), &off);
             CHECK(off < 0.142);
             budget = NULL;
         }

@@ -13,7 +13,7 @@ static bool is_spared(const df_plan *plan, const df_spared *s, const char *made,
 {
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->steps[i].value >= 0 && strcmp(plan->steps[i].node->out[0], made) == 0) {
-            size_t bit = 2 * (size_t)plan->steps[i].value + kind;
+            size_t bit = DF_SPARE_KINDS * (size_t)plan->steps[i].value + kind;
             return s->bits[bit / 8] >> bit % 8 & 1;
         }
     fail_msg("no step makes %s", made);
@@ -102,6 +102,27 @@ TEST(errors_add_up)
     }
     if (df__dnn_has(DF_NUM_S8))
         CHECK(sums[1] > 4 * sums[0]);
+}
+
+/* A kernel that rounds nothing in the fast plan stays such a kernel, however its tensors lie: here that of each channel by itself. */
+TEST(exact_kernels_stay_exact)
+{
+    static const char *const text = "const a 64,64,3,3\nconst c 64,1,3,3\nConv x,a > x1\nConv x1,c > x2 | group:64\nConv x2,a > y";
+    bench b = bench_of("x 1,64,24,24", text, DF_PRECISION_FAST);
+    df_sparing *s;
+    CHECK_OK(df__sparing_new(b.exact, b.fast, &b.yard, DF_PRECISION_FAST, least, b.values, &s, &err));
+    for (int all = 0; all < 2; all++) {
+        df_spared spared = df__sparing_take(s, all ? df__sparing_size(s) : 0);
+        df_plan_opts opts = {.precision = DF_PRECISION_FAST, .advantage = 1, .halves = true, .threads = 1, .spared = spared};
+        df_plan *plan = text_plan(b.g, &b.in, b.packer, &opts, NULL);
+        CHECK(is_spared(b.exact, &spared, "x2", DF_SPARE_KERNEL));
+        assert_int_equal(!df__dnn_has(DF_NUM_BF16), is_spared(b.exact, &spared, "x1", DF_SPARE_KERNEL));
+        for (size_t i = 0; i < plan->n_steps; i++)
+            CHECK(!plan->steps[i].exact || !plan->steps[i].kernel || !plan->steps[i].kernel->rounds);
+        df__plan_free(plan);
+    }
+    df__sparing_free(s);
+    bench_free(&b);
 }
 
 TEST(each_allocation_refused_in_turn)
