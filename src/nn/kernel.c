@@ -427,9 +427,11 @@ df_status df__conv_compile(const df_call *call, const df_window *w, int64_t grou
         st = make(chosen, &conv, out);
     if (st == DF_OK && !*out && chosen == INT8)
         st = make(DIRECT_BF16, &conv, out);
-    static const way otherwise[] = {DIRECT, DIRECT_BF16, TAIL_BF16, TAIL}; /* the last three for tensors of bfloat16 */
-    for (size_t i = 0; i < (df__any_half(call) ? 4 : 1) && !transposed && st == DF_OK && !*out; i++)
-        if (otherwise[i] != chosen)
-            st = make(otherwise[i], &conv, out);
+    enum { LEFT = 5 };
+    static const way otherwise[2][LEFT] = {{DIRECT, DIRECT_BF16, TAIL_BF16, TAIL, PANELS}, {DIRECT, TAIL, PANELS, DIRECT_BF16, TAIL_BF16}}; /* the last four for tensors of bfloat16 */
+    const way *left = otherwise[call->advantage >= DF_ADVANTAGE_MOST];
+    for (size_t i = 0; i < (df__any_half(call) ? LEFT : 1) && !transposed && st == DF_OK && !*out; i++)
+        if (left[i] != chosen)
+            st = make(left[i], &conv, out);
     return st;
 }

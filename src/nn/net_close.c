@@ -51,21 +51,37 @@ typedef struct search {
     df_error        *err;
 } search;
 
-static df_way first_way(int stage) { return (df_way){stage, -1, HUGE_VAL}; }
+static df_way first_way(int stage) { return (df_way){stage, -1, HUGE_VAL, false}; }
+
+/* Whether a second is the better one: what differs most from the first, for a batch may do so too; then what is faster. */
+static bool better(const df_way *a, const df_way *than) { return a->unlike != than->unlike ? a->unlike : a->behind < than->behind; }
+
+/* A stage that takes `share` of the first one's time; `unlike`: one of the two goes by rows. */
+static void enter(df_way *way, int stage, double share, bool unlike)
+{
+    df_way now = {way->stage, stage, share, unlike};
+    if (df__is_faster(share)) {
+        df_way before = {stage, way->second, way->behind / share, way->unlike != unlike};
+        now = (df_way){stage, way->stage, 1 / share, unlike};
+        *way = way->second < 0 || better(&now, &before) ? now : before;
+    } else if (better(&now, way)) {
+        *way = now;
+    }
+}
 
 /* Of two plans the faster one stays in *out, and first in *way. */
 static df_status keep_faster(const search *s, df_way *way, df_cached **out, int stage, df_cached **other, bool *faster)
 {
     double share;
+    bool unlike = ((*out)->plan->n_stacked > 0) != ((*other)->plan->n_stacked > 0);
     df_status st = df__cached_compare(*other, *out, s->yard.in[0], s->net->graph->n_inputs, s->yard.n_out, &share, s->err);
     *faster = st == DF_OK && df__is_faster(share);
     if (*faster) {
         df_cached *slower = *out;
         *out = *other, *other = slower;
-        *way = (df_way){stage, way->stage, 1 / share}; /* nothing that was behind took less than 0.97 of the time of what was first */
-    } else if (st == DF_OK && share < way->behind) {
-        way->second = stage, way->behind = share;
     }
+    if (st == DF_OK)
+        enter(way, stage, share, unlike);
     return st;
 }
 
@@ -253,7 +269,7 @@ static df_status find_as(search *s, int as, df_way *way, df_cached **out)
     *way = first_way(stage);
     if (!s->exact || !(*out)->plan)
         goto done;
-    bool halves = df__dnn_has(DF_NUM_BF16), inexact = df__stage_bare(stage) != DF_STAGE_EXACT && (halves || precision == DF_PRECISION_INT8); /* without bfloat16 FAST rounds in no stage */
+    bool halves = df__dnn_has(DF_NUM_BF16), inexact = df__stage_bare(stage) != DF_STAGE_EXACT && (halves || (precision == DF_PRECISION_INT8 && df__dnn_has(DF_NUM_S8))); /* without these nothing rounds in any stage */
     if ((*out)->plan->n_stacked > 0) /* products by rows are of float32 */
         DF_TRY(try_instead(s, stage | DF_STAGE_ALONE, way, out, &close));
     bool rounds = precision != DF_PRECISION_STRICT && least_cosine(net, precision) < 1 && halves; /* without bfloat16 what stacks does so in every stage */
@@ -281,8 +297,8 @@ static df_status find_as_fast(search *s, df_way *way, df_cached **out)
     DF_TRY(find_as(s, DF_STAGE_AS_FAST, &other, &as_fast));
     if (as_fast->plan)
         DF_TRY(keep_faster(s, way, out, other.stage, &as_fast, &faster));
-    if (faster && other.behind < way->behind)
-        way->second = other.second, way->behind = other.behind;
+    if (faster && other.second >= 0 && better(&other, way))
+        *way = other;
     df__log(&s->net->log, DF_LOG_DEBUG, "%s: as fast has it, which is %s", s->net->graph->label, faster ? "faster" : "no faster");
 done:
     df__cached_free(as_fast);

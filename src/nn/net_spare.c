@@ -101,7 +101,7 @@ struct df_sparing {
     df_plan *plan;
     item    *items;
     size_t  *factors; /* of a step: factors_of() */
-    bool    *exact; /* of a step: its kernel in the fast plan rounds nothing */
+    bool    *exact; /* of a step: its kernel in the fast plan rounds nothing, though some of its tensors are of bfloat16, which may change */
     int     *item_of[KINDS]; /* of a step: the number of its item; -1: none */
     size_t   n, values;
     uint8_t *bits;
@@ -164,6 +164,16 @@ static bool may_lie_half(const df_sparing *s, const df_plan *fast, size_t step, 
     return false;
 }
 
+static bool exact_of_halves(const df_plan *fast, const df_plan_step *s)
+{
+    bool any = false;
+    for (size_t k = 0; k < s->n_in + s->n_out; k++) {
+        int slot = fast->refs[s->in + k];
+        any = any || (slot >= 0 && fast->slots[slot].t.type == DF_BF16);
+    }
+    return any && s->kernel && !s->kernel->rounds && !s->n_members;
+}
+
 /* `all`: of a run in float32, in seconds. */
 static df_status list(df_sparing *s, df_plan *fast, const df_yardstick *yard, double *all, df_error *err)
 {
@@ -177,7 +187,7 @@ static df_status list(df_sparing *s, df_plan *fast, const df_yardstick *yard, do
     for (size_t i = 0; i < s->plan->n_steps; i++) {
         const df_plan_step *step = &s->plan->steps[i], *other = step->value >= 0 ? same_in(fast, step->value) : NULL;
         s->factors[i] = factors_of(s->plan, step, other);
-        s->exact[i] = other && other->kernel && !other->kernel->rounds && !other->n_members;
+        s->exact[i] = other && exact_of_halves(fast, other);
     }
     DF_TRY(time_steps(s, s->plan, yard, &exact_s, err));
     DF_TRY(time_steps(s, fast, yard, &fast_s, err));

@@ -20,7 +20,7 @@ size_t    df__sparing_size(const df_sparing *s);
 double    df__sparing_left(const df_sparing *s, size_t n);
 /* The least n for which that is at most `most`; all of them where it never is. */
 size_t    df__sparing_fewest(const df_sparing *s, double most);
-/* The first n of them, good until the next call. */
+/* The first n of them, and kernels that rounded nothing in the fast plan; good until the next call. */
 df_spared df__sparing_take(df_sparing *s, size_t n);
 
 #endif

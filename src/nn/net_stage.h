@@ -30,8 +30,9 @@ df_status df__stage_compile(df_net *net, const df_tensor *in, int threads, int s
 
 /* What a net was found to do. */
 typedef struct df_way {
-    int    stage, second; /* the fastest that is close enough, and the next; -1: there is none */
+    int    stage, second; /* the fastest that is close enough, and the next, if possible one that goes by rows where the first does not or the other way round; -1: there is none */
     double behind; /* the second's time by the first's */
+    bool   unlike; /* it is such a one; not kept */
 } df_way;
 
 /* The search for it, on noise like `in` (net_close.c). */
@@ -39,7 +40,7 @@ df_status df__net_search(df_net *net, const df_tensor *in, int threads, df_way *
 /* What is kept of it (net_way.c): whether the second is far behind, for `behind`. False: nothing is that could be followed. */
 bool df__way_kept(df_net *net, df_way *way);
 void df__way_keep(df_net *net, const df_way *way);
-/* The number of the stage that batches like `in` go. */
+/* The number of the stage that batches like `in` go; each input counts photos first. */
 df_pack_key df__way_batch_key(const df_net *net, const df_tensor *in, const df_way *way);
 /* Whether all kernels are exact, whatever the stage. */
 bool df__net_all_exact(const df_net *net);

@@ -1,5 +1,5 @@
-/* net_way.c - which way a net goes: found at its first run (net_close.c), kept with the weights, and followed from then on. A batch is timed in the two stages that were fastest with one
- * photo. */
+/* net_way.c - which way a net goes: found at its first run (net_close.c), kept with the weights, and followed from then on. A batch is timed in two stages, see
+ * df_way. */
 #include <math.h>
 
 #include "nn/net_stage.h"
@@ -19,7 +19,7 @@ bool df__way_kept(df_net *net, df_way *way)
     int number = df__packer_number(net->packer, &key);
     if (number < 0 || number >= 2 * FAR)
         return false;
-    *way = (df_way){number % SECOND, number % FAR / SECOND, number < FAR ? 1 : HUGE_VAL};
+    *way = (df_way){number % SECOND, number % FAR / SECOND, number < FAR ? 1 : HUGE_VAL, false};
     if (way->second == DF_STAGES)
         way->second = -1;
     return df__stage_known(net, way->stage) && (way->second < 0 || df__stage_known(net, way->second));

@@ -104,8 +104,8 @@ TEST(errors_add_up)
         CHECK(sums[1] > 4 * sums[0]);
 }
 
-/* A kernel that rounds nothing in the fast plan stays such a kernel, however its tensors lie: here that of each channel by itself. */
-TEST(exact_kernels_stay_exact)
+/* A kernel that rounds nothing in the fast plan stays such a kernel, however its tensors lie: here that of each channel by itself, which has tensors of bfloat16. */
+TEST(exact_kernels_are_spared)
 {
     static const char *const text = "const a 64,64,3,3\nconst c 64,1,3,3\nConv x,a > x1\nConv x1,c > x2 | group:64\nConv x2,a > y";
     bench b = bench_of("x 1,64,24,24", text, DF_PRECISION_FAST);
@@ -113,16 +113,43 @@ TEST(exact_kernels_stay_exact)
     CHECK_OK(df__sparing_new(b.exact, b.fast, &b.yard, DF_PRECISION_FAST, least, b.values, &s, &err));
     for (int all = 0; all < 2; all++) {
         df_spared spared = df__sparing_take(s, all ? df__sparing_size(s) : 0);
-        df_plan_opts opts = {.precision = DF_PRECISION_FAST, .advantage = 1, .halves = true, .threads = 1, .spared = spared};
-        df_plan *plan = text_plan(b.g, &b.in, b.packer, &opts, NULL);
-        CHECK(is_spared(b.exact, &spared, "x2", DF_SPARE_KERNEL));
-        assert_int_equal(!df__dnn_has(DF_NUM_BF16), is_spared(b.exact, &spared, "x1", DF_SPARE_KERNEL));
-        for (size_t i = 0; i < plan->n_steps; i++)
-            CHECK(!plan->steps[i].exact || !plan->steps[i].kernel || !plan->steps[i].kernel->rounds);
-        df__plan_free(plan);
+        assert_int_equal(df__dnn_has(DF_NUM_BF16), is_spared(b.exact, &spared, "x2", DF_SPARE_KERNEL));
+        CHECK(!is_spared(b.exact, &spared, "x1", DF_SPARE_KERNEL));
     }
     df__sparing_free(s);
     bench_free(&b);
+}
+
+/* Such a step gets a kernel that does not round, and its tensors stay what they are. */
+TEST(a_spared_kernel_rounds_nothing)
+{
+    static const char *const text = "const a 64,64,3,3\nConv x,a > x1\nConv x1,a > x2\nConv x2,a > y";
+    static const df_precision precisions[] = {DF_PRECISION_FAST, DF_PRECISION_INT8};
+    for (int i = 0; i < 2; i++)
+        for (int is = 0; is < 2; is++) {
+            bench b = bench_of("x 1,64,40,40", text, precisions[i]);
+            uint8_t bits[32] = {0};
+            int middle = -1;
+            for (size_t k = 0; k < b.fast->n_steps; k++)
+                if (b.fast->steps[k].value >= 0 && strcmp(b.fast->steps[k].node->out[0], "x2") == 0)
+                    middle = b.fast->steps[k].value;
+            assert_true(middle >= 0 && df__spared_bytes((size_t)middle + 1) <= sizeof bits);
+            if (is)
+                df__spare(bits, sizeof bits, middle, DF_SPARE_KERNEL);
+            df_plan_opts opts = {.precision = precisions[i], .advantage = 1, .halves = true, .threads = 1, .spared = {bits, sizeof bits}};
+            df_plan *plan = text_plan(b.g, &b.in, b.packer, &opts, NULL);
+            for (size_t k = 0; k < plan->n_steps; k++) {
+                const df_plan_step *s = &plan->steps[k];
+                assert_int_equal(is && s->value == middle, s->exact);
+                if (s->value != middle || !df__dnn_has(DF_NUM_BF16))
+                    continue;
+                assert_int_equal(!is, s->kernel->rounds);
+                assert_int_equal(DF_BF16, plan->slots[plan->refs[s->in]].t.type);
+                assert_int_equal(DF_BF16, plan->slots[plan->refs[s->out]].t.type);
+            }
+            df__plan_free(plan);
+            bench_free(&b);
+        }
 }
 
 TEST(each_allocation_refused_in_turn)
