@@ -42,6 +42,8 @@ df_status df__net_compile_fastest(df_net *net, const df_tensor *in, int threads,
 /* The batch with `rows` photos at a time, which divide it; *out stays NULL where the network's shapes depend on data or its outputs do not count photos.
  * Whether a photo's answers depend on it alone is not asked. Several threads take parts side by side, if there are enough. */
 df_status df__net_compile_parts(df_net *net, const df_tensor *in, int threads, int64_t rows, df_cached **out, df_error *err);
+/* What batches share that one choice is kept for: up to the next power of 2 photos - photos have any number of faces - of these sizes. Each input counts photos first. */
+void df__batch_key_add(const df_net *net, const df_tensor *in, df_pack_key *key);
 /* One run of what has a plan or a part; `out` as for df__plan_run. */
 df_status df__cached_run(const df_cached *c, const df_tensor *in, size_t n_in, df_tensor *out, df_arena *results, df_error *err);
 /* Both take turns on these numbers. *share: the least time of `a` by the least of the other. */

@@ -143,6 +143,16 @@ static bool outputs_have(const df_plan *plan, int64_t rows)
     return true;
 }
 
+void df__batch_key_add(const df_net *net, const df_tensor *in, df_pack_key *key)
+{
+    int64_t most = 2;
+    while (most < in[0].dims[0])
+        most *= 2;
+    df__pack_key_add(key, &most, sizeof most);
+    for (size_t i = 0; i < net->graph->n_inputs; i++)
+        df__pack_key_add(key, in[i].dims + 1, sizeof *in[i].dims * (size_t)(in[i].rank - 1));
+}
+
 /* The inputs' shapes with `rows` photos. */
 static df_tensor *shapes_of(const df_tensor *in, size_t n, int64_t rows, df_arena *arena)
 {
@@ -294,12 +304,8 @@ df_status df__net_compile_fastest(df_net *net, const df_tensor *in, int threads,
     df_pack_key key = df__pack_key_new("photos of a part");
     if (batch < 2 || !df__packer_lasting(net->packer))
         return df__net_compile_close(net, in, threads, out, err);
-    int64_t most = 2; /* up to the next power of 2 batches share what was found for one of them that the same parts divide: photos have any number of faces */
-    while (most < batch)
-        most *= 2;
-    df__pack_key_add(&key, (int64_t[]){most, batch % sizes[0] == 0}, 2 * sizeof most);
-    for (size_t i = 0; i < net->graph->n_inputs; i++)
-        df__pack_key_add(&key, in[i].dims + 1, sizeof *in[i].dims * (size_t)(in[i].rank - 1));
+    df__pack_key_add(&key, (bool[]){batch % sizes[0] == 0}, sizeof(bool)); /* which the same parts divide */
+    df__batch_key_add(net, in, &key);
     int rows = df__packer_number(net->packer, &key);
     if (rows > 0 && rows < batch && batch % rows == 0) {
         st = df__net_compile_parts(net, in, threads, rows, out, err);

@@ -11,7 +11,6 @@ enum { SECOND = 256, FAR = SECOND * SECOND };
 static const double far_behind = 1.3;
 
 static df_pack_key way_key(void) { return df__pack_key_new("way of a net"); }
-static int second_of(const df_way *way) { return way->second < 0 ? DF_STAGES : way->second; }
 
 bool df__way_kept(df_net *net, df_way *way)
 {
@@ -28,19 +27,16 @@ bool df__way_kept(df_net *net, df_way *way)
 void df__way_keep(df_net *net, const df_way *way)
 {
     const df_pack_key key = way_key();
+    int second = way->second < 0 ? DF_STAGES : way->second;
     if (df__stage_keep_spared(net, way->stage) && (way->second < 0 || df__stage_keep_spared(net, way->second)))
-        df__packer_keep_number(net->packer, &key, way->stage + SECOND * second_of(way) + (way->behind > far_behind ? FAR : 0));
+        df__packer_keep_number(net->packer, &key, way->stage + SECOND * second + (way->behind > far_behind ? FAR : 0));
 }
 
 df_pack_key df__way_batch_key(const df_net *net, const df_tensor *in, const df_way *way)
 {
     df_pack_key key = df__pack_key_new("stage of a batch");
-    int64_t most = 2; /* batches of up to the next power of 2 photos share what was found for one of them */
-    while (most < in[0].dims[0])
-        most *= 2;
-    df__pack_key_add(&key, (int64_t[]){most, way->stage, way->second}, 3 * sizeof most);
-    for (size_t i = 0; i < net->graph->n_inputs; i++)
-        df__pack_key_add(&key, in[i].dims + 1, sizeof *in[i].dims * (size_t)(in[i].rank - 1));
+    df__pack_key_add(&key, (int[]){way->stage, way->second}, 2 * sizeof(int));
+    df__batch_key_add(net, in, &key);
     return key;
 }
 
