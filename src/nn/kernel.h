@@ -94,6 +94,8 @@ typedef struct df_mishaps { df_status st[DF_MAX_WORKERS]; df_error err[DF_MAX_WO
 /* fn(arg, i, worker) for i below n on so many threads; worker stays below both `threads` and n, for which scratch is counted. fn notes a
  * failure in *met, which is all zero before; the first of them is the call's. */
 df_status df__run_parts(const df_call *call, int threads, size_t n, void (*fn)(void *arg, size_t i, int worker), void *arg, const df_mishaps *met);
+/* Of df_lanes.panel and .pixels. */
+static inline int df__lanes_num(df_num num) { return num == DF_NUM_S16 ? 2 : num == DF_NUM_BF16; }
 /* Numbers of the tensor as the kernels know them: float32 or bfloat16. */
 static inline df_num df__num_of(const df_tensor *t) { return t->type == DF_BF16 ? DF_NUM_BF16 : DF_NUM_F32; }
 static inline bool df__is_half(const df_tensor *t) { return t->type == DF_BF16; }

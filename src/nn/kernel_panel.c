@@ -1,6 +1,7 @@
-/* kernel_panel.c - convolutions over all channels, in float32 or bfloat16, as products of rows by panels of 32 output channels (lanes_products.h): in channels
+/* kernel_panel.c - convolutions over all channels, in float32, bfloat16 or 16-bit whole numbers, as products of rows by panels of 32 output channels (lanes_products.h): in channels
  * last what a window sees of a row of the photo is one piece of memory. Rows are copied where the window reaches past the border, or where the kernel wants
- * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows, and of panels. */
+ * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows, and of panels.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,19 +11,22 @@
 #include "nn/kernel.h"
 #include "nn/lanes.h"
 #include "nn/pack.h"
+#include "nn/panel.h"
 
-enum { PANEL = 2 * DF_LANES_MOST, FEWEST = 8 /* channels out */, MAX_TAPS = 16 /* rows of a window */, CHUNK = 56 /* pixels whose sums wait for their tails */, SUMS_BYTES = CHUNK * PANEL * 4, BAND_BYTES = 256 << 10, LINE = 64, MAX_PARTS = 256, MOST_BYTES = 8 << 20 /* of a worker: of borders as wide as that others make less */ };
+enum { PANEL = DF_PANEL, CHUNK = DF_PANEL_CHUNK, FEWEST = 8 /* channels out */, MAX_TAPS = 16 /* rows of a window */, SUMS_BYTES = CHUNK * PANEL * 4, BAND_BYTES = 256 << 10, WEIGHTS_BYTES = 128 << 10, NEAR_BYTES = 1 << 20, LINE = 64, MAX_PARTS = 256, MOST_BYTES = 8 << 20 /* of a worker: of borders as wide as that others make less */ };
 
 typedef struct panels {
     df_kernel       base;
     df_num          num;
+    df_panels       right;
     df_window       w;
-    bool            staged, flat; /* flat: each pixel is seen by itself, rows are cut as it pleases */
-    int64_t         k, columns;           /* channels out; those with what fills the last vector */
-    int64_t         run, row;             /* numbers: of what a window sees of a row, of a row with its borders */
-    int64_t         rows, width, last;    /* of outputs: rows of all photos, pixels of one; of the last one */
+    bool            far;          /* see df_pixels */
+    bool            staged, flat; /* rows are copied; each pixel is seen by itself, and rows are cut as it pleases */
+    int64_t         row;                  /* numbers of a row with its borders */
+    int64_t         rows, width, last;    /* of outputs: rows of all photos, pixels of one; of the last one of a unit */
+    int64_t         unit_rows, unit;      /* rows and pixels of what rows are cut from: a photo, or where they are flat and have no scale all photos */
     int64_t         band, row_parts, ranges; /* ranges of panels, for each of which rows are staged anew; where the last vector reaches back two may write the same numbers */
-    size_t          each;                 /* bytes of a worker */
+    size_t          each, worths;         /* bytes of a worker; of those, of what 1 is worth in each staged row */
     df_weights_at   weights;
     float          *bias, slopes[DF_MAX_POSTS][DF_LANES_MOST];
     df_fused        few;                  /* the posts of fewer channels than a vector has */
@@ -41,72 +45,114 @@ static void panels_free(df_kernel *base)
 
 typedef struct work { const panels *p; const df_call *call; const df_exec *exec; df_tail tail; } work;
 
+/* The first pixel of an output row, and how many it has. */
+static int64_t pixel_of(const panels *p, int64_t row) { return row / p->unit_rows * p->unit + row % p->unit_rows * p->width; }
+static int64_t width_of(const panels *p, int64_t row) { return (row + 1) % p->unit_rows == 0 ? p->last : p->width; }
+
 /* A row of the photo between its borders of zeros, and one more: of an odd number of numbers a step in bfloat16 reads the next one too, by a weight of 0, so that what is no finite
  * number there reaches one pixel more than the window has. */
-static void stage_row(const work *job, int64_t row, char *to)
-{
-    const panels *p = job->p;
-    const df_window *w = &p->w;
-    int64_t inside = w->in[1] * w->c;
-    size_t size = df__num_size(p->num), before = (size_t)(w->pad[1] * w->c) * size, all = (size_t)p->row * size, end = before + (size_t)inside * size;
-    memset(to, 0, before);
-    df__copy_as(&job->call->in[0], row * inside, inside, p->num, to + before);
-    memset(to + end, 0, all - end);
-}
-
-static int64_t panels_of(const panels *p) { return (p->columns + PANEL - 1) / PANEL; }
-
-typedef struct rows_seen { const void *at[MAX_TAPS]; } rows_seen;
-
-/* Where output row `i` begins in each row of the photo that its windows see. */
-static rows_seen rows_of(const work *job, int64_t i, int64_t first_staged, const char *band)
+static void stage_row(const work *job, int64_t row, char *to, float *worth)
 {
     const panels *p = job->p;
     const df_window *w = &p->w;
     const df_tensor *x = &job->call->in[0];
-    rows_seen seen = {{NULL}};
-    size_t size = df__num_size(p->num);
-    if (p->flat)
-        seen.at[0] = df__element(x, i * p->width * w->c);
+    int64_t inside = (p->flat ? width_of(p, row) : w->in[1]) * w->c, at = (p->flat ? pixel_of(p, row) : row * w->in[1]) * w->c;
+    size_t size = df__num_size(p->num), before = (size_t)(w->pad[1] * w->c) * size, all = (size_t)p->row * size, end = before + (size_t)inside * size;
+    memset(to, 0, before);
+    if (p->num == DF_NUM_S16)
+        *worth = df__whole_row(df__element(x, at), df__is_half(x), inside, (int16_t *)(void *)(to + before));
+    else
+        df__copy_as(x, at, inside, p->num, to + before);
+    memset(to + end, 0, all - end);
+}
+
+static int64_t panels_of(const panels *p) { return (p->right.columns + PANEL - 1) / PANEL; }
+
+typedef struct rows_seen { const void *at[MAX_TAPS]; float worth[MAX_TAPS]; } rows_seen;
+
+/* Rows that are copied, of the photo or where it is flat of the outputs. */
+typedef struct band { char *rows; float *worth; int64_t first; } band;
+
+static void see_staged(const panels *p, const band *b, int64_t row, int64_t tap, rows_seen *seen)
+{
+    seen->at[tap] = b->rows + (row - b->first) * p->row * (int64_t)df__num_size(p->num);
+    seen->worth[tap] = p->num == DF_NUM_S16 ? b->worth[row - b->first] : 1;
+}
+
+/* Where output row `i` begins in each row of the photo that its windows see. */
+static rows_seen rows_of(const work *job, int64_t i, const band *b)
+{
+    const panels *p = job->p;
+    const df_window *w = &p->w;
+    const df_tensor *x = &job->call->in[0];
+    rows_seen seen = {{NULL}, {0}};
+    if (p->flat && p->staged)
+        see_staged(p, b, i, 0, &seen);
+    else if (p->flat)
+        seen.at[0] = df__element(x, pixel_of(p, i) * w->c);
     for (int64_t r = 0; r < w->kernel[0] && !p->flat; r++) {
         int64_t row = i % w->out[0] * w->stride[0] - w->pad[0] + r * w->dilation[0], all = i / w->out[0] * w->in[0] + row;
-        if (row >= 0 && row < w->in[0])
-            seen.at[r] = p->staged ? (const void *)(band + (size_t)((all - first_staged) * p->row) * size) : df__element(x, all * w->in[1] * w->c);
+        if (row < 0 || row >= w->in[0])
+            continue;
+        if (p->staged)
+            see_staged(p, b, all, r, &seen);
+        else
+            seen.at[r] = df__element(x, all * w->in[1] * w->c);
     }
     return seen;
 }
 
-/* Output rows first .. end, of one photo where rows are staged, in the panels of a range. */
+/* Copies what output rows first .. end see. */
+static band stage_band(const work *job, int64_t first, int64_t end, char *scratch)
+{
+    const panels *p = job->p;
+    const df_window *w = &p->w;
+    int64_t photo = first / w->out[0], top = first % w->out[0] * w->stride[0] - w->pad[0], size = (int64_t)df__num_size(p->num);
+    int64_t below = (end - 1) % w->out[0] * w->stride[0] - w->pad[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
+    int64_t after = p->flat ? end : photo * w->in[0] + (below < w->in[0] ? below : w->in[0]);
+    band b = {scratch + p->worths, (float *)(void *)scratch, p->flat ? first : photo * w->in[0] + (top > 0 ? top : 0)};
+    for (int64_t row = b.first; p->staged && row < after; row++)
+        stage_row(job, row, b.rows + (row - b.first) * p->row * size, &b.worth[row - b.first]);
+    return b;
+}
+
+/* Pixels of an output row, from what they see and the panels from column c on; the first is pixel `at` of all. */
+static void run_chunk(const work *job, const rows_seen *seen, int64_t rows, int64_t at, int64_t c, int64_t after, float *sums)
+{
+    const panels *p = job->p;
+    const df_tensor *y = &job->call->out[0];
+    for (; c < after; c += PANEL) {
+        const void *weights;
+        df_panel g = df__panel_at(&p->right, p->weights.data, c, &weights);
+        g.rows = rows;
+        g.step = p->w.stride[1] * p->w.c * (int64_t)df__num_size(p->num);
+        g.x = seen->at;
+        g.run_worth = seen->worth;
+        df_pixels of = {.pixels = rows, .columns = g.columns, .column = c, .channels = p->right.channels, .at = at * p->right.channels, .far = p->far};
+        df__lanes()->pixels[df__lanes_num(p->num)](&g, weights, &of, &job->tail, df__is_half(y), y->data, sums);
+    }
+}
+
+/* Output rows first .. end, of one photo where rows are staged and not flat, in the panels of a range: as many of them at once as have weights that stay in the cache beside what is
+ * multiplied, so that the channels of a pixel are written one after another. */
 static void run_band(const work *job, int64_t first, int64_t end, int64_t range, char *scratch)
 {
     const panels *p = job->p;
     const df_window *w = &p->w;
-    const df_lanes *lanes = df__lanes();
-    const df_tensor *y = &job->call->out[0];
-    float *sums = (float *)(void *)scratch;
-    char *band = scratch + SUMS_BYTES;
-    int64_t photo = first / w->out[0], top = first % w->out[0] * w->stride[0] - w->pad[0], size = (int64_t)df__num_size(p->num);
-    int64_t staged = photo * w->in[0] + (top > 0 ? top : 0), below = (end - 1) % w->out[0] * w->stride[0] - w->pad[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
-    for (int64_t row = staged; p->staged && row < photo * w->in[0] + (below < w->in[0] ? below : w->in[0]); row++)
-        stage_row(job, row, band + (row - staged) * p->row * size);
-    int64_t n = panels_of(p), after = n * (range + 1) / p->ranges * PANEL;
-    for (int64_t c = n * range / p->ranges * PANEL; c < after; c += PANEL) {
-        df_panel g = {.steps = p->run * size / 4, .step = w->stride[1] * w->c * size, .columns = p->columns - c < PANEL ? p->columns - c : PANEL, .runs = (int)w->kernel[0]};
-        const char *weights = (const char *)p->weights.data + c * w->kernel[0] * p->run * size;
+    const band staged = stage_band(job, first, end, scratch + SUMS_BYTES);
+    int64_t size = (int64_t)df__num_size(p->num), n = panels_of(p), after = n * (range + 1) / p->ranges * PANEL, step = w->stride[1] * w->c * size;
+    int64_t each = w->kernel[0] * p->right.run * PANEL * size, together = each < WEIGHTS_BYTES ? WEIGHTS_BYTES / each * PANEL : PANEL;
+    for (int64_t c = n * range / p->ranges * PANEL; c < after; c += together)
         for (int64_t i = first; i < end; i++) {
-            rows_seen seen = rows_of(job, i, staged, band);
-            int64_t width = i + 1 == p->rows ? p->last : p->width, chunks = (width + CHUNK - 1) / CHUNK;
-            g.x = seen.at;
+            rows_seen seen = rows_of(job, i, &staged);
+            int64_t width = width_of(p, i), chunks = (width + CHUNK - 1) / CHUNK;
             for (int64_t k = 0; k < chunks; k++) {
-                int64_t from = width * k / chunks;
-                g.rows = width * (k + 1) / chunks - from;
-                df_pixels of = {.pixels = g.rows, .columns = g.columns, .column = c, .channels = p->k, .at = (i * p->width + from) * p->k};
-                lanes->pixels[p->num == DF_NUM_BF16](&g, weights, &of, &job->tail, df__is_half(y), y->data, sums);
-                for (int r = 0; r < g.runs; r++)
-                    seen.at[r] = seen.at[r] ? (const char *)seen.at[r] + g.rows * g.step : NULL;
+                int64_t from = width * k / chunks, rows = width * (k + 1) / chunks - from;
+                run_chunk(job, &seen, rows, pixel_of(p, i) + from, c, c + together < after ? c + together : after, (float *)(void *)scratch);
+                for (int64_t r = 0; r < w->kernel[0]; r++)
+                    seen.at[r] = seen.at[r] ? (const char *)seen.at[r] + rows * step : NULL;
             }
         }
-    }
 }
 
 static void run_part(void *arg, size_t part, int worker)
@@ -117,7 +163,7 @@ static void run_part(void *arg, size_t part, int worker)
     char *scratch = (char *)job->exec->scratch + (size_t)worker * p->each;
     for (int64_t i = first, next; i < end; i = next) {
         next = i + p->band < end ? i + p->band : end;
-        if (p->staged && next > (i / p->w.out[0] + 1) * p->w.out[0])
+        if (p->staged && !p->flat && next > (i / p->w.out[0] + 1) * p->w.out[0])
             next = (i / p->w.out[0] + 1) * p->w.out[0];
         run_band(job, i, next, (int64_t)part % p->ranges, scratch);
     }
@@ -140,7 +186,7 @@ static bool applies(const df_conv *conv, df_num num)
     const df_window *w = conv->w;
     int64_t k = call->in[1].dims[0];
     bool fits = w->space == 2 && w->n > 0 && !conv->transposed && conv->group == 1 && call->nhwc && call->in[1].data && (!df__given(call, 2) || call->in[2].data) &&
-                df__lanes_know(conv->fused) && df__dnn_has(num) && df__lanes()->panel[num == DF_NUM_BF16] &&
+                df__lanes_know(conv->fused) && df__dnn_has(num) && df__lanes()->panel[df__lanes_num(num)] &&
                 (num != DF_NUM_BF16 || k <= DF_LANES_MOST || !df__amx_has()) && /* half of the matrix registers would be empty */
                 k >= (df__fused_adds(conv->fused) ? DF_LANES_MOST : FEWEST) && w->kernel[0] <= MAX_TAPS && (w->dilation[1] == 1 || w->kernel[1] == 1);
     for (int i = 0; i < 2 && fits; i++)
@@ -150,32 +196,17 @@ static bool applies(const df_conv *conv, df_num num)
 
 typedef struct filling { const df_conv *conv; const panels *p; } filling;
 
-/* To [panel][row of the window][its columns and their channels][column], of bfloat16 two numbers of a row side by side. */
 static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
-    const panels *p = f->p;
-    const df_window *w = &p->w;
-    int64_t taps = w->kernel[0] * w->kernel[1], each = p->num == DF_NUM_BF16 ? 2 : 1;
-    size_t bytes = (size_t)(taps * w->c * p->k) * sizeof(float);
-    float *plain = df__pages_alloc(bytes), line[2 * PANEL];
-    char *to = out;
+    const df_panels *right = &f->p->right;
+    const df_window *w = &f->p->w;
+    size_t bytes = (size_t)(right->runs * right->seen * right->channels) * sizeof(float);
+    float *plain = df__pages_alloc(bytes);
     if (!plain)
         return df__no_memory(err, "weights", bytes);
-    df__pack_taps(f->conv->call->in[1].data, p->k, w->c, taps, f->conv->fused ? f->conv->fused->scale : NULL, plain);
-    for (int64_t first = 0; first < p->columns; first += PANEL)
-        for (int64_t i = 0; i < w->kernel[0] * p->run; i += each) {
-            int64_t columns = p->columns - first < PANEL ? p->columns - first : PANEL, n = columns * each;
-            for (int64_t j = 0; j < n; j++) {
-                int64_t seen = (i + j % each) % p->run, tap = (i + j % each) / p->run * w->kernel[1] + seen / w->c, o = p->k < DF_LANES_MOST ? j / each : df__channel_of(p->k, first + j / each);
-                line[j] = seen < w->kernel[1] * w->c && o < p->k ? plain[(tap * w->c + seen % w->c) * p->k + o] : 0;
-            }
-            if (p->num == DF_NUM_BF16)
-                df__lanes()->to_bf16(line, (uint16_t *)(void *)to, n);
-            else
-                memcpy(to, line, (size_t)n * sizeof *line);
-            to += (size_t)n * df__num_size(p->num);
-        }
+    df__pack_taps(f->conv->call->in[1].data, right->channels, w->c, w->kernel[0] * w->kernel[1], f->conv->fused ? f->conv->fused->scale : NULL, plain);
+    df__panels_pack(right, plain, out);
     free(plain);
     return DF_OK;
 }
@@ -183,21 +214,21 @@ static df_status fill(void *arg, void *out, df_error *err)
 /* Biases and slopes of as many channels as a vector has. */
 static df_status pad_few(panels *p, df_error *err)
 {
-    if (p->k >= DF_LANES_MOST)
+    if (p->right.channels >= DF_LANES_MOST)
         return DF_OK;
     if (p->bias) {
         float *wide = realloc(p->bias, DF_LANES_MOST * sizeof *wide);
         if (!wide)
             return df__no_memory(err, "bias", DF_LANES_MOST * sizeof *wide);
         p->bias = wide;
-        memset(wide + p->k, 0, (size_t)(DF_LANES_MOST - p->k) * sizeof *wide);
+        memset(wide + p->right.channels, 0, (size_t)(DF_LANES_MOST - p->right.channels) * sizeof *wide);
     }
     if (!p->fused)
         return DF_OK;
     p->few = *p->fused;
     for (int i = 0; i < p->few.n_post; i++)
         if (p->few.post[i].kind == DF_POST_PRELU && p->few.post[i].n_slope > 1) {
-            memcpy(p->slopes[i], p->few.post[i].slope, (size_t)p->k * sizeof(float));
+            memcpy(p->slopes[i], p->few.post[i].slope, (size_t)p->right.channels * sizeof(float));
             p->few.post[i].slope = p->slopes[i];
         }
     p->fused = &p->few;
@@ -209,7 +240,7 @@ static void share_out(panels *p, int64_t parts)
 {
     const df_window *w = &p->w;
     int64_t n = panels_of(p), least = INT64_MAX;
-    bool weights_more = w->kernel[0] * p->run * p->columns > w->n * w->in[0] * w->in[1] * w->c;
+    bool weights_more = w->kernel[0] * p->right.run * p->right.columns > w->n * w->in[0] * w->in[1] * w->c;
     p->row_parts = p->ranges = 1;
     for (int64_t ranges = 1; ranges <= n && ranges <= parts; ranges++) {
         int64_t row_parts = parts / ranges < p->rows ? parts / ranges : p->rows, most = (p->rows + row_parts - 1) / row_parts * ((n + ranges - 1) / ranges);
@@ -221,33 +252,35 @@ static void share_out(panels *p, int64_t parts)
     }
 }
 
-/* Rows of outputs: those of the photos, or where each pixel is seen by itself all pixels in a row, cut as it pleases. */
+/* Rows of outputs: those of the photos, or where each pixel is seen by itself all pixels in a row, cut as it pleases; where rows have scales, which no photo may have of another, those of each photo. */
 static void lay_out(panels *p, const df_call *call)
 {
     const df_window *w = &p->w;
     size_t size = df__num_size(p->num);
     bool borders = w->pad[1] > 0 || w->pad_end[1] > 0 || w->pad[0] > 0 || w->pad_end[0] > 0;
-    int64_t seen = w->kernel[1] * w->c;
-    p->run = p->num == DF_NUM_BF16 ? (seen + 1) / 2 * 2 : seen;
-    p->row = (w->pad[1] + w->in[1] + w->pad_end[1]) * w->c + (p->run - seen);
-    p->staged = borders || p->run != seen || p->num != df__num_of(&call->in[0]);
-    p->rows = w->n * w->out[0];
+    int64_t beyond = p->right.run - p->right.seen;
+    p->staged = borders || beyond > 0 || p->num != df__num_of(&call->in[0]);
+    p->flat = !borders && w->kernel[0] * w->kernel[1] * w->stride[0] * w->stride[1] == 1;
+    p->unit_rows = w->out[0];
+    p->unit = w->out[0] * w->out[1];
     p->width = p->last = w->out[1];
-    p->flat = !p->staged && w->kernel[0] * w->kernel[1] * w->stride[0] * w->stride[1] == 1;
     if (p->flat) {
-        int64_t all = p->rows * p->width;
-        p->rows = (all + CHUNK - 1) / CHUNK;
-        p->width = (all + p->rows - 1) / p->rows;
-        p->rows = (all + p->width - 1) / p->width;
-        p->last = all - (p->rows - 1) * p->width;
+        p->unit *= p->num == DF_NUM_S16 ? 1 : w->n;
+        p->unit_rows = (p->unit + CHUNK - 1) / CHUNK;
+        p->width = (p->unit + p->unit_rows - 1) / p->unit_rows;
+        p->unit_rows = (p->unit + p->width - 1) / p->width;
+        p->last = p->unit - (p->unit_rows - 1) * p->width;
     }
+    p->rows = w->n * w->out[0] * w->out[1] / p->unit * p->unit_rows;
+    p->row = (p->flat ? p->width : w->pad[1] + w->in[1] + w->pad_end[1]) * w->c + beyond;
     int64_t in_row = (int64_t)size * (p->staged ? p->row : p->width * w->stride[1] * w->c);
     p->band = BAND_BYTES / (in_row * w->stride[0]);
     p->band = p->band < 1 ? 1 : p->band > p->rows ? p->rows : p->band;
-    int64_t staged = p->staged ? ((p->band < w->out[0] ? p->band : w->out[0]) - 1) * w->stride[0] + (w->kernel[0] - 1) * w->dilation[0] + 1 : 0;
-    staged = staged > w->in[0] ? w->in[0] : staged;
-    p->each = SUMS_BYTES + ((size_t)(staged * p->row) * size + LINE) / LINE * LINE;
-    double adds = (double)(w->n * w->out[0] * w->out[1]) * (double)(p->columns * p->run * w->kernel[0]);
+    int64_t staged = !p->staged ? 0 : p->flat ? p->band : ((p->band < w->out[0] ? p->band : w->out[0]) - 1) * w->stride[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
+    staged = staged > w->in[0] && !p->flat ? w->in[0] : staged;
+    p->worths = ((size_t)staged * sizeof(float) + LINE - 1) / LINE * LINE;
+    p->each = SUMS_BYTES + p->worths + ((size_t)(staged * p->row) * size + LINE) / LINE * LINE;
+    double adds = (double)(w->n * w->out[0] * w->out[1]) * (double)(p->right.columns * p->right.run * w->kernel[0]);
     share_out(p, df__parts(call, adds, DF_PART_ADDS, MAX_PARTS)); /* in vector registers, with AMX too */
 }
 
@@ -263,19 +296,20 @@ df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)
         return df__no_memory(call->err, "kernel", sizeof *p);
     p->num = num;
     p->w = *conv->w;
-    p->k = call->in[1].dims[0];
-    p->columns = (p->k + DF_LANES_MOST - 1) / DF_LANES_MOST * DF_LANES_MOST;
+    p->right = df__panels_of(num, p->w.kernel[0], p->w.kernel[1] * p->w.c, call->in[1].dims[0]);
     p->fused = conv->fused;
+    p->far = df__tensor_bytes(&call->out[0]) > NEAR_BYTES;
     lay_out(p, call);
     if (p->each > MOST_BYTES)
         goto done;
-    p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)(p->row_parts * p->ranges), .name = num == DF_NUM_BF16 ? "panels bf16" : "panels f32",
+    static const char *const names[DF_LANES_NUMS] = {"panels f32", "panels bf16", "panels int16"};
+    p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)(p->row_parts * p->ranges), .name = names[df__lanes_num(num)],
                           .rounds = num == DF_NUM_BF16};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
-    df_pack_key key = df__weights_key(call, p->base.name, scale, p->k);
+    df_pack_key key = df__weights_key(call, p->base.name, scale, p->right.channels);
     filling f = {conv, p};
-    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, (size_t)(p->w.kernel[0] * p->run * p->columns) * df__num_size(num), fill, &f, &p->weights));
-    DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, p->k, &p->bias));
+    DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, df__panels_bytes(&p->right), fill, &f, &p->weights));
+    DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, p->right.channels, &p->bias));
     DF_TRY(pad_few(p, call->err));
     *out = &p->base;
     p = NULL;

@@ -10,9 +10,10 @@
 #include "nn/amx.h"
 #include "nn/kernel.h"
 #include "nn/pack.h"
+#include "nn/panel.h"
 #include "nn/plan.h"
 
-enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 7 /* of a part: and as many as the layers' windows reach beyond it */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4 };
+enum { MAX_TAPS = 8 /* rows of a window */, MAX_PARTS = 256, LINE = 16 /* floats */, APART = 7 /* lines between rows: those that are pages apart get into each other's way */, LEAST_ROWS = 7 /* of a part: and as many as the layers' windows reach beyond it */, PIECE = 128 /* pixels, between products */, MOST_WEIGHTS = 128 * 128, FEW = 4, WHOLE_LEAST = 32 /* channels in that are worth making whole numbers */ };
 static const double close_advantage = 2, small_product = 5e6; /* who wants kernels to be so much faster wants to be close; multiply-adds whose time does not show */
 
 typedef enum kind { DENSE, DEPTHWISE, MOST, SPREAD /* more channels, of 0 */, PLANES /* an input in channels first */ } kind;
@@ -28,6 +29,8 @@ typedef struct layer {
     df_weights_at   weights;
     bool            half; /* products of bfloat16 (amx.h); of PLANES and DEPTHWISE: rows for them, pixels of pairs and df__amx_depth() numbers a pixel */
     df_amx          amx;
+    bool            whole; /* products of 16-bit whole numbers: panels of `right` */
+    df_panels       right;
     float          *bias;
     const df_fused *fused;
     /* Its ring, of floats: `rows` of `row` each, the first pixel `margin` behind their beginning; PLANES has `plane` pixels, of pairs, or no ring. */
@@ -93,6 +96,25 @@ static void planes_row(const band *b, const layer *k, int64_t row, float *y)
         df__amx_pixels(x + p, k->w.in[0] * k->w.in[1], k->w.in[1] - p < PIECE ? k->w.in[1] - p : PIECE, k->w.c, (uint32_t *)y + p * k->w.c);
 }
 
+/* Pixels by panels, as whole numbers; those lie behind the sums in the room. */
+static void whole_row(const band *b, const layer *k, const float *x, const df_tail *tail, float *y)
+{
+    float *sums = b->memory + b->s->room, worth;
+    int16_t *numbers = (int16_t *)(void *)(sums + DF_PANEL_CHUNK * DF_PANEL);
+    int64_t width = k->w.out[1], chunks = (width + DF_PANEL_CHUNK - 1) / DF_PANEL_CHUNK;
+    worth = df__whole_row(x, false, width * k->w.c, numbers);
+    for (int64_t i = 0; i < chunks; i++) {
+        int64_t from = width * i / chunks, n = width * (i + 1) / chunks - from;
+        const void *seen = numbers + from * k->w.c, *weights;
+        for (int64_t c = 0; c < k->right.columns; c += DF_PANEL) {
+            df_panel g = df__panel_at(&k->right, k->weights.data, c, &weights);
+            g.rows = n, g.step = k->w.c * (int64_t)sizeof *numbers, g.x = &seen, g.run_worth = &worth;
+            df_pixels of = {.pixels = n, .columns = g.columns, .column = c, .channels = k->c, .at = from * k->c};
+            df__lanes()->pixels[df__lanes_num(DF_NUM_S16)](&g, weights, &of, tail, false, y, sums);
+        }
+    }
+}
+
 static void make_row(band *b, int l, int64_t row, float *y)
 {
     const layer *k = &b->s->layers[l];
@@ -129,6 +151,8 @@ static void make_row(band *b, int l, int64_t row, float *y)
         for (int r = 0; r < w->kernel[0]; r++)
             pairs[r] = (const uint32_t *)rows[r];
         df__amx_window(&k->amx, pairs, w->stride[1] * w->c, &tail, b->memory + b->s->room, y, &b->configured);
+    } else if (k->whole) {
+        whole_row(b, k, rows[0], &tail, y);
     } else if (k->kind == DENSE) {
         df__lanes()->dense(&k->dense, rows, &tail, y);
     } else if (k->kind == DEPTHWISE) {
@@ -253,7 +277,7 @@ static df_status fill(void *arg, void *out, df_error *err)
     return DF_OK;
 }
 
-static df_status fill_half(void *arg, void *out, df_error *err)
+static df_status fill_other(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
     int64_t inputs = f->in * f->to->w.kernel[0] * f->to->w.kernel[1];
@@ -261,7 +285,10 @@ static df_status fill_half(void *arg, void *out, df_error *err)
     if (!plain)
         return df__no_memory(err, "weights", (size_t)(inputs * f->to->c) * sizeof *plain);
     df_status st = fill(arg, plain, err);
-    df__amx_pack(&f->to->amx, plain, inputs, out);
+    if (f->to->whole)
+        df__panels_pack(&f->to->right, plain, out);
+    else
+        df__amx_pack(&f->to->amx, plain, inputs, out);
     free(plain);
     return st;
 }
@@ -279,11 +306,17 @@ static bool amx_of(layer *k, double advantage)
     return true;
 }
 
+/* Single pixels, of pairs of numbers. */
+static bool whole_applies(const df_call *own, const df_window *w)
+{
+    return own->whole && df__lanes()->pixels[df__lanes_num(DF_NUM_S16)] && w->kernel[0] * w->kernel[1] == 1 && w->c >= WHOLE_LEAST && w->c % 2 == 0;
+}
+
 static const char *packed_as(const layer *k)
 {
     if (k->half)
         return k->amx.exact_weights ? "stack exact" : k->amx.pairs ? "stack pairs" : "stack half";
-    return k->kind == DENSE ? "stack" : "depthwise";
+    return k->whole ? "stack int16" : k->kind == DENSE ? "stack" : "depthwise";
 }
 
 static df_status add_layer(const df_call *call, const df_stack_layer *from, df_packer *packer, layer *k)
@@ -304,9 +337,11 @@ static df_status add_layer(const df_call *call, const df_stack_layer *from, df_p
         return DF_OK;
     filling f = {from, k, k->kind == DENSE ? w->c : 1};
     k->half = k->kind == DENSE && own->precision != DF_PRECISION_STRICT && own->advantage < DF_ADVANTAGE_MOST && df__amx_has() && amx_of(k, own->advantage);
+    k->whole = k->kind == DENSE && !k->half && whole_applies(own, w);
+    k->right = df__panels_of(DF_NUM_S16, 1, w->c, k->c);
     df_pack_key key = df__weights_key(own, packed_as(k), from->fused ? from->fused->scale : NULL, k->c);
-    size_t bytes = k->half ? df__amx_weights(&k->amx) * sizeof(uint16_t) : (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
-    DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half ? fill_half : fill, &f, &k->weights));
+    size_t bytes = k->whole ? df__panels_bytes(&k->right) : k->half ? df__amx_weights(&k->amx) * sizeof(uint16_t) : (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
+    DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half || k->whole ? fill_other : fill, &f, &k->weights));
     k->amx.weights = k->weights.data;
     DF_TRY(df__bias_new(own, df__given(own, 2) ? &own->in[2] : NULL, from->fused, k->c, &k->bias));
     k->dense = (df_dense){.w = w->in[1], .pad = (int)w->pad[1], .ow = w->out[1], .ci = w->c, .co = k->c, .pixel = w->c, .channel = 1, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1],
@@ -333,6 +368,8 @@ static void join_half(stack *s, layer *k)
             k->add[p] = s->layers[k->add[p]].from;
         }
 }
+
+static size_t whole_room(const layer *k) { return DF_PANEL_CHUNK * DF_PANEL + ((size_t)(k->w.out[1] * k->w.c) / 2 + LINE) / LINE * LINE; }
 
 /* The rings: as the layer that reads them wants it. */
 static void lay_out(stack *s)
@@ -373,7 +410,7 @@ static void lay_out(stack *s)
     s->room = s->each;
     for (int i = 0; i < s->n; i++) {
         const layer *k = &s->layers[i];
-        size_t room = k->half && k->kind == DENSE ? (df__amx_room(&k->amx) / sizeof(float) + LINE) / LINE * LINE : 0;
+        size_t room = k->half && k->kind == DENSE ? (df__amx_room(&k->amx) / sizeof(float) + LINE) / LINE * LINE : k->whole ? whole_room(k) : 0;
         s->each = s->room + room > s->each ? s->room + room : s->each;
     }
 }

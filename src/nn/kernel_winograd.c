@@ -1,6 +1,7 @@
 /* kernel_winograd.c - 3 x 3 convolutions of stride 1 in tiles: transform, one product of matrices for each place of a tile, transform back.
  * A block of tiles, with the products of a panel of channels at a time, stays in the second cache. Blocks, and ranges of panels where there are
- * few tiles, are what threads share out. Where bfloat16 goes through AMX the products are oneDNN's, of all channels at once. */
+ * few tiles, are what threads share out. Where bfloat16 goes through AMX the products are oneDNN's, of all channels at once. Of 16-bit whole numbers each place of a
+ * block's tiles of a photo has a scale of its own. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,19 +9,21 @@
 #include "nn/amx.h"
 #include "nn/kernel.h"
 #include "nn/lanes.h"
+#include "nn/panel.h"
 
-enum { PANEL = 2 * DF_LANES_MOST /* channels */, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
+enum { PANEL = DF_PANEL, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
 enum { AMX_LEAST_TILES = 112, AMX_BLOCK_BYTES = 1200 << 10 };
 
 typedef struct wino {
     df_kernel       base;
     int             m;
     df_num          num;
+    df_panels       right;   /* a run of each place */
     df_wino         g;
     int64_t         places, tiles, block, n_blocks;
     int64_t         n_panels, ranges; /* ranges of panels that are done apart */
     df_prim        *full, *rest; /* oneDNN's products, for a whole block and for the last one where it is smaller; NULL: ours */
-    size_t          v_bytes, m_bytes, each; /* scratch of a worker: tiles, products, oneDNN's */
+    size_t          v_bytes, m_bytes, each; /* scratch of a worker: tiles, products, and oneDNN's or what 1 is worth in each place and photo */
     df_weights_at   weights;
     float          *bias;
     const df_fused *fused;
@@ -36,37 +39,53 @@ static void wino_free(df_kernel *base)
     free(w);
 }
 
-/* Outputs go by vectors of DF_LANES_MOST channels, the last of which reaches back into the one before it; two make a panel, what is left is one. */
-static int64_t vectors_of(const wino *w) { return (w->g.k + DF_LANES_MOST - 1) / DF_LANES_MOST; }
-
-static int64_t columns_of(const wino *w, int64_t panel)
-{
-    int64_t left = vectors_of(w) * DF_LANES_MOST - panel * PANEL;
-    return left < PANEL ? left : PANEL;
-}
-
 /* ---- runs ---- */
 
 typedef struct work { const wino *w; const df_call *call; const df_exec *exec; df_tail tail; df_mishaps met; } work;
 
-/* Panels first .. end of the products of `count` tiles. */
-static void panels(const work *job, const char *v, float *products, int64_t tile, int64_t count, int64_t first, int64_t end)
+/* Tiles of one photo among those of a block; `photo`: counted from the block's first. */
+typedef struct same_photo { int64_t photo, from, tiles; } same_photo;
+
+static same_photo next_photo(const wino *w, const same_photo *before, int64_t first, int64_t count)
+{
+    int64_t from = before ? before->from + before->tiles : 0, left = w->g.each - (first + from) % w->g.each;
+    return (same_photo){before ? before->photo + 1 : 0, from, left < count - from ? left : count - from};
+}
+
+/* Panels first .. end of the products of `count` tiles from `tile` on; `worth`: of the whole numbers of each photo and place. */
+static void panels(const work *job, const char *v, const float *worth, float *products, int64_t tile, int64_t count, int64_t first, int64_t end)
 {
     const wino *w = job->w;
     const df_lanes *lanes = df__lanes();
     const df_tensor *y = &job->call->out[0];
-    int64_t size = (int64_t)df__num_size(w->num), plane = count * w->g.c * size;
+    int64_t step = w->g.c * (int64_t)df__num_size(w->num);
     for (int64_t i = first; i < end; i++) {
-        df_tiles of = {.first = tile, .count = count, .channel = i * PANEL, .channels = columns_of(w, i)};
-        df_panel g = {.rows = count, .steps = w->g.c * size / 4, .step = w->g.c * size, .columns = of.channels, .runs = 1};
-        const char *weights = (const char *)w->weights.data + i * w->places * w->g.c * PANEL * size;
+        const void *weights, *tiles;
+        df_panel g = df__panel_at(&w->right, w->weights.data, i * PANEL, &weights);
+        df_tiles of = {.first = tile, .count = count, .channel = i * PANEL, .channels = g.columns};
+        g.step = step, g.runs = 1, g.x = &tiles;
         for (int64_t p = 0; p < w->places; p++) {
-            const void *tiles = v + p * plane;
-            g.x = &tiles;
-            lanes->panel[w->num == DF_NUM_BF16](&g, weights + p * w->g.c * of.channels * size, products + p * count * of.channels);
+            same_photo part = {0, 0, count};
+            part = w->num == DF_NUM_S16 ? next_photo(w, NULL, tile, count) : part;
+            for (; part.tiles > 0; part = next_photo(w, &part, tile, count)) {
+                tiles = v + (p * count + part.from) * step;
+                g.rows = part.tiles;
+                g.run_worth = worth + part.photo * w->places + p;
+                lanes->panel[df__lanes_num(w->num)](&g, (const char *)weights + p * g.steps * g.columns * 4, products + (p * count + part.from) * g.columns);
+            }
         }
         (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, &of, products, &job->tail, y->data);
     }
+}
+
+/* Tiles of float32, place after place, become whole numbers where they lie. */
+static void make_whole(const wino *w, char *v, int64_t tile, int64_t count, float *worth)
+{
+    for (int64_t p = 0; p < w->places; p++)
+        for (same_photo part = next_photo(w, NULL, tile, count); part.tiles > 0; part = next_photo(w, &part, tile, count)) {
+            int64_t at = (p * count + part.from) * w->g.c;
+            worth[part.photo * w->places + p] = df__whole_row((const float *)(const void *)v + at, false, part.tiles * w->g.c, (int16_t *)(void *)v + at);
+        }
 }
 
 static void run_block(void *arg, size_t i, int worker)
@@ -76,11 +95,13 @@ static void run_block(void *arg, size_t i, int worker)
     const df_lanes *lanes = df__lanes();
     const df_tensor *x = &job->call->in[0], *y = &job->call->out[0];
     char *scratch = (char *)job->exec->scratch + (size_t)worker * w->each;
-    float *products = (float *)(void *)(scratch + w->v_bytes);
+    float *products = (float *)(void *)(scratch + w->v_bytes), *worth = (float *)(void *)(scratch + w->v_bytes + w->m_bytes);
     int64_t range = (int64_t)i % w->ranges, first = (int64_t)i / w->ranges * w->block, count = w->tiles - first < w->block ? w->tiles - first : w->block;
     (w->m == 4 ? lanes->in_4 : lanes->in_2)[df__is_half(x)][w->num == DF_NUM_BF16](&w->g, x->data, first, count, scratch);
+    if (w->num == DF_NUM_S16)
+        make_whole(w, scratch, first, count, worth);
     if (!w->full) {
-        panels(job, scratch, products, first, count, w->n_panels * range / w->ranges, w->n_panels * (range + 1) / w->ranges);
+        panels(job, scratch, worth, products, first, count, w->n_panels * range / w->ranges, w->n_panels * (range + 1) / w->ranges);
         return;
     }
     df_prim_args args = {.src = scratch, .weights = w->weights.data, .dst = products, .scratch = scratch + w->v_bytes + w->m_bytes};
@@ -111,10 +132,13 @@ static df_status wino_run(const df_kernel *base, const df_call *call, const df_e
 
 /* ---- compilation ---- */
 
+/* Of a number of a tile when it is made. */
+static size_t tile_size(df_num num) { return num == DF_NUM_BF16 ? sizeof(uint16_t) : sizeof(float); }
+
 /* Blocks of equal size. An odd number of tiles keeps the places of a tile, which are written side by side, off one another's cache lines. */
 static void cut(wino *w, int threads, bool amx)
 {
-    int64_t bytes = w->places * (w->g.c * (int64_t)df__num_size(w->num) + (amx ? w->g.k : PANEL) * (int64_t)sizeof(float));
+    int64_t bytes = w->places * (w->g.c * (int64_t)tile_size(w->num) + (amx ? w->g.k : PANEL) * (int64_t)sizeof(float));
     int64_t fewest = amx ? AMX_LEAST_TILES : LEAST_TILES, most = (amx ? AMX_BLOCK_BYTES : BLOCK_BYTES) / bytes;
     most = most < fewest ? fewest : most > MOST_TILES ? MOST_TILES : most;
     w->n_blocks = (w->tiles + most - 1) / most;
@@ -133,28 +157,6 @@ static void cut(wino *w, int threads, bool amx)
 
 typedef struct filling { const df_conv *conv; const wino *w; } filling;
 
-/* u[place][c][k] to [panel][place][c][column], of bfloat16 two c side by side. */
-static void fill_panels(const wino *w, const float *u, void *out)
-{
-    int64_t c = w->g.c, k = w->g.k, each = w->num == DF_NUM_BF16 ? 2 : 1;
-    char *to = out;
-    for (int64_t i = 0; i < w->n_panels; i++) {
-        int64_t columns = columns_of(w, i);
-        for (int64_t step = 0; step < w->places * c / each; step++) {
-            float line[2 * PANEL];
-            size_t n = (size_t)(columns * each), bytes = n * df__num_size(w->num);
-            for (int64_t j = 0; j < columns; j++)
-                for (int64_t b = 0; b < each; b++)
-                    line[j * each + b] = u[(step * each + b) * k + df__channel_of(k, i * PANEL + j)];
-            if (w->num == DF_NUM_BF16)
-                df__lanes()->to_bf16(line, (uint16_t *)(void *)to, (int64_t)n);
-            else
-                memcpy(to, line, bytes);
-            to += bytes;
-        }
-    }
-}
-
 static df_status fill(void *arg, void *out, df_error *err)
 {
     const filling *f = arg;
@@ -169,7 +171,7 @@ static df_status fill(void *arg, void *out, df_error *err)
     if (w->full)
         st = df__prim_pack(w->full, plain, (const int64_t[]){c * k, k, 1}, NULL, 0, out, err);
     else
-        fill_panels(w, plain, out);
+        df__panels_pack(&w->right, plain, out);
     free(plain);
     return st;
 }
@@ -186,7 +188,7 @@ static bool applies(const df_conv *conv, df_num num, bool amx)
         return false;
     if (amx)
         return w->c % DF_LANES_MOST == 0 && k % DF_LANES_MOST == 0;
-    return w->c >= DF_LANES_MOST && (num == DF_NUM_F32 || w->c % 2 == 0) && k >= DF_LANES_MOST && df__lanes()->panel[num == DF_NUM_BF16];
+    return w->c >= DF_LANES_MOST && (num == DF_NUM_F32 || w->c % 2 == 0) && k >= DF_LANES_MOST && df__lanes()->panel[df__lanes_num(num)];
 }
 
 /* oneDNN's products of a block. */
@@ -208,10 +210,10 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     df_status st = DF_OK;
     const df_call *call = conv->call;
     const df_window *s = conv->w;
-    static const char *const names[2][2] = {{"winograd 2x2 f32", "winograd 2x2 bf16"}, {"winograd 4x4 f32", "winograd 4x4 bf16"}};
+    static const char *const names[2][DF_LANES_NUMS] = {{"winograd 2x2 f32", "winograd 2x2 bf16", "winograd 2x2 int16"}, {"winograd 4x4 f32", "winograd 4x4 bf16", NULL}};
     bool amx = num == DF_NUM_BF16 && df__amx_has();
     *out = NULL;
-    if (!applies(conv, num, amx))
+    if (!applies(conv, num, amx) || !names[m == 4][df__lanes_num(num)])
         return DF_OK;
     wino *w = calloc(1, sizeof *w);
     if (!w)
@@ -221,25 +223,27 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
                       .pad_y = s->pad[0], .pad_x = s->pad[1], .across = (s->out[1] + m - 1) / m}};
     w->g.each = w->g.across * ((s->out[0] + m - 1) / m);
     w->tiles = s->n * w->g.each;
-    w->n_panels = (vectors_of(w) * DF_LANES_MOST + PANEL - 1) / PANEL;
+    w->right = df__panels_of(num, w->places, w->g.c, w->g.k);
+    w->n_panels = (w->right.columns + PANEL - 1) / PANEL;
     cut(w, call->threads, amx);
     if (amx) {
         DF_TRY(make_products(w, call->err));
         if (!w->full)
             goto done;
     }
-    w->v_bytes = ((size_t)(w->places * w->block * w->g.c) * df__num_size(num) + LINE - 1) & ~(size_t)(LINE - 1);
+    w->v_bytes = ((size_t)(w->places * w->block * w->g.c) * tile_size(num) + LINE - 1) & ~(size_t)(LINE - 1);
     w->m_bytes = (size_t)(w->places * w->block * (amx ? w->g.k : PANEL)) * sizeof(float);
     size_t own = w->full ? df__prim_scratch_bytes(w->full) : 0, own_rest = w->rest ? df__prim_scratch_bytes(w->rest) : 0;
-    w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest);
+    size_t worths = num == DF_NUM_S16 ? (size_t)(w->places * (w->block / w->g.each + 2)) * sizeof(float) : 0;
+    w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest) + (worths + LINE - 1) / LINE * LINE;
     int64_t parts = w->n_blocks * w->ranges, workers = call->threads < parts ? call->threads : parts;
     w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
-                          .name = names[m == 4][num == DF_NUM_BF16], .rounds = num == DF_NUM_BF16};
+                          .name = names[m == 4][df__lanes_num(num)], .rounds = num == DF_NUM_BF16};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);
     if (amx)
         df__prim_layout(w->full, &key);
-    size_t bytes = amx ? df__prim_weight_bytes(w->full) : (size_t)(w->places * w->g.c * vectors_of(w) * DF_LANES_MOST) * df__num_size(num);
+    size_t bytes = amx ? df__prim_weight_bytes(w->full) : df__panels_bytes(&w->right);
     filling f = {conv, w};
     DF_TRY(df__weights_place(call, conv->packer, conv->trial, &key, bytes, fill, &f, &w->weights));
     DF_TRY(df__bias_new(call, df__given(call, 2) ? &call->in[2] : NULL, conv->fused, w->g.k, &w->bias));

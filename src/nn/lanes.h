@@ -66,13 +66,28 @@ static inline int64_t df__channel_of(int64_t channels, int64_t column)
 /* Tiles on the way out: [place][count][channels], columns (df__channel_of()) from `channel` on; both are multiples of DF_LANES_MOST. */
 typedef struct df_tiles { int64_t first, count, channel, channels; } df_tiles;
 
-/* y[rows][columns] = x w, of 16 or 32 columns. A step of the sums reads four bytes of a row and of a column: a number of float32 or two of bfloat16. A row of x is
- * `runs` pieces of `steps` each; those of row 0 begin at x[run] - NULL: all 0 - and of others `step` bytes apart. w is [runs][steps][columns]. */
-typedef struct df_panel { int64_t rows, steps, step, columns; int runs; const void *const *x; } df_panel;
+/* y[rows][columns] = x w, of 16 or 32 columns. A step of the sums reads four bytes of a row and of a column: a number of float32, or two of bfloat16 or of 16-bit whole
+ * numbers. A row of x is `runs` pieces of `steps` each; those of row 0 begin at x[run] - NULL: all 0 - and of others `step` bytes apart. w is [runs][steps][columns].
+ * Of whole numbers: what 1 is worth in each run of x, and in each column of w. */
+typedef struct df_panel { int64_t rows, steps, step, columns; int runs; const void *const *x; const float *run_worth, *column_worth; } df_panel;
+
+/* Whole numbers: those of x are DF_WHOLE_MOST at most. Their sums are of 32 bits, and go to float32 before they may overflow: each DF_WHOLE_STEPS steps or less (df__whole_steps()), for
+ * which the magnitudes of a column's weights make DF_WHOLE_SUM at most. */
+enum { DF_WHOLE_MOST = (1 << 14) - 1, DF_WHOLE_STEPS = 64, DF_WHOLE_SUM = INT32_MAX / DF_WHOLE_MOST };
+static inline int64_t df__whole_steps(int64_t steps) /* of pieces as long as each other that a run is cut into */
+{
+    int64_t pieces = (steps + DF_WHOLE_STEPS - 1) / DF_WHOLE_STEPS;
+    return pieces > 0 ? (steps + pieces - 1) / pieces : 1;
+}
 
 /* Such rows as pixels of an output of so many channels, at least 8, in columns (df__channel_of()) from `column` on; the first pixel is element `at` of it. Of
  * fewer channels than DF_LANES_MOST nothing is added, and biases and slopes are there for so many. */
-typedef struct df_pixels { int64_t pixels, columns, column, channels, at; } df_pixels;
+typedef struct df_pixels {
+    int64_t pixels, columns, column, channels, at;
+    bool    far; /* the output is too large to be in the caches */
+} df_pixels;
+
+enum { DF_LANES_NUMS = 3 }; /* kinds of numbers that are multiplied */
 
 /* Photos, and the tiled side on the way in, are of float32 or bfloat16: [0] and [1]. */
 typedef struct df_lanes {
@@ -81,10 +96,10 @@ typedef struct df_lanes {
     void (*in_4[2][2])(const df_wino *g, const void *x, int64_t first, int64_t count, void *v);
     void (*out_2[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
     void (*out_4[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
-    /* Of float32; of bfloat16, NULL where the processor has no such products. */
-    void (*panel[2])(const df_panel *g, const void *w, float *y);
+    /* Of float32; of bfloat16; of 16-bit whole numbers; NULL where the processor has no such products. */
+    void (*panel[DF_LANES_NUMS])(const df_panel *g, const void *w, float *y);
     /* The same as pixels of y, which is of bfloat16 or not; sums: room for rows x columns. */
-    void (*pixels[2])(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums);
+    void (*pixels[DF_LANES_NUMS])(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums);
     void (*to_bf16)(const float *x, uint16_t *y, int64_t n);
     void (*from_bf16)(const uint16_t *x, float *y, int64_t n);
     /* y = e^(x - top), x up to top: to 1 part in 10,000 before it is rounded; the sum of them, before too */
@@ -94,6 +109,10 @@ typedef struct df_lanes {
     /* Values times the factor, which brings them into range, to whole numbers. */
     void (*to_s8)(const float *x, int8_t *y, int64_t n, float factor);
     void (*to_u8)(const float *x, uint8_t *y, int64_t n, float factor);
+    /* The largest magnitude; not finite where one is not. */
+    float (*largest)(const float *x, int64_t n);
+    /* The same as to_s8, of what is in range; NULL where `pixels` of whole numbers is. */
+    void (*to_s16)(const float *x, int16_t *y, int64_t n, float factor);
     /* y[i] = x . matrix[i], for up to 4 columns of n values, n a whole number of lines of 64 bytes */
     void (*dots)(const float *matrix, const float *x, int64_t n, int64_t columns, float *y);
     void (*dots_bf16)(const uint16_t *matrix, const uint16_t *x, int64_t n, int64_t columns, float *y);

@@ -114,6 +114,48 @@ INLINE ivec whole(vec v, float least, float most)
 TO_BYTES(to_s8, int8_t, -127, 127)
 TO_BYTES(to_u8, uint8_t, 0, 255)
 
+/* ---- 16 bits ---- */
+
+/* Magnitudes lie like the whole numbers that their bits are; what is no number is the largest. */
+static float largest(const float *x, int64_t n)
+{
+    ivec most[4] = {{0}};
+    int32_t each[LANES], top = 0;
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        for (int k = 0; k < 4; k++) {
+            ivec bits = (ivec)load(x + i + k * LANES) & INT32_MAX;
+            most[k] = (ivec)choose(bits > most[k], (vec)bits, (vec)most[k]);
+        }
+    for (int k = 0; k < 4; k++) {
+        memcpy(each, &most[k], sizeof each);
+        for (int j = 0; j < LANES; j++)
+            top = each[j] > top ? each[j] : top;
+    }
+    for (; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        top = (bits & INT32_MAX) > top ? bits & INT32_MAX : top;
+    }
+    float found;
+    memcpy(&found, &top, sizeof found);
+    return found;
+}
+
+#if defined(__AVX512VNNI__) && LANES == 16
+static void round_s16(const float *x, int16_t *y, int64_t n, float factor)
+{
+    __m512 by = _mm512_set1_ps(factor);
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        _mm256_storeu_si256((__m256i *)(void *)(y + i), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), by))));
+    __mmask16 left = (__mmask16)((1u << (n - i)) - 1);
+    _mm512_mask_cvtepi32_storeu_epi16(y + i, left, _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(left, x + i), by)));
+}
+#else
+#define round_s16 NULL
+#endif
+
 /* ---- sums ---- */
 
 /* 16 sums a column at every level, so that all give the same bits. */

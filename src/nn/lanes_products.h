@@ -4,7 +4,10 @@
 /* Rows whose sums, of a panel's columns each, stay in registers. */
 enum { PANEL_ROWS = LANES == 16 ? 14 : 6, PANEL_VECTORS = 2, THIRDS = (PANEL_ROWS + 2) / 3 };
 
-/* What one step of the sums reads of a row, as often as a vector has numbers: one of float32, or two of bfloat16. */
+/* What is multiplied. */
+enum { OF_F32, OF_BF16, OF_S16 };
+
+/* What one step of the sums reads of a row, as often as a vector has numbers: one of float32, or two of the others. */
 INLINE vec repeat(const char *x)
 {
     float one;
@@ -12,52 +15,91 @@ INLINE vec repeat(const char *x)
     return spread(one);
 }
 
-INLINE vec plus_step(vec sum, vec x, vec w, bool half)
+INLINE vec plus_step(vec sum, vec x, vec w, int of)
 {
-#if defined(__AVX512BF16__) && LANES == 16
-    if (half)
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
+    if (of == OF_BF16)
         return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)w);
+    if (of == OF_S16) { /* the compiler would move a vector of whole numbers that stands for one of floats to another register and back */
+        __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+        return sum;
+    }
 #endif
-    (void)half;
+    (void)of;
     return plus_product(sum, x, w);
 }
 
-/* `rows` rows by `vectors` vectors of columns: both constants. */
-INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float *y, int64_t apart, int rows, int vectors, bool half)
+/* Some steps of the sums; what they read lies `from` bytes behind. */
+INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const char *w, vec (*sums)[PANEL_ROWS], int rows, int vectors, int of)
 {
-    int64_t at = first * g->step;
-    vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
+    const char *third[THIRDS];
     int64_t step = g->step;
-    for (int run = 0; run < g->runs; run++) {
-        const char *third[THIRDS], *x = g->x[run];
-        if (!x) {
-            w += g->steps * g->columns * 4;
-            continue;
+    for (int r = 0; r < rows; r += 3)
+        third[r / 3] = x + r * step;
+    for (int64_t i = 0; i < steps; i++, w += g->columns * 4) {
+        vec weights[PANEL_VECTORS];
+        for (int v = 0; v < vectors; v++)
+            memcpy(&weights[v], w + v * (int)sizeof(vec), sizeof(vec));
+        for (int r = 0; r < rows; r += 3)
+            OPAQUE(third[r / 3]);
+        for (int r = 0; r < rows; r++) {
+            vec one = repeat(third[r / 3] + r % 3 * step);
+            for (int v = 0; v < vectors; v++)
+                sums[v][r] = plus_step(sums[v][r], one, weights[v], of);
         }
         for (int r = 0; r < rows; r += 3)
-            third[r / 3] = x + at + r * step;
-        for (int64_t i = 0; i < g->steps; i++, w += g->columns * 4) {
-            vec weights[PANEL_VECTORS];
-            for (int v = 0; v < vectors; v++)
-                memcpy(&weights[v], w + v * (int)sizeof(vec), sizeof(vec));
-            for (int r = 0; r < rows; r += 3)
-                OPAQUE(third[r / 3]);
-            for (int r = 0; r < rows; r++) {
-                vec one = repeat(third[r / 3] + r % 3 * step);
-                for (int v = 0; v < vectors; v++)
-                    sums[v][r] = plus_step(sums[v][r], one, weights[v], half);
-            }
-            for (int r = 0; r < rows; r += 3)
-                third[r / 3] += 4;
-        }
+            third[r / 3] += 4;
     }
+}
+
+/* `rows` rows by `vectors` vectors of columns: both constants. */
+INLINE void rows_by_panel(const df_panel *g, int64_t first, int64_t column, const char *w, float *y, int64_t apart, int rows, int vectors, int of)
+{
+    vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
+    (void)column;
+    for (int run = 0; run < g->runs; run++, w += g->steps * g->columns * 4)
+        if (g->x[run])
+            some_steps(g, (const char *)g->x[run] + first * g->step, g->steps, w, sums, rows, vectors, of);
     for (int v = 0; v < vectors; v++)
         for (int r = 0; r < rows; r++)
             store(y + r * apart + v * LANES, sums[v][r]);
 }
 
+#if defined(__AVX512VNNI__) && LANES == 16
+/* The same of 16-bit whole numbers, whose sums are added up in float32 piece by piece. */
+INLINE void whole_rows_by_panel(const df_panel *g, int64_t first, int64_t column, const char *w, float *y, int64_t apart, int rows, int vectors)
+{
+    int64_t most = df__whole_steps(g->steps);
+    bool any = false;
+    for (int run = 0; run < g->runs; run++, w += g->steps * g->columns * 4) {
+        if (!g->x[run])
+            continue;
+        for (int64_t i = 0; i < g->steps; i += most) {
+            vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
+            some_steps(g, (const char *)g->x[run] + first * g->step + i * 4, g->steps - i < most ? g->steps - i : most, w + i * g->columns * 4, sums, rows, vectors, OF_S16);
+            const float *worths = g->column_worth + column;
+            OPAQUE(worths); /* else they are loaded before the steps, whose registers they would take */
+            for (int v = 0; v < vectors; v++) {
+                vec worth = load(worths + v * LANES) * spread(g->run_worth[run]);
+                for (int r = 0; r < rows; r++) {
+                    float *to = y + r * apart + v * LANES;
+                    vec sum = (vec)_mm512_cvtepi32_ps((__m512i)sums[v][r]);
+                    store(to, any ? plus_product(load(to), sum, worth) : sum * worth);
+                }
+            }
+            any = true;
+        }
+    }
+    for (int r = 0; r < rows && !any; r++)
+        for (int v = 0; v < vectors; v++)
+            store(y + r * apart + v * LANES, (vec){0});
+}
+#else
+#define whole_rows_by_panel(g, first, column, w, y, apart, rows, vectors) rows_by_panel(g, first, column, w, y, apart, rows, vectors, OF_F32)
+#endif
+
 /* Sums that become pixels at once: how they end, and where the vectors of the first pixel go. */
-typedef struct pixel_end { const ends *ends; vec bias[PANEL_VECTORS]; bending bend[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; void *y; bool half; } pixel_end;
+typedef struct pixel_end { const ends *ends; vec bias[PANEL_VECTORS]; bending bend[PANEL_VECTORS]; int64_t at[PANEL_VECTORS], apart; void *y; bool half, far; } pixel_end;
 
 enum { GROUP = PANEL_VECTORS * LANES /* floats of a row */ };
 
@@ -84,20 +126,33 @@ static __attribute__((noinline)) void end_rows(const float *sums, int64_t first,
     }
 }
 
-#define ROWS(n)                                                                                    \
-    case n:                                                                                        \
-        if (n <= PANEL_ROWS)                                                                       \
-            rows_by_panel(g, first, w, to, apart, n <= PANEL_ROWS ? n : 1, vectors, half);         \
+/* The lines of rows of outputs are asked for: the processor sees too late that they will be written. */
+INLINE void ask_for_rows(const pixel_end *end, int64_t first, int64_t n, int vectors)
+{
+    for (int64_t r = first; r < first + n; r++)
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch((const char *)end->y + (end->at[v] + r * end->apart) * (end->half ? 2 : 4), 1);
+}
+
+#define ROWS(n)                                                                                             \
+    case n:                                                                                                 \
+        if (n <= PANEL_ROWS && of == OF_S16)                                                                \
+            whole_rows_by_panel(g, first, column, w, to, apart, n <= PANEL_ROWS ? n : 1, vectors);          \
+        else if (n <= PANEL_ROWS)                                                                           \
+            rows_by_panel(g, first, column, w, to, apart, n <= PANEL_ROWS ? n : 1, vectors, of);            \
         break;
 
-/* Groups that differ by one row at most. `end` NULL: sums to y. */
-INLINE void all_rows(const df_panel *g, const char *w, float *y, const pixel_end *end, int vectors, bool half)
+/* Groups that differ by one row at most, of the columns from `column` on. `end` NULL: sums to y. */
+INLINE void all_rows(const df_panel *g, int64_t column, const void *weights, float *y, const pixel_end *end, int vectors, int of)
 {
     float room[PANEL_ROWS * GROUP];
+    const char *w = (const char *)weights + 4 * column;
     int64_t groups = (g->rows + PANEL_ROWS - 1) / PANEL_ROWS, first = 0, apart = end ? GROUP : g->columns;
     for (int64_t i = 0; i < groups; i++) {
         int64_t n = g->rows * (i + 1) / groups - first;
-        float *to = end ? room : y + first * g->columns;
+        float *to = end ? room : y + column + first * g->columns;
+        if (end && end->far)
+            ask_for_rows(end, first, n, vectors);
         switch (n) {
             ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
         }
@@ -107,29 +162,35 @@ INLINE void all_rows(const df_panel *g, const char *w, float *y, const pixel_end
     }
 }
 
-static __attribute__((noinline)) void two_vectors(const df_panel *g, const char *w, float *y, const pixel_end *end) { all_rows(g, w, y, end, 2, false); }
-static __attribute__((noinline)) void one_vector(const df_panel *g, const char *w, float *y, const pixel_end *end) { all_rows(g, w, y, end, 1, false); }
-#if defined(__AVX512BF16__) && LANES == 16
-static __attribute__((noinline)) void two_vectors_bf16(const df_panel *g, const char *w, float *y, const pixel_end *end) { all_rows(g, w, y, end, 2, true); }
-static __attribute__((noinline)) void one_vector_bf16(const df_panel *g, const char *w, float *y, const pixel_end *end) { all_rows(g, w, y, end, 1, true); }
+#define VECTORS_OF(name, vectors, of) \
+    static __attribute__((noinline)) void name(const df_panel *g, int64_t column, const void *w, float *y, const pixel_end *end) { all_rows(g, column, w, y, end, vectors, of); }
+VECTORS_OF(two_vectors, 2, OF_F32)
+VECTORS_OF(one_vector, 1, OF_F32)
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
+VECTORS_OF(two_vectors_bf16, 2, OF_BF16)
+VECTORS_OF(one_vector_bf16, 1, OF_BF16)
+VECTORS_OF(two_vectors_s16, 2, OF_S16)
+VECTORS_OF(one_vector_s16, 1, OF_S16)
 #else
 #define two_vectors_bf16 two_vectors
 #define one_vector_bf16  one_vector
+#define two_vectors_s16  two_vectors
+#define one_vector_s16   one_vector
 #endif
 
-/* The two vectors of a panel from column c on, or the one that is left. */
-INLINE void columns_from(const df_panel *g, int64_t c, const void *w, float *y, const pixel_end *end, bool half)
+/* The two vectors of a panel from a column on, or the one that is left. */
+INLINE void columns_from(const df_panel *g, int64_t column, const void *w, float *y, const pixel_end *end, int of)
 {
-    if (g->columns - c >= PANEL_VECTORS * LANES)
-        (half ? two_vectors_bf16 : two_vectors)(g, (const char *)w + 4 * c, y + c, end);
+    if (g->columns - column >= PANEL_VECTORS * LANES)
+        (of == OF_S16 ? two_vectors_s16 : of == OF_BF16 ? two_vectors_bf16 : two_vectors)(g, column, w, y, end);
     else
-        (half ? one_vector_bf16 : one_vector)(g, (const char *)w + 4 * c, y + c, end);
+        (of == OF_S16 ? one_vector_s16 : of == OF_BF16 ? one_vector_bf16 : one_vector)(g, column, w, y, end);
 }
 
-INLINE void panel_of(const df_panel *g, const void *w, float *y, bool half)
+INLINE void panel_of(const df_panel *g, const void *w, float *y, int of)
 {
     for (int64_t c = 0; c < g->columns; c += PANEL_VECTORS * LANES)
-        columns_from(g, c, w, y, NULL, half);
+        columns_from(g, c, w, y, NULL, of);
 }
 
 /* Fewer channels than a vector of a panel has: at least 8. */
@@ -164,40 +225,44 @@ INLINE void end_others(const df_pixels *g, const float *sums, const ends *e, voi
     }
 }
 
-INLINE void pixels_of(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums, bool half)
+INLINE void pixels_of(const df_panel *g, const void *w, const df_pixels *to, const df_tail *tail, bool half_y, void *y, float *sums, int of)
 {
-    bool few = of->channels < DF_LANES_MOST;
+    bool few = to->channels < DF_LANES_MOST;
     ends e = ends_of(tail, !few);
     if (few || e.shape == OTHER || (e.add && e.half != half_y)) {
-        panel_of(g, w, sums, half);
+        panel_of(g, w, sums, of);
         if (few && half_y)
-            end_few(of, sums, &e, y, true);
+            end_few(to, sums, &e, y, true);
         else if (few)
-            end_few(of, sums, &e, y, false);
+            end_few(to, sums, &e, y, false);
         else if (half_y)
-            end_others(of, sums, &e, y, true);
+            end_others(to, sums, &e, y, true);
         else
-            end_others(of, sums, &e, y, false);
+            end_others(to, sums, &e, y, false);
         return;
     }
     for (int64_t c = 0; c < g->columns; c += PANEL_VECTORS * LANES) {
-        pixel_end end = {.ends = &e, .apart = of->channels, .y = y, .half = half_y};
+        pixel_end end = {.ends = &e, .apart = to->channels, .y = y, .half = half_y, .far = to->far};
         for (int v = 0; v < PANEL_VECTORS && c + v * LANES < g->columns; v++) {
-            int64_t k = df__channel_of(of->channels, of->column + c + v * LANES);
+            int64_t k = df__channel_of(to->channels, to->column + c + v * LANES);
             end.bias[v] = bias_of(&e, k);
             end.bend[v] = bending_of(&e, k);
-            end.at[v] = of->at + k;
+            end.at[v] = to->at + k;
         }
-        columns_from(g, c, w, NULL, &end, half);
+        columns_from(g, c, w, NULL, &end, of);
     }
 }
 
-static void panel(const df_panel *g, const void *w, float *y) { panel_of(g, w, y, false); }
-static void pixels(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums) { pixels_of(g, w, of, tail, half_y, y, sums, false); }
-#if defined(__AVX512BF16__) && LANES == 16
-static void panel_bf16(const df_panel *g, const void *w, float *y) { panel_of(g, w, y, true); }
-static void pixels_bf16(const df_panel *g, const void *w, const df_pixels *of, const df_tail *tail, bool half_y, void *y, float *sums) { pixels_of(g, w, of, tail, half_y, y, sums, true); }
+#define PANELS_OF(panel, pixels, kind)                                                                                                                                                     \
+    static void panel(const df_panel *g, const void *w, float *y) { panel_of(g, w, y, kind); }                                                                                              \
+    static void pixels(const df_panel *g, const void *w, const df_pixels *to, const df_tail *tail, bool half_y, void *y, float *sums) { pixels_of(g, w, to, tail, half_y, y, sums, kind); }
+PANELS_OF(panel, pixels, OF_F32)
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
+PANELS_OF(panel_bf16, pixels_bf16, OF_BF16)
+PANELS_OF(panel_s16, pixels_s16, OF_S16)
 #else
 #define panel_bf16  NULL
 #define pixels_bf16 NULL
+#define panel_s16   NULL
+#define pixels_s16  NULL
 #endif

@@ -9,7 +9,7 @@ typedef struct df_net df_net;
 
 typedef struct df_net_opts {
     df_precision     precision;
-    double           least_cosine;   /* FAST: to the answers of float32, on noise; 1: nothing rounds; 0: 0.99992, or 0.996 for
+    double           least_cosine;   /* FAST: to the answers of float32, on noise; 1: nothing rounds; 0: 0.99994, or 0.996 for
                                         outputs that are no embeddings (one of [n, d]). Checked at the first run where there is a cache */
     bool             exact_weights;  /* FAST, with a least_cosine: products of layers by rows round at most what they multiply, not their weights */
     const char      *cache;          /* file of packed weights (weight_cache.h), read if it fits and written after the first run; NULL: none */

@@ -7,14 +7,14 @@
 
 /* One stage after another until the answers are close enough: first the photo is seen exactly, which is what most detectors lose by; then the layers that rounding costs most
  * for their time are spared (net_spare.h); then all are exact. */
-static const struct { const char *text; bool halves, exact_pixels, spares; double advantage, tiles; df_stacks stacks; } stages[DF_STAGES] = {
-    [DF_STAGE_FASTEST] = {"all that is fast", true, false, false, 1.03, 1, DF_STACKS_OF_F32},
-    [DF_STAGE_EXACT_PHOTO] = {"the photo seen exactly", true, true, false, 1.03, 1, DF_STACKS_OF_F32},
-    [DF_STAGE_SPARING] = {"the dearest spared", true, true, true, 1.03, 1.3, DF_STACKS_OF_F32},
-    [DF_STAGE_EXACT] = {"float32 throughout", false, true, false, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
-    [DF_STAGE_BY_ROWS] = {"layers by rows", false, false, false, 1.03, 1.3, DF_STACKS_MOSTLY},
-    [DF_STAGE_SPARING_ROWS] = {"layers by rows, the dearest spared", false, true, true, 1.03, 1.3, DF_STACKS_MOSTLY},
-    [DF_STAGE_CLOSE_ROWS] = {"layers by rows with exact weights", false, false, false, 100, 1.3, DF_STACKS_MOSTLY}};
+static const struct { const char *text; bool halves, whole, exact_pixels, spares; double advantage, tiles; df_stacks stacks; } stages[DF_STAGES] = {
+    [DF_STAGE_FASTEST] = {"all that is fast", true, true, false, false, 1.03, 1, DF_STACKS_OF_F32},
+    [DF_STAGE_EXACT_PHOTO] = {"the photo seen exactly", true, true, true, false, 1.03, 1, DF_STACKS_OF_F32},
+    [DF_STAGE_SPARING] = {"the dearest spared", true, true, true, true, 1.03, 1.3, DF_STACKS_OF_F32},
+    [DF_STAGE_EXACT] = {"float32 throughout", false, false, true, false, DF_ADVANTAGE_MOST, 1, DF_STACKS_OF_F32},
+    [DF_STAGE_BY_ROWS] = {"layers by rows", false, true, false, false, 1.03, 1.3, DF_STACKS_MOSTLY},
+    [DF_STAGE_SPARING_ROWS] = {"layers by rows, the dearest spared", false, true, true, true, 1.03, 1.3, DF_STACKS_MOSTLY},
+    [DF_STAGE_CLOSE_ROWS] = {"layers by rows with exact weights", false, false, false, false, 100, 1.3, DF_STACKS_MOSTLY}};
 
 bool df__net_all_exact(const df_net *net) { return net->precision == DF_PRECISION_STRICT && !df__amx_has(); }
 
@@ -32,7 +32,7 @@ df_spared *df__stage_spared(df_net *net, int stage) { return &net->spared[!!(sta
 df_plan_opts df__stage_opts(df_net *net, int stage, int threads)
 {
     int bare = df__stage_bare(stage);
-    return (df_plan_opts){.precision = df__stage_precision(net, stage), .advantage = stages[bare].advantage, .tiles = stages[bare].tiles, .exact_pixels = stages[bare].exact_pixels,
+    return (df_plan_opts){.precision = df__stage_precision(net, stage), .advantage = stages[bare].advantage, .tiles = stages[bare].tiles, .whole = stages[bare].whole, .exact_pixels = stages[bare].exact_pixels,
                           .spared = stages[bare].spares ? *df__stage_spared(net, stage) : (df_spared){NULL, 0}, .halves = stages[bare].halves,
                           .stacks = stage & DF_STAGE_ALONE ? DF_STACKS_NONE : stages[bare].stacks, .threads = threads};
 }

@@ -5,7 +5,7 @@
 #include "nn/ir.h"
 
 /* What a primitive multiplies; sums are float32, results too unless the job says otherwise. */
-typedef enum df_num { DF_NUM_F32, DF_NUM_BF16, DF_NUM_U8, DF_NUM_S8 } df_num;
+typedef enum df_num { DF_NUM_F32, DF_NUM_BF16, DF_NUM_U8, DF_NUM_S8, DF_NUM_S16 /* by our own loops alone */ } df_num;
 
 /* This processor multiplies such numbers faster than float32. */
 bool   df__dnn_has(df_num num);

@@ -37,6 +37,7 @@ typedef struct df_call {
     int              threads;    /* that a run may use; 0 and 1: one */
     double           advantage;  /* compile(): so many times faster has a kernel to be that is not exact; 0: once is enough */
     double           tiles;      /* and so many times more one whose tiles are bfloat16, which round twice; 0: once is enough */
+    bool             whole;      /* compile(): products of 16-bit whole numbers may take the place of those of float32, which they are nearly as exact as */
     bool             not_negative; /* compile(): no value of input 0 is below 0 */
     df_arena        *scratch; /* given back after the call */
     const df_budget *limits;

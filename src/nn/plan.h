@@ -62,6 +62,7 @@ typedef struct df_plan {
     int           threads; /* that one run may use; 0: the plan is not whole */
     df_precision  precision;
     double        advantage, tiles; /* see df_call */
+    bool          whole; /* see df_call */
     bool          exact_pixels; /* convolutions of up to 4 channels, which see a photo, stay exact */
     bool          halves; /* tensors between layers may be bfloat16 (plan_half.c) */
     df_stacks     stacks;
@@ -81,7 +82,7 @@ void   df__spare(uint8_t *bits, size_t bytes, int value, df_spare_kind kind);
 void   df__plan_spare(df_plan *plan, const df_spared *spared);
 
 /* Compile; takes over the program, also on failure. Its steps have known shapes (df__pass_fold). *out stays NULL where `stacks` says so. */
-typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool exact_pixels; df_spared spared; bool halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
+typedef struct df_plan_opts { df_precision precision; double advantage, tiles; bool whole, exact_pixels; df_spared spared; bool halves; df_stacks stacks; int threads; } df_plan_opts; /* see df_plan */
 df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer *packer, df_plan **out, df_error *err);
 void      df__plan_free(df_plan *plan);
 /* plan_cut.c: whether an output of Split or Slice is one run of its input's numbers, and where that begins, in bytes. */

@@ -62,7 +62,7 @@ df_status df__step_call(const df_plan *plan, const df_plan_step *s, df_arena *sc
     *out = (df_call){.node = s->node, .opset = plan->program.opset, .in = tensors, .n_in = s->n_in, .out = tensors + s->n_in, .n_out = s->n_out,
                      .nhwc = s->nhwc, .weights_id = s->weights_id, .not_negative = s->not_negative,
                      .precision = s->spared && plan->precision == DF_PRECISION_INT8 ? DF_PRECISION_FAST : plan->precision,
-                     .advantage = exact ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles,
+                     .advantage = exact ? DF_ADVANTAGE_MOST : plan->advantage, .tiles = plan->tiles, .whole = plan->whole,
                      .threads = plan->threads, .scratch = scratch, .limits = &plan->program.limits, .err = err};
     return DF_OK;
 }

@@ -113,7 +113,7 @@ static void check_ways(const shape *s, int *applied)
                 if (!k)
                     continue;
                 applied[w]++;
-                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS || w == W_PANELS || w == W_FEW) && !(form & OUTPUT);
+                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS || w == W_PANELS || is_whole((way)w) || w == W_FEW) && !(form & OUTPUT);
                 check_half(&l, what, k, threads, !exact, is_eight((way)w) || w == W_WINO_4_BF16, exactness((way)w));
                 k->free(k);
             }
@@ -191,7 +191,7 @@ TEST(shapes_by_chance)
         check_ways(&s, applied);
     }
     for (int w = 0; w < W_WAYS && df__dnn_has(DF_NUM_BF16); w++)
-        if (w == W_DIRECT_BF16 || w == W_TAIL_BF16 || w == W_DEPTHWISE || w == W_PANELS_BF16 || w == W_INT8)
+        if (w == W_DIRECT_BF16 || w == W_TAIL_BF16 || w == W_DEPTHWISE || w == W_PANELS_BF16 || w == W_PANELS_S16 || w == W_WINO_2_S16 || w == W_INT8)
             CHECK(applied[w] > 0);
 }
 
