@@ -1,7 +1,7 @@
 /* kernel_winograd.c - 3 x 3 convolutions of stride 1 in tiles: transform, one product of matrices for each place of a tile, transform back.
  * A block of tiles, with the products of a panel of channels at a time, stays in the second cache. Blocks, and ranges of panels where there are
  * few tiles, are what threads share out. Where bfloat16 goes through AMX the products are oneDNN's, of all channels at once. Of 16-bit whole numbers each place of a
- * block's tiles of a photo has a scale of its own. */
+ * unit of tiles has a scale of its own: units are cut from photos, the same whatever the number of threads is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "nn/lanes.h"
 #include "nn/panel.h"
 
-enum { PANEL = DF_PANEL, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
+enum { PANEL = DF_PANEL, UNIT = 28 /* tiles, about */, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
 enum { AMX_LEAST_TILES = 112, AMX_BLOCK_BYTES = 1200 << 10 };
 
 typedef struct wino {
@@ -20,10 +20,11 @@ typedef struct wino {
     df_num          num;
     df_panels       right;   /* a run of each place */
     df_wino         g;
-    int64_t         places, tiles, block, n_blocks;
+    int64_t         places, tiles, block, n_blocks; /* block: units */
+    int64_t         unit, units; /* tiles of one, and how many a photo has; but for whole numbers each tile is one */
     int64_t         n_panels, ranges; /* ranges of panels that are done apart */
     df_prim        *full, *rest; /* oneDNN's products, for a whole block and for the last one where it is smaller; NULL: ours */
-    size_t          v_bytes, m_bytes, each; /* scratch of a worker: tiles, products, and oneDNN's or what 1 is worth in each place and photo */
+    size_t          v_bytes, m_bytes, each; /* scratch of a worker: tiles, products, and oneDNN's or what 1 is worth in each place and unit */
     df_weights_at   weights;
     float          *bias;
     const df_fused *fused;
@@ -43,48 +44,51 @@ static void wino_free(df_kernel *base)
 
 typedef struct work { const wino *w; const df_call *call; const df_exec *exec; df_tail tail; df_mishaps met; } work;
 
-/* Tiles of one photo among those of a block; `photo`: counted from the block's first. */
-typedef struct same_photo { int64_t photo, from, tiles; } same_photo;
+static int64_t tile_of(const wino *w, int64_t unit) { return unit / w->units * w->g.each + unit % w->units * w->unit; }
 
-static same_photo next_photo(const wino *w, const same_photo *before, int64_t first, int64_t count)
+/* Units first .. first + count of all. */
+typedef struct block { int64_t first, count; } block;
+
+static block block_of(const wino *w, int64_t i)
 {
-    int64_t from = before ? before->from + before->tiles : 0, left = w->g.each - (first + from) % w->g.each;
-    return (same_photo){before ? before->photo + 1 : 0, from, left < count - from ? left : count - from};
+    int64_t all = w->tiles / w->g.each * w->units, first = i * w->block;
+    return (block){first, all - first < w->block ? all - first : w->block};
 }
 
-/* Panels first .. end of the products of `count` tiles from `tile` on; `worth`: of the whole numbers of each photo and place. */
-static void panels(const work *job, const char *v, const float *worth, float *products, int64_t tile, int64_t count, int64_t first, int64_t end)
+static int64_t tiles_of(const wino *w, const block *b) { return tile_of(w, b->first + b->count) - tile_of(w, b->first); }
+
+/* Panels first .. end of the products of a block's tiles; `worth`: of the whole numbers of each unit and place. */
+static void panels(const work *job, const block *b, const char *v, const float *worth, float *products, int64_t first, int64_t end)
 {
     const wino *w = job->w;
     const df_lanes *lanes = df__lanes();
     const df_tensor *y = &job->call->out[0];
-    int64_t step = w->g.c * (int64_t)df__num_size(w->num);
+    int64_t step = w->g.c * (int64_t)df__num_size(w->num), tile = tile_of(w, b->first), count = tiles_of(w, b);
     for (int64_t i = first; i < end; i++) {
         const void *weights, *tiles;
         df_panel g = df__panel_at(&w->right, w->weights.data, i * PANEL, &weights);
         df_tiles of = {.first = tile, .count = count, .channel = i * PANEL, .channels = g.columns};
         g.step = step, g.runs = 1, g.x = &tiles;
-        for (int64_t p = 0; p < w->places; p++) {
-            same_photo part = {0, 0, count};
-            part = w->num == DF_NUM_S16 ? next_photo(w, NULL, tile, count) : part;
-            for (; part.tiles > 0; part = next_photo(w, &part, tile, count)) {
-                tiles = v + (p * count + part.from) * step;
-                g.rows = part.tiles;
-                g.run_worth = worth + part.photo * w->places + p;
-                lanes->panel[df__lanes_num(w->num)](&g, (const char *)weights + p * g.steps * g.columns * 4, products + (p * count + part.from) * g.columns);
+        for (int64_t p = 0; p < w->places; p++)
+            for (int64_t u = 0, n = w->num == DF_NUM_S16 ? b->count : 1; u < n; u++) {
+                int64_t from = tile_of(w, b->first + u) - tile;
+                g.rows = u + 1 < n ? tile_of(w, b->first + u + 1) - tile - from : count - from;
+                tiles = v + (p * count + from) * step;
+                g.run_worth = worth + u * w->places + p;
+                lanes->panel[df__lanes_num(w->num)](&g, (const char *)weights + p * g.steps * g.columns * 4, products + (p * count + from) * g.columns);
             }
-        }
         (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, &of, products, &job->tail, y->data);
     }
 }
 
 /* Tiles of float32, place after place, become whole numbers where they lie. */
-static void make_whole(const wino *w, char *v, int64_t tile, int64_t count, float *worth)
+static void make_whole(const wino *w, const block *b, char *v, float *worth)
 {
+    int64_t tile = tile_of(w, b->first), count = tiles_of(w, b);
     for (int64_t p = 0; p < w->places; p++)
-        for (same_photo part = next_photo(w, NULL, tile, count); part.tiles > 0; part = next_photo(w, &part, tile, count)) {
-            int64_t at = (p * count + part.from) * w->g.c;
-            worth[part.photo * w->places + p] = df__whole_row((const float *)(const void *)v + at, false, part.tiles * w->g.c, (int16_t *)(void *)v + at);
+        for (int64_t u = 0; u < b->count; u++) {
+            int64_t from = tile_of(w, b->first + u) - tile, at = (p * count + from) * w->g.c, n = (tile_of(w, b->first + u + 1) - tile - from) * w->g.c;
+            worth[u * w->places + p] = df__whole_row((const float *)(const void *)v + at, false, n, (int16_t *)(void *)v + at);
         }
 }
 
@@ -96,17 +100,18 @@ static void run_block(void *arg, size_t i, int worker)
     const df_tensor *x = &job->call->in[0], *y = &job->call->out[0];
     char *scratch = (char *)job->exec->scratch + (size_t)worker * w->each;
     float *products = (float *)(void *)(scratch + w->v_bytes), *worth = (float *)(void *)(scratch + w->v_bytes + w->m_bytes);
-    int64_t range = (int64_t)i % w->ranges, first = (int64_t)i / w->ranges * w->block, count = w->tiles - first < w->block ? w->tiles - first : w->block;
+    const block b = block_of(w, (int64_t)i / w->ranges);
+    int64_t range = (int64_t)i % w->ranges, first = tile_of(w, b.first), count = tiles_of(w, &b);
     (w->m == 4 ? lanes->in_4 : lanes->in_2)[df__is_half(x)][w->num == DF_NUM_BF16](&w->g, x->data, first, count, scratch);
     if (w->num == DF_NUM_S16)
-        make_whole(w, scratch, first, count, worth);
+        make_whole(w, &b, scratch, worth);
     if (!w->full) {
-        panels(job, scratch, worth, products, first, count, w->n_panels * range / w->ranges, w->n_panels * (range + 1) / w->ranges);
+        panels(job, &b, scratch, worth, products, w->n_panels * range / w->ranges, w->n_panels * (range + 1) / w->ranges);
         return;
     }
     df_prim_args args = {.src = scratch, .weights = w->weights.data, .dst = products, .scratch = scratch + w->v_bytes + w->m_bytes};
     df_tiles all = {.first = first, .count = count, .channels = w->g.k};
-    df_status st = df__prim_run(count == w->block ? w->full : w->rest, &args, &job->met.err[worker]);
+    df_status st = df__prim_run(b.count == w->block ? w->full : w->rest, &args, &job->met.err[worker]);
     if (st != DF_OK)
         job->met.st[worker] = st;
     else
@@ -140,17 +145,19 @@ static void cut(wino *w, int threads, bool amx)
 {
     int64_t bytes = w->places * (w->g.c * (int64_t)tile_size(w->num) + (amx ? w->g.k : PANEL) * (int64_t)sizeof(float));
     int64_t fewest = amx ? AMX_LEAST_TILES : LEAST_TILES, most = (amx ? AMX_BLOCK_BYTES : BLOCK_BYTES) / bytes;
+    int64_t all = w->tiles / w->g.each * w->units;
     most = most < fewest ? fewest : most > MOST_TILES ? MOST_TILES : most;
-    w->n_blocks = (w->tiles + most - 1) / most;
+    most = most < w->unit ? 1 : most / w->unit;
+    w->n_blocks = (all + most - 1) / most;
     int64_t least = w->tiles / LEAST_TILES; /* smaller blocks cost more than a second thread brings */
     if (w->n_blocks < threads)
         w->n_blocks = least < 1 ? 1 : least < threads ? least : threads;
     else if (w->n_blocks < 4 * threads)
         w->n_blocks = (w->n_blocks + threads - 1) / threads * threads;
-    w->block = (w->tiles + w->n_blocks - 1) / w->n_blocks;
-    if (w->n_blocks > 1 && w->block % 2 == 0)
+    w->block = (all + w->n_blocks - 1) / w->n_blocks;
+    if (w->n_blocks > 1 && w->block % 2 == 0 && w->unit == 1)
         w->block++;
-    w->n_blocks = (w->tiles + w->block - 1) / w->block;
+    w->n_blocks = (all + w->block - 1) / w->block;
     w->ranges = amx || w->n_blocks >= threads ? 1 : (threads + w->n_blocks - 1) / w->n_blocks; /* each transforms the tiles anew */
     w->ranges = w->ranges > w->n_panels ? w->n_panels : w->ranges;
 }
@@ -223,6 +230,9 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
                       .pad_y = s->pad[0], .pad_x = s->pad[1], .across = (s->out[1] + m - 1) / m}};
     w->g.each = w->g.across * ((s->out[0] + m - 1) / m);
     w->tiles = s->n * w->g.each;
+    w->units = num == DF_NUM_S16 ? (w->g.each + UNIT - 1) / UNIT : w->g.each;
+    w->unit = (w->g.each + w->units - 1) / w->units;
+    w->units = (w->g.each + w->unit - 1) / w->unit;
     w->right = df__panels_of(num, w->places, w->g.c, w->g.k);
     w->n_panels = (w->right.columns + PANEL - 1) / PANEL;
     cut(w, call->threads, amx);
@@ -231,10 +241,10 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
         if (!w->full)
             goto done;
     }
-    w->v_bytes = ((size_t)(w->places * w->block * w->g.c) * tile_size(num) + LINE - 1) & ~(size_t)(LINE - 1);
-    w->m_bytes = (size_t)(w->places * w->block * (amx ? w->g.k : PANEL)) * sizeof(float);
+    w->v_bytes = ((size_t)(w->places * w->block * w->unit * w->g.c) * tile_size(num) + LINE - 1) & ~(size_t)(LINE - 1);
+    w->m_bytes = (size_t)(w->places * w->block * w->unit * (amx ? w->g.k : PANEL)) * sizeof(float);
     size_t own = w->full ? df__prim_scratch_bytes(w->full) : 0, own_rest = w->rest ? df__prim_scratch_bytes(w->rest) : 0;
-    size_t worths = num == DF_NUM_S16 ? (size_t)(w->places * (w->block / w->g.each + 2)) * sizeof(float) : 0;
+    size_t worths = num == DF_NUM_S16 ? (size_t)(w->places * w->block) * sizeof(float) : 0;
     w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest) + (worths + LINE - 1) / LINE * LINE;
     int64_t parts = w->n_blocks * w->ranges, workers = call->threads < parts ? call->threads : parts;
     w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),

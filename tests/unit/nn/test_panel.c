@@ -196,3 +196,41 @@ TEST(layers_by_rows_of_whole_numbers)
     if (whole_lanes() && !df__amx_has())
         CHECK(differ);
 }
+
+/* Scales belong to rows, and to units of tiles, that are cut from photos alone: the number of threads changes no bit, nor do other photos of the batch. */
+TEST(scales_do_not_depend_on_threads_or_other_photos)
+{
+    static const shape table[] = {
+        {.n = 3, .c = 64, .k = 48, .in = {61, 50}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}},
+        {.n = 3, .c = 64, .k = 48, .in = {29, 30}, .kernel = {1, 1}},
+    };
+    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16};
+    for (size_t i = 0; i < 2 * 2 && whole_lanes(); i++)
+        for (int threads = 1; threads <= 7; threads += 3) {
+            layer l, one;
+            df_kernel *k, *alone;
+            shape single = table[i / 2];
+            single.n = 1;
+            dice_state = 5;
+            layer_conv(&l, &table[i / 2]);
+            layer_conv(&one, &single);
+            for (int t = 1; t < 3; t++)
+                memcpy(one.in[t].data, l.in[t].data, df__tensor_bytes(&l.in[t]));
+            one.call.threads = 1;
+            l.call.threads = threads;
+            CHECK_OK(way_compile(&one, ways[i % 2], false, &alone));
+            CHECK_OK(way_compile(&l, ways[i % 2], false, &k));
+            assert_true((k && alone) || (i / 2 == 1 && i % 2 == 1));
+            for (int64_t photo = 0; photo < 3 && k; photo++) {
+                int64_t count = df__tensor_count(&one.in[0]);
+                memcpy(one.in[0].data, (float *)l.in[0].data + photo * count, (size_t)count * sizeof(float));
+                CHECK_OK(kernel_run(&one, alone, 1, one.got));
+                CHECK_OK(kernel_run(&l, k, threads, l.got));
+                CHECK(memcmp(one.got, l.got + photo * one.count, (size_t)one.count * sizeof(float)) == 0);
+            }
+            if (k)
+                k->free(k), alone->free(alone);
+            layer_free(&l);
+            layer_free(&one);
+        }
+}
