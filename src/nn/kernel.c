@@ -144,14 +144,14 @@ static df_status make(way w, const df_conv *conv, df_kernel **out)
 }
 
 /* Products of 16-bit whole numbers, as good as float32 where the call says so. */
-static bool whole(way w) { return w == PANELS_S16 || w == WINO_2_S16; }
+static bool of_whole_numbers(way w) { return w == PANELS_S16 || w == WINO_2_S16; }
 
 /* Float32 throughout, or as good as that. */
-static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE || w == AMX_PAIRS || w == PANELS || w == FEW || whole(w); }
+static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE || w == AMX_PAIRS || w == PANELS || w == FEW || of_whole_numbers(w); }
 
 static bool allowed(way w, const df_call *call)
 {
-    if (w == DIRECT_BF16 || w == WINO_2_BF16 || w == TAIL_BF16 || w == AMX || w == PANELS_BF16 || whole(w))
+    if (w == DIRECT_BF16 || w == WINO_2_BF16 || w == TAIL_BF16 || w == AMX || w == PANELS_BF16 || of_whole_numbers(w))
         return call->precision != DF_PRECISION_STRICT;
     if (w == AMX_PAIRS)
         return call->precision != DF_PRECISION_STRICT || call->advantage < DF_ADVANTAGE_MOST;
@@ -351,7 +351,7 @@ static way fastest(const double took[WAYS], const df_call *call)
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         way w = order[i];
         double cost = took[w] * handicap(w, call);
-        if (took[w] > 0 && cost < least && allowed(w, call) && (call->whole || !whole(w))) {
+        if (took[w] > 0 && cost < least && allowed(w, call) && (call->whole || !of_whole_numbers(w))) {
             least = cost;
             chosen = w;
         }

@@ -1,7 +1,6 @@
 /* kernel_panel.c - convolutions over all channels, in float32, bfloat16 or 16-bit whole numbers, as products of rows by panels of 32 output channels (lanes_products.h): in channels
  * last what a window sees of a row of the photo is one piece of memory. Rows are copied where the window reaches past the border, or where the kernel wants
- * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows, and of panels.
- */
+ * other numbers; a band of them stays in the second cache for all panels. Threads take ranges of output rows, and of panels. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +48,8 @@ typedef struct work { const panels *p; const df_call *call; const df_exec *exec;
 static int64_t pixel_of(const panels *p, int64_t row) { return row / p->unit_rows * p->unit + row % p->unit_rows * p->width; }
 static int64_t width_of(const panels *p, int64_t row) { return (row + 1) % p->unit_rows == 0 ? p->last : p->width; }
 
-/* A row of the photo between its borders of zeros, and one more: of an odd number of numbers a step in bfloat16 reads the next one too, by a weight of 0, so that what is no finite
- * number there reaches one pixel more than the window has. */
+/* A row of the photo between its borders of zeros, and one more: of an odd number of numbers a step of two reads the next one too, by a weight of 0, so that what is no finite
+ * number there in bfloat16 reaches one pixel more than the window has. Whole numbers have a scale a row: what is not finite reaches all that see the row. */
 static void stage_row(const work *job, int64_t row, char *to, float *worth)
 {
     const panels *p = job->p;
@@ -111,8 +110,11 @@ static band stage_band(const work *job, int64_t first, int64_t end, char *scratc
     int64_t below = (end - 1) % w->out[0] * w->stride[0] - w->pad[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
     int64_t after = p->flat ? end : photo * w->in[0] + (below < w->in[0] ? below : w->in[0]);
     band b = {scratch + p->worths, (float *)(void *)scratch, p->flat ? first : photo * w->in[0] + (top > 0 ? top : 0)};
-    for (int64_t row = b.first; p->staged && row < after; row++)
+    for (int64_t row = b.first; p->staged && row < after; row++) {
+        if (!p->flat && w->dilation[0] == 1 && (row - photo * w->in[0] + w->pad[0]) % w->stride[0] >= w->kernel[0]) /* a stride skips it */
+            continue;
         stage_row(job, row, b.rows + (row - b.first) * p->row * size, &b.worth[row - b.first]);
+    }
     return b;
 }
 

@@ -44,7 +44,7 @@ typedef struct stack {
     int64_t   parts;
     size_t    each, room; /* floats of a worker; where in them the products' room lies */
     layer     layers[DF_STACK_MOST];
-    char      name[24];
+    char      name[32];
 } stack;
 
 static void stack_free(df_kernel *base)
@@ -309,7 +309,7 @@ static bool amx_of(layer *k, double advantage)
 /* Single pixels, of pairs of numbers. */
 static bool whole_applies(const df_call *own, const df_window *w)
 {
-    return own->whole && df__lanes()->pixels[df__lanes_num(DF_NUM_S16)] && w->kernel[0] * w->kernel[1] == 1 && w->c >= WHOLE_LEAST && w->c % 2 == 0;
+    return own->whole && !df__amx_has() && df__lanes()->pixels[df__lanes_num(DF_NUM_S16)] && w->kernel[0] * w->kernel[1] == 1 && w->c >= WHOLE_LEAST && w->c % 2 == 0;
 }
 
 static const char *packed_as(const layer *k)
@@ -338,7 +338,8 @@ static df_status add_layer(const df_call *call, const df_stack_layer *from, df_p
     filling f = {from, k, k->kind == DENSE ? w->c : 1};
     k->half = k->kind == DENSE && own->precision != DF_PRECISION_STRICT && own->advantage < DF_ADVANTAGE_MOST && df__amx_has() && amx_of(k, own->advantage);
     k->whole = k->kind == DENSE && !k->half && whole_applies(own, w);
-    k->right = df__panels_of(DF_NUM_S16, 1, w->c, k->c);
+    if (k->whole)
+        k->right = df__panels_of(DF_NUM_S16, 1, w->c, k->c);
     df_pack_key key = df__weights_key(own, packed_as(k), from->fused ? from->fused->scale : NULL, k->c);
     size_t bytes = k->whole ? df__panels_bytes(&k->right) : k->half ? df__amx_weights(&k->amx) * sizeof(uint16_t) : (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
     DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half || k->whole ? fill_other : fill, &f, &k->weights));
@@ -445,7 +446,10 @@ df_status df__stack_compile(const df_call *call, const df_stack_layer *layers, i
     lay_out(s);
     int64_t beyond = rows_beyond(s), least = beyond > LEAST_ROWS ? beyond : LEAST_ROWS, rows = s->layers[n - 1].w.n * s->layers[n - 1].w.out[0];
     s->parts = df__parts(call, adds, s->side ? df__part_adds(DF_NUM_BF16) : DF_PART_ADDS, rows / least < MAX_PARTS ? rows / least : MAX_PARTS);
-    snprintf(s->name, sizeof s->name, "%d layers by rows", n);
+    bool whole = false;
+    for (int i = 0; i < n; i++)
+        whole = whole || s->layers[i].whole;
+    snprintf(s->name, sizeof s->name, "%d layers by rows%s", n, whole ? ", int16" : "");
     s->base = (df_kernel){.run = stack_run, .free = stack_free, .scratch_bytes = s->each * sizeof(float) * (size_t)s->parts, .name = s->name};
     *out = &s->base;
     s = NULL;

@@ -11,7 +11,7 @@
 #include "nn/lanes.h"
 #include "nn/panel.h"
 
-enum { PANEL = DF_PANEL, UNIT = 28 /* tiles, about */, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
+enum { PANEL = DF_PANEL, UNIT = 14 /* tiles, about */, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
 enum { AMX_LEAST_TILES = 112, AMX_BLOCK_BYTES = 1200 << 10 };
 
 typedef struct wino {
@@ -155,7 +155,7 @@ static void cut(wino *w, int threads, bool amx)
     else if (w->n_blocks < 4 * threads)
         w->n_blocks = (w->n_blocks + threads - 1) / threads * threads;
     w->block = (all + w->n_blocks - 1) / w->n_blocks;
-    if (w->n_blocks > 1 && w->block % 2 == 0 && w->unit == 1)
+    if (w->n_blocks > 1 && w->block % 2 == 0)
         w->block++;
     w->n_blocks = (all + w->block - 1) / w->block;
     w->ranges = amx || w->n_blocks >= threads ? 1 : (threads + w->n_blocks - 1) / w->n_blocks; /* each transforms the tiles anew */

@@ -142,7 +142,7 @@ static float largest(const float *x, int64_t n)
     return found;
 }
 
-#if defined(__AVX512VNNI__) && LANES == 16
+#if defined(NARROW_PRODUCTS)
 static void round_s16(const float *x, int16_t *y, int64_t n, float factor)
 {
     __m512 by = _mm512_set1_ps(factor);

@@ -17,7 +17,7 @@ INLINE vec repeat(const char *x)
 
 INLINE vec plus_step(vec sum, vec x, vec w, int of)
 {
-#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
+#if defined(NARROW_PRODUCTS)
     if (of == OF_BF16)
         return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)w);
     if (of == OF_S16) { /* the compiler would move a vector of whole numbers that stands for one of floats to another register and back */
@@ -29,7 +29,7 @@ INLINE vec plus_step(vec sum, vec x, vec w, int of)
     return plus_product(sum, x, w);
 }
 
-/* Some steps of the sums; what they read lies `from` bytes behind. */
+/* Some steps of the sums of rows that begin at x. */
 INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const char *w, vec (*sums)[PANEL_ROWS], int rows, int vectors, int of)
 {
     const char *third[THIRDS];
@@ -53,10 +53,9 @@ INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const ch
 }
 
 /* `rows` rows by `vectors` vectors of columns: both constants. */
-INLINE void rows_by_panel(const df_panel *g, int64_t first, int64_t column, const char *w, float *y, int64_t apart, int rows, int vectors, int of)
+INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float *y, int64_t apart, int rows, int vectors, int of)
 {
     vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
-    (void)column;
     for (int run = 0; run < g->runs; run++, w += g->steps * g->columns * 4)
         if (g->x[run])
             some_steps(g, (const char *)g->x[run] + first * g->step, g->steps, w, sums, rows, vectors, of);
@@ -65,7 +64,7 @@ INLINE void rows_by_panel(const df_panel *g, int64_t first, int64_t column, cons
             store(y + r * apart + v * LANES, sums[v][r]);
 }
 
-#if defined(__AVX512VNNI__) && LANES == 16
+#if defined(NARROW_PRODUCTS)
 /* The same of 16-bit whole numbers, whose sums are added up in float32 piece by piece. */
 INLINE void whole_rows_by_panel(const df_panel *g, int64_t first, int64_t column, const char *w, float *y, int64_t apart, int rows, int vectors)
 {
@@ -95,7 +94,7 @@ INLINE void whole_rows_by_panel(const df_panel *g, int64_t first, int64_t column
             store(y + r * apart + v * LANES, (vec){0});
 }
 #else
-#define whole_rows_by_panel(g, first, column, w, y, apart, rows, vectors) rows_by_panel(g, first, column, w, y, apart, rows, vectors, OF_F32)
+#define whole_rows_by_panel(...) ((void)0)
 #endif
 
 /* Sums that become pixels at once: how they end, and where the vectors of the first pixel go. */
@@ -139,7 +138,7 @@ INLINE void ask_for_rows(const pixel_end *end, int64_t first, int64_t n, int vec
         if (n <= PANEL_ROWS && of == OF_S16)                                                                \
             whole_rows_by_panel(g, first, column, w, to, apart, n <= PANEL_ROWS ? n : 1, vectors);          \
         else if (n <= PANEL_ROWS)                                                                           \
-            rows_by_panel(g, first, column, w, to, apart, n <= PANEL_ROWS ? n : 1, vectors, of);            \
+            rows_by_panel(g, first, w, to, apart, n <= PANEL_ROWS ? n : 1, vectors, of);                    \
         break;
 
 /* Groups that differ by one row at most, of the columns from `column` on. `end` NULL: sums to y. */
@@ -166,7 +165,7 @@ INLINE void all_rows(const df_panel *g, int64_t column, const void *weights, flo
     static __attribute__((noinline)) void name(const df_panel *g, int64_t column, const void *w, float *y, const pixel_end *end) { all_rows(g, column, w, y, end, vectors, of); }
 VECTORS_OF(two_vectors, 2, OF_F32)
 VECTORS_OF(one_vector, 1, OF_F32)
-#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
+#if defined(NARROW_PRODUCTS)
 VECTORS_OF(two_vectors_bf16, 2, OF_BF16)
 VECTORS_OF(one_vector_bf16, 1, OF_BF16)
 VECTORS_OF(two_vectors_s16, 2, OF_S16)
@@ -257,7 +256,7 @@ INLINE void pixels_of(const df_panel *g, const void *w, const df_pixels *to, con
     static void panel(const df_panel *g, const void *w, float *y) { panel_of(g, w, y, kind); }                                                                                              \
     static void pixels(const df_panel *g, const void *w, const df_pixels *to, const df_tail *tail, bool half_y, void *y, float *sums) { pixels_of(g, w, to, tail, half_y, y, sums, kind); }
 PANELS_OF(panel, pixels, OF_F32)
-#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
+#if defined(NARROW_PRODUCTS)
 PANELS_OF(panel_bf16, pixels_bf16, OF_BF16)
 PANELS_OF(panel_s16, pixels_s16, OF_S16)
 #else

@@ -10,6 +10,11 @@
 
 typedef float    vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t  ivec __attribute__((vector_size(4 * LANES)));
+/* Built for a processor that has products of bfloat16 and of whole numbers of 8 and 16 bits. */
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
+#define NARROW_PRODUCTS
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 /* The compiler would make an address of its own for each multiple of a step from here, and run out of registers. */

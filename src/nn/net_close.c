@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nn/amx.h"
+#include "nn/kernel.h"
 #include "nn/net_spare.h"
 #include "nn/net_stage.h"
 
@@ -197,6 +198,21 @@ done:
     return st == DF_E_LIMIT ? DF_OK : st; /* what there is needs less */
 }
 
+/* A layer whose channels differ much in size may be off by more in whole numbers than in bfloat16: then without those. */
+static df_status spare_either(search *s, int as, int *stage, df_closeness found, df_cached **out)
+{
+    df_status st = DF_OK;
+    *stage = as | DF_STAGE_SPARING;
+    DF_TRY(spare(s, *stage, found, out));
+    if (*out || !df__lanes()->pixels[df__lanes_num(DF_NUM_S16)])
+        goto done;
+    DF_TRY(try_stage(s, as | DF_STAGE_NO_WHOLE | DF_STAGE_EXACT_PHOTO, out, &found));
+    *stage |= DF_STAGE_NO_WHOLE;
+    DF_TRY(spare(s, *stage, found, out));
+done:
+    return st;
+}
+
 /* Another stage in place of *out, where that is close enough and faster. */
 static df_status try_instead(search *s, int other, df_way *way, df_cached **out, bool *close)
 {
@@ -246,8 +262,7 @@ static df_status first_close(search *s, int as, int *stage, df_cached **out)
             goto done;
     }
     if (precision != DF_PRECISION_STRICT && !df__net_is_exacting(net, precision)) {
-        *stage = as | DF_STAGE_SPARING;
-        DF_TRY(spare(s, *stage, found, out));
+        DF_TRY(spare_either(s, as, stage, found, out));
         if (*out)
             goto done;
     }

@@ -21,7 +21,8 @@ bool df__net_all_exact(const df_net *net) { return net->precision == DF_PRECISIO
 df_stage_words df__stage_words(int stage)
 {
     df_stage_words w;
-    snprintf(w.text, sizeof w.text, "%s%s%s", stage & DF_STAGE_AS_FAST ? "what fast has, " : "", stages[df__stage_bare(stage)].text, stage & DF_STAGE_ALONE ? ", one by one" : "");
+    snprintf(w.text, sizeof w.text, "%s%s%s%s", stage & DF_STAGE_AS_FAST ? "what fast has, " : "", stages[df__stage_bare(stage)].text, stage & DF_STAGE_NO_WHOLE ? ", without whole numbers" : "",
+             stage & DF_STAGE_ALONE ? ", one by one" : "");
     return w;
 }
 
@@ -32,7 +33,7 @@ df_spared *df__stage_spared(df_net *net, int stage) { return &net->spared[!!(sta
 df_plan_opts df__stage_opts(df_net *net, int stage, int threads)
 {
     int bare = df__stage_bare(stage);
-    return (df_plan_opts){.precision = df__stage_precision(net, stage), .advantage = stages[bare].advantage, .tiles = stages[bare].tiles, .whole = stages[bare].whole, .exact_pixels = stages[bare].exact_pixels,
+    return (df_plan_opts){.precision = df__stage_precision(net, stage), .advantage = stages[bare].advantage, .tiles = stages[bare].tiles, .whole = stages[bare].whole && !(stage & DF_STAGE_NO_WHOLE), .exact_pixels = stages[bare].exact_pixels,
                           .spared = stages[bare].spares ? *df__stage_spared(net, stage) : (df_spared){NULL, 0}, .halves = stages[bare].halves,
                           .stacks = stage & DF_STAGE_ALONE ? DF_STACKS_NONE : stages[bare].stacks, .threads = threads};
 }

@@ -7,10 +7,10 @@
 enum { DF_STAGE_FASTEST, DF_STAGE_EXACT_PHOTO, DF_STAGE_SPARING, DF_STAGE_EXACT, DF_STAGE_BY_ROWS /* from here on beside the others: is it faster? */, DF_STAGE_SPARING_ROWS,
        DF_STAGE_CLOSE_ROWS /* with exact weights */, DF_STAGES };
 
-/* Of a stage: its layers one by one, where they would be computed by rows in float32; and, in INT8, the one that FAST goes. */
-enum { DF_STAGE_ALONE = 64, DF_STAGE_AS_FAST = 128 };
+/* Of a stage: without products of 16-bit whole numbers; its layers one by one, where they would be computed by rows in float32; and, in INT8, the one that FAST goes. */
+enum { DF_STAGE_NO_WHOLE = 32, DF_STAGE_ALONE = 64, DF_STAGE_AS_FAST = 128 };
 
-static inline int df__stage_bare(int stage) { return stage & ~(DF_STAGE_ALONE | DF_STAGE_AS_FAST); }
+static inline int df__stage_bare(int stage) { return stage & ~(DF_STAGE_NO_WHOLE | DF_STAGE_ALONE | DF_STAGE_AS_FAST); }
 static inline bool df__stage_by_rows(int stage) { return df__stage_bare(stage) >= DF_STAGE_BY_ROWS; }
 typedef struct df_stage_words { char text[80]; } df_stage_words;
 df_stage_words df__stage_words(int stage); /* for the log */

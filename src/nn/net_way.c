@@ -155,7 +155,7 @@ df_status df__net_compile_close(df_net *net, const df_tensor *in, int threads, d
     if (!df__packer_lasting(net->packer)) { /* nobody measures how close the answers are */
         bool exacting = df__net_is_exacting(net, net->precision), sure = net->precision == DF_PRECISION_STRICT || exacting;
         bool rows = exacting && net->least_cosine < 1; /* sure to be close too */
-        return df__stage_compile(net, in, threads, rows ? net->exact_weights ? DF_STAGE_CLOSE_ROWS : DF_STAGE_BY_ROWS : sure ? DF_STAGE_EXACT : DF_STAGE_FASTEST, out, err);
+        return df__stage_compile(net, in, threads, rows ? net->exact_weights ? DF_STAGE_CLOSE_ROWS : DF_STAGE_BY_ROWS | DF_STAGE_NO_WHOLE : sure ? DF_STAGE_EXACT : DF_STAGE_FASTEST, out, err);
     }
     const df_tensor *one = one_photo(net, in, &arena);
     DF_TRY(net_way(net, in, one, threads, &way, err));

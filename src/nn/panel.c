@@ -27,53 +27,78 @@ df_panel df__panel_at(const df_panels *p, const void *weights, int64_t column, c
 
 /* ---- weights ---- */
 
-static int64_t channel_of(const df_panels *p, int64_t column) { return p->channels < DF_LANES_MOST ? column : df__channel_of(p->channels, column); }
+/* The channels of a panel's columns; -1: none. */
+typedef struct columns { int64_t n, channel[DF_PANEL]; float factor[DF_PANEL]; } columns;
 
-/* Weight i of a row, run after run. */
-static float weight_of(const df_panels *p, const float *plain, int64_t i, int64_t channel)
+static columns columns_of(const df_panels *p, int64_t first)
 {
-    int64_t seen = i % p->run;
-    return seen < p->seen && channel < p->channels ? plain[(i / p->run * p->seen + seen) * p->channels + channel] : 0;
+    columns c = {.n = p->columns - first < DF_PANEL ? p->columns - first : DF_PANEL};
+    for (int64_t j = 0; j < c.n; j++) {
+        int64_t channel = p->channels < DF_LANES_MOST ? first + j : df__channel_of(p->channels, first + j);
+        c.channel[j] = channel < p->channels ? channel : -1;
+        c.factor[j] = 1;
+    }
+    return c;
 }
 
-/* Of whole numbers: what a channel's weights are multiplied by. */
-static float whole_factor(const df_panels *p, const float *plain, int64_t channel)
+/* Number i of a run: its weights by channel, or NULL, all 0. */
+static const float *row_of(const df_panels *p, const float *plain, int64_t run, int64_t i) { return i < p->seen ? plain + (run * p->seen + i) * p->channels : NULL; }
+
+static float weight_of(const float *row, const columns *c, int64_t j) { return row && c->channel[j] >= 0 ? row[c->channel[j]] : 0; }
+
+/* Of whole numbers: what a column's weights are multiplied by. Where one is not finite no product is a number, and the weights are 0. */
+static void find_factors(const df_panels *p, const float *plain, columns *c, float *worth)
 {
     int64_t piece = 2 * df__whole_steps(p->run / 2);
-    float most = 0, sum = 0, largest_sum = 0;
-    for (int64_t i = 0; i < p->runs * p->run; i++) {
-        float size = fabsf(weight_of(p, plain, i, channel));
-        sum = i % p->run % piece == 0 ? size : sum + size;
-        most = fmaxf(most, size);
-        largest_sum = fmaxf(largest_sum, sum);
+    float most[DF_PANEL] = {0}, sum[DF_PANEL] = {0}, largest_sum[DF_PANEL] = {0};
+    bool odd[DF_PANEL] = {0};
+    for (int64_t r = 0; r < p->runs; r++)
+        for (int64_t i = 0; i < p->run; i++) {
+            const float *row = row_of(p, plain, r, i);
+            for (int64_t j = 0; j < c->n; j++) {
+                float size = fabsf(weight_of(row, c, j));
+                sum[j] = i % piece == 0 ? size : sum[j] + size;
+                odd[j] = odd[j] || !isfinite(sum[j]);
+                most[j] = fmaxf(most[j], size);
+                largest_sum[j] = fmaxf(largest_sum[j], sum[j]);
+            }
+        }
+    for (int64_t j = 0; j < c->n; j++) {
+        bool any = most[j] > FLT_MIN * INT16_MAX && !odd[j];
+        c->factor[j] = any ? fminf(INT16_MAX / most[j], (DF_WHOLE_SUM - (float)DF_WHOLE_STEPS - 2) / largest_sum[j]) : 0; /* each is rounded by half of 1 at most */
+        worth[j] = odd[j] ? NAN : any ? 1 / c->factor[j] : 0;
     }
-    return most > FLT_MIN * INT16_MAX ? fminf(INT16_MAX / most, (DF_WHOLE_SUM - (float)DF_WHOLE_STEPS - 2) / largest_sum) : 0; /* each is rounded by half of 1 at most */
+}
+
+static void put_line(df_num num, const float *line, int64_t n, void *to)
+{
+    if (num == DF_NUM_BF16)
+        df__lanes()->to_bf16(line, to, n);
+    else if (num == DF_NUM_S16)
+        df__lanes()->to_s16(line, to, n, 1);
+    else
+        memcpy(to, line, (size_t)n * sizeof *line);
 }
 
 /* To [panel][run][step][column], of the smaller numbers two of a row side by side. */
 void df__panels_pack(const df_panels *p, const float *plain, void *out)
 {
-    float line[2 * DF_PANEL], factor[DF_PANEL], *worth = (float *)(void *)((char *)out + numbers_bytes(p));
+    float line[2 * DF_PANEL], *worth = (float *)(void *)((char *)out + numbers_bytes(p));
     int64_t each = in_a_step(p->num);
     char *to = out;
     for (int64_t first = 0; first < p->columns; first += DF_PANEL) {
-        int64_t columns = p->columns - first < DF_PANEL ? p->columns - first : DF_PANEL, n = columns * each;
-        for (int64_t j = 0; j < columns; j++) {
-            factor[j] = p->num == DF_NUM_S16 ? whole_factor(p, plain, channel_of(p, first + j)) : 1;
-            if (p->num == DF_NUM_S16)
-                worth[first + j] = factor[j] > 0 ? 1 / factor[j] : 0;
-        }
-        for (int64_t i = 0; i < p->runs * p->run; i += each) {
-            for (int64_t j = 0; j < n; j++)
-                line[j] = weight_of(p, plain, i + j % each, channel_of(p, first + j / each)) * factor[j / each];
-            if (p->num == DF_NUM_BF16)
-                df__lanes()->to_bf16(line, (uint16_t *)(void *)to, n);
-            else if (p->num == DF_NUM_S16)
-                df__lanes()->to_s16(line, (int16_t *)(void *)to, n, 1);
-            else
-                memcpy(to, line, (size_t)n * sizeof *line);
-            to += (size_t)n * df__num_size(p->num);
-        }
+        columns c = columns_of(p, first);
+        if (p->num == DF_NUM_S16)
+            find_factors(p, plain, &c, worth + first);
+        for (int64_t r = 0; r < p->runs; r++)
+            for (int64_t i = 0; i < p->run; i += each, to += (size_t)(c.n * each) * df__num_size(p->num)) {
+                for (int64_t b = 0; b < each; b++) {
+                    const float *row = row_of(p, plain, r, i + b);
+                    for (int64_t j = 0; j < c.n; j++)
+                        line[j * each + b] = c.factor[j] != 0 ? weight_of(row, &c, j) * c.factor[j] : 0;
+                }
+                put_line(p->num, line, c.n * each, to);
+            }
     }
 }
 

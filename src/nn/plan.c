@@ -397,7 +397,7 @@ df_status df__plan_new(df_program *program, const df_plan_opts *opts, df_packer 
     plan->precision = opts->precision;
     plan->advantage = opts->advantage;
     plan->tiles = opts->tiles;
-    plan->whole = opts->whole;
+    plan->whole = opts->whole && opts->precision != DF_PRECISION_STRICT;
     plan->exact_pixels = opts->exact_pixels;
     plan->stacks = opts->stacks;
     plan->halves = opts->halves && opts->precision != DF_PRECISION_STRICT && df__dnn_has(DF_NUM_BF16);

@@ -352,8 +352,7 @@ static inline void name_case(char *to, size_t size, const layer *l, const char *
         n += snprintf(to + n, size - (size_t)n, " %d", (int)l->fused.post[i].kind);
 }
 
-/* Pairs of bfloat16 hold 16 bits. */
-/* Whole numbers: steps of 1 / 16383 of the largest of a row, and of the weights 1 / 32767 or what their sum allows, each off by half of one at most. */
+/* Pairs of bfloat16 hold 16 bits. Whole numbers: steps of 1 / 16383 of the largest of a row, and of the weights 1 / 32767 or what their sum allows, each off by half of one at most. */
 static inline double exactness(way w) { return w == W_WINO_2_S16 ? 2e-3 : is_whole(w) ? 1e-3 : w == W_WINO_4 ? 1e-4 : w == W_AMX_PAIRS ? 2e-5 : 1e-5; }
 
 /* Returns whether the way applied. */

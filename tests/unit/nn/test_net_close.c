@@ -175,9 +175,11 @@ TEST(eight_bits_that_are_too_coarse_are_not_slower_than_fast)
     const float *first = answer(&t, "x 1,3,30,30", text, DF_PRECISION_INT8, path, &off);
     CHECK(off <= 0.142);
     if (df__dnn_has(DF_NUM_BF16))
-        CHECK(said_times("with the photo seen exactly") == 1 && said_times("with the dearest spared") > 0); /* products of two bytes, or of bfloat16, in all layers: too far off */
+        CHECK(said_times("with the photo seen exactly") >= 1 && said_times("with the dearest spared") > 0); /* products of two bytes, or of bfloat16, in all layers: too far off */
     if (said_times("with the photo seen exactly") > 0)
         assert_int_equal(1, said_times("as fast has it"));
+    if (said_times("with the photo seen exactly, without whole numbers") > 0) /* those lose them too: a second try, after all was spared in vain */
+        CHECK(said_times("with the dearest spared, without whole numbers") > 0);
     const float *again = answer(&t, "x 1,3,30,30", text, DF_PRECISION_INT8, path, &off);
     CHECK(said_times("of small outputs") == 0);
     assert_memory_equal(first, again, df__tensor_bytes(&t.exact));

@@ -253,6 +253,23 @@ TEST(what_is_spared_is_kept_for_each_stage)
     batch_free(&b);
 }
 
+/* Where float32 is asked for there are none. */
+TEST(products_of_whole_numbers_of_each_stage)
+{
+    static const struct { int stage; bool whole; } table[] = {
+        {DF_STAGE_FASTEST, true}, {DF_STAGE_EXACT_PHOTO, true}, {DF_STAGE_SPARING, true}, {DF_STAGE_SPARING | DF_STAGE_NO_WHOLE, false}, {DF_STAGE_EXACT, false},
+        {DF_STAGE_BY_ROWS | DF_STAGE_ALONE, true}, {DF_STAGE_BY_ROWS | DF_STAGE_NO_WHOLE, false}, {DF_STAGE_SPARING_ROWS, true}, {DF_STAGE_CLOSE_ROWS, false}};
+    batch b = batch_of("x -1,3,24,24", FOUR_BY_ROWS, 1);
+    df_net *net = net_of(&b, DF_PRECISION_FAST, NULL, NULL);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        assert_int_equal(table[i].whole, df__stage_opts(net, table[i].stage, 1).whole);
+        assert_int_equal((table[i].stage & DF_STAGE_NO_WHOLE) != 0, strstr(df__stage_words(table[i].stage).text, "without whole numbers") != NULL);
+        assert_int_equal(df__stage_bare(table[i].stage) >= DF_STAGE_BY_ROWS, df__stage_by_rows(table[i].stage));
+    }
+    df__net_free(net);
+    batch_free(&b);
+}
+
 /* When a way is found, and when a batch is timed in one that is known. */
 TEST(each_allocation_refused_in_turn)
 {

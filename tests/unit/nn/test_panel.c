@@ -157,8 +157,30 @@ TEST(what_is_not_finite_is_seen)
     }
 }
 
+TEST(weights_that_are_not_finite_are_seen)
+{
+    shape s = {.n = 1, .c = 32, .k = 48, .in = {9, 8}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}};
+    static const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
+    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16};
+    for (int i = 0; i < 4 * 2 && whole_lanes(); i++) {
+        layer l;
+        df_kernel *k;
+        layer_conv(&l, &s);
+        float *w = l.in[1].data;
+        for (int64_t j = 0; j < 32 * 9; j++)
+            w[5 * 32 * 9 + j] = j == 100 || bad[i / 2] == 3e38f ? bad[i / 2] : w[5 * 32 * 9 + j]; /* many that are large have no sum */
+        CHECK_OK(way_compile(&l, ways[i % 2], false, &k));
+        assert_non_null(k);
+        CHECK_OK(kernel_run(&l, k, 1, l.got));
+        for (int64_t j = 0; j < l.count; j++)
+            CHECK((isnan(l.got[j]) != 0) == (j % 48 == 5));
+        k->free(k);
+        layer_free(&l);
+    }
+}
+
 /* Layers by rows have them too, where they may: as close to the same layers in float32 as their numbers are. */
-static void run_rows(bool whole, const char *inputs, const char *text, float *to, int64_t n)
+static void run_rows(df_precision precision, bool whole, const char *inputs, const char *text, float *to, int64_t n)
 {
     df_graph *g;
     df_packer *packer;
@@ -169,7 +191,7 @@ static void run_rows(bool whole, const char *inputs, const char *text, float *to
     df_tensor in = g->inputs[0].shape;
     fill(&in);
     CHECK_OK(df__packer_new(&packer, &err));
-    df_plan_opts opts = {.precision = DF_PRECISION_FAST, .advantage = 1, .whole = whole, .stacks = DF_STACKS_MOSTLY, .threads = 2};
+    df_plan_opts opts = {.precision = precision, .advantage = 1, .whole = whole, .stacks = DF_STACKS_MOSTLY, .threads = 2};
     df_plan *plan = text_plan(g, &in, packer, &opts, NULL);
     assert_non_null(plan);
     CHECK(plan->n_stacked >= 3);
@@ -189,12 +211,15 @@ TEST(layers_by_rows_of_whole_numbers)
     static float exact[N], got[N];
     static const char text[] = "const f 32,3,3,3\nconst u 64,32,1,1\nconst v 64,1,3,3\nconst w 48,64,1,1\nconst b 48\nconst s 48,1,1\nConv x,f > a | pads:1,1,1,1 strides:2,2\nRelu a > c\n"
                                "Conv c,u > d\nConv d,v > e | group:64 pads:1,1,1,1\nConv e,w,b > h\nPRelu h,s > y";
-    run_rows(false, "x 1,3,60,140", text, exact, N);
-    run_rows(true, "x 1,3,60,140", text, got, N);
+    run_rows(DF_PRECISION_FAST, false, "x 1,3,60,140", text, exact, N);
+    run_rows(DF_PRECISION_FAST, true, "x 1,3,60,140", text, got, N);
     bool differ = memcmp(exact, got, sizeof exact) != 0;
     CHECK(error_of(exact, got, N) <= (df__amx_has() ? 0.02 : 1e-3)); /* with AMX rows are of bfloat16 */
     if (whole_lanes() && !df__amx_has())
         CHECK(differ);
+    run_rows(DF_PRECISION_STRICT, false, "x 1,3,60,140", text, exact, N);
+    run_rows(DF_PRECISION_STRICT, true, "x 1,3,60,140", text, got, N);
+    CHECK(memcmp(exact, got, sizeof exact) == 0); /* never in STRICT */
 }
 
 /* Scales belong to rows, and to units of tiles, that are cut from photos alone: the number of threads changes no bit, nor do other photos of the batch. */
