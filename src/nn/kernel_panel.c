@@ -118,29 +118,13 @@ static band stage_band(const work *job, int64_t first, int64_t end, char *scratc
     return b;
 }
 
-/* Pixels of an output row, from what they see and the panels from column c on; the first is pixel `at` of all. */
-static void run_chunk(const work *job, const rows_seen *seen, int64_t rows, int64_t at, int64_t c, int64_t after, float *sums)
-{
-    const panels *p = job->p;
-    const df_tensor *y = &job->call->out[0];
-    for (; c < after; c += PANEL) {
-        const void *weights;
-        df_panel g = df__panel_at(&p->right, p->weights.data, c, &weights);
-        g.rows = rows;
-        g.step = p->w.stride[1] * p->w.c * (int64_t)df__num_size(p->num);
-        g.x = seen->at;
-        g.run_worth = seen->worth;
-        df_pixels of = {.pixels = rows, .columns = g.columns, .column = c, .channels = p->right.channels, .at = at * p->right.channels, .far = p->far};
-        df__lanes()->pixels[df__lanes_num(p->num)](&g, weights, &of, &job->tail, df__is_half(y), y->data, sums);
-    }
-}
-
 /* Output rows first .. end, of one photo where rows are staged and not flat, in the panels of a range: as many of them at once as have weights that stay in the cache beside what is
  * multiplied, so that the channels of a pixel are written one after another. */
 static void run_band(const work *job, int64_t first, int64_t end, int64_t range, char *scratch)
 {
     const panels *p = job->p;
     const df_window *w = &p->w;
+    const df_tensor *y = &job->call->out[0];
     const band staged = stage_band(job, first, end, scratch + SUMS_BYTES);
     int64_t size = (int64_t)df__num_size(p->num), n = panels_of(p), after = n * (range + 1) / p->ranges * PANEL, step = w->stride[1] * w->c * size;
     int64_t each = w->kernel[0] * p->right.run * PANEL * size, together = each < WEIGHTS_BYTES ? WEIGHTS_BYTES / each * PANEL : PANEL;
@@ -150,7 +134,9 @@ static void run_band(const work *job, int64_t first, int64_t end, int64_t range,
             int64_t width = width_of(p, i), chunks = (width + CHUNK - 1) / CHUNK;
             for (int64_t k = 0; k < chunks; k++) {
                 int64_t from = width * k / chunks, rows = width * (k + 1) / chunks - from;
-                run_chunk(job, &seen, rows, pixel_of(p, i) + from, c, c + together < after ? c + together : after, (float *)(void *)scratch);
+                df_panel left = {.rows = rows, .step = step, .x = seen.at, .run_worth = seen.worth};
+                df_pixels of = {.channels = p->right.channels, .at = (pixel_of(p, i) + from) * p->right.channels, .far = p->far};
+                df__panels_pixels(&p->right, p->weights.data, c, c + together < after ? c + together : after, left, of, &job->tail, df__is_half(y), y->data, (float *)(void *)scratch);
                 for (int64_t r = 0; r < w->kernel[0]; r++)
                     seen.at[r] = seen.at[r] ? (const char *)seen.at[r] + rows * step : NULL;
             }

@@ -105,13 +105,10 @@ static void whole_row(const band *b, const layer *k, const float *x, const df_ta
     worth = df__whole_row(x, false, width * k->w.c, numbers);
     for (int64_t i = 0; i < chunks; i++) {
         int64_t from = width * i / chunks, n = width * (i + 1) / chunks - from;
-        const void *seen = numbers + from * k->w.c, *weights;
-        for (int64_t c = 0; c < k->right.columns; c += DF_PANEL) {
-            df_panel g = df__panel_at(&k->right, k->weights.data, c, &weights);
-            g.rows = n, g.step = k->w.c * (int64_t)sizeof *numbers, g.x = &seen, g.run_worth = &worth;
-            df_pixels of = {.pixels = n, .columns = g.columns, .column = c, .channels = k->c, .at = from * k->c};
-            df__lanes()->pixels[df__lanes_num(DF_NUM_S16)](&g, weights, &of, tail, false, y, sums);
-        }
+        const void *seen = numbers + from * k->w.c;
+        df_panel left = {.rows = n, .step = k->w.c * (int64_t)sizeof *numbers, .x = &seen, .run_worth = &worth};
+        df_pixels of = {.channels = k->c, .at = from * k->c};
+        df__panels_pixels(&k->right, k->weights.data, 0, k->right.columns, left, of, tail, false, y, sums);
     }
 }
 

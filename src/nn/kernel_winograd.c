@@ -57,24 +57,25 @@ static block block_of(const wino *w, int64_t i)
 
 static int64_t tiles_of(const wino *w, const block *b) { return tile_of(w, b->first + b->count) - tile_of(w, b->first); }
 
-/* Panels first .. end of the products of a block's tiles; `worth`: of the whole numbers of each unit and place. */
-static void panels(const work *job, const block *b, const char *v, const float *worth, float *products, int64_t first, int64_t end)
+/* Panels first .. after of the products of a block's tiles; `worth`: of the whole numbers of each unit and place. */
+static void panels(const work *job, const block *b, const char *v, const float *worth, float *products, int64_t first, int64_t after)
 {
     const wino *w = job->w;
     const df_lanes *lanes = df__lanes();
     const df_tensor *y = &job->call->out[0];
     int64_t step = w->g.c * (int64_t)df__num_size(w->num), tile = tile_of(w, b->first), count = tiles_of(w, b);
-    for (int64_t i = first; i < end; i++) {
+    bool whole = w->num == DF_NUM_S16;
+    for (int64_t i = first; i < after; i++) {
         const void *weights, *tiles;
         df_panel g = df__panel_at(&w->right, w->weights.data, i * PANEL, &weights);
         df_tiles of = {.first = tile, .count = count, .channel = i * PANEL, .channels = g.columns};
         g.step = step, g.runs = 1, g.x = &tiles;
         for (int64_t p = 0; p < w->places; p++)
-            for (int64_t u = 0, n = w->num == DF_NUM_S16 ? b->count : 1; u < n; u++) {
-                int64_t from = tile_of(w, b->first + u) - tile;
-                g.rows = u + 1 < n ? tile_of(w, b->first + u + 1) - tile - from : count - from;
+            for (int64_t u = 0, from = 0, end; from < count; u++, from = end) {
+                end = whole ? tile_of(w, b->first + u + 1) - tile : count;
+                g.rows = end - from;
                 tiles = v + (p * count + from) * step;
-                g.run_worth = worth + u * w->places + p;
+                g.run_worth = whole ? worth + u * w->places + p : NULL;
                 lanes->panel[df__lanes_num(w->num)](&g, (const char *)weights + p * g.steps * g.columns * 4, products + (p * count + from) * g.columns);
             }
         (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, &of, products, &job->tail, y->data);
@@ -86,8 +87,9 @@ static void make_whole(const wino *w, const block *b, char *v, float *worth)
 {
     int64_t tile = tile_of(w, b->first), count = tiles_of(w, b);
     for (int64_t p = 0; p < w->places; p++)
-        for (int64_t u = 0; u < b->count; u++) {
-            int64_t from = tile_of(w, b->first + u) - tile, at = (p * count + from) * w->g.c, n = (tile_of(w, b->first + u + 1) - tile - from) * w->g.c;
+        for (int64_t u = 0, from = 0, end; u < b->count; u++, from = end) {
+            end = tile_of(w, b->first + u + 1) - tile;
+            int64_t at = (p * count + from) * w->g.c, n = (end - from) * w->g.c;
             worth[u * w->places + p] = df__whole_row((const float *)(const void *)v + at, false, n, (int16_t *)(void *)v + at);
         }
 }

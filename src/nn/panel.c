@@ -25,6 +25,17 @@ df_panel df__panel_at(const df_panels *p, const void *weights, int64_t column, c
     return (df_panel){.steps = p->run * size / 4, .columns = left < DF_PANEL ? left : DF_PANEL, .runs = (int)p->runs, .column_worth = p->num == DF_NUM_S16 ? worth + column : NULL};
 }
 
+void df__panels_pixels(const df_panels *p, const void *weights, int64_t column, int64_t after, df_panel left, df_pixels of, const df_tail *tail, bool half_y, void *y, float *sums)
+{
+    for (; column < after; column += DF_PANEL) {
+        const void *at;
+        df_panel g = df__panel_at(p, weights, column, &at);
+        g.rows = left.rows, g.step = left.step, g.x = left.x, g.run_worth = left.run_worth;
+        of.pixels = g.rows, of.columns = g.columns, of.column = column;
+        df__lanes()->pixels[df__lanes_num(p->num)](&g, at, &of, tail, half_y, y, sums);
+    }
+}
+
 /* ---- weights ---- */
 
 /* The channels of a panel's columns; -1: none. */

@@ -24,6 +24,9 @@ void      df__panels_pack(const df_panels *p, const float *plain, void *out);
 /* The panel from `column` on, a multiple of DF_PANEL; rows, step, x and run_worth are the caller's. */
 df_panel  df__panel_at(const df_panels *p, const void *weights, int64_t column, const void **at);
 
+/* Rows of `left` - its rows, step, x and run_worth - by the panels from `column` to `after`, as pixels of y: `of` says which is the first and how many channels there are. */
+void      df__panels_pixels(const df_panels *p, const void *weights, int64_t column, int64_t after, df_panel left, df_pixels of, const df_tail *tail, bool half_y, void *y, float *sums);
+
 /* n numbers of float32 or bfloat16 to whole numbers; what 1 of those is worth. Where one is not finite no product is a number. */
 float     df__whole_row(const void *x, bool half, int64_t n, int16_t *to);
 
