@@ -51,8 +51,10 @@ TEST(range_is_that_of_the_input)
     CHECK_NEAR(1, cosine_for(-1, 1, to_1), 1e-12);
     assert_true(cosine_for(0, 255, to_1) < 0.95);
     assert_true(cosine_for(0, 255, to_200) < 0.999);
-    CHECK_NEAR(1, cosine_for(0, 100, to_200), 1e-12); /* noise of 0..128 */
-    assert_true(cosine_for(-60, 100, to_200) < 0.999); /* and of -64..128 */
+    CHECK_NEAR(1, cosine_for(0, 100, to_200), 1e-12); /* noise of 0..112 */
+    assert_true(cosine_for(-60, 100, to_200) < 0.999); /* and of -64..112 */
+    CHECK_NEAR(1, cosine_for(-123, 151, "number low -128\nnumber high 160\n"), 1e-12); /* no further, or the mean drowns what is compared */
+    assert_true(cosine_for(-123, 151, "number low -120\nnumber high 150\n") < 1 - 1e-6);
 }
 
 TEST(what_is_no_range)
