@@ -65,8 +65,6 @@ static void stage_row(const work *job, int64_t row, char *to, float *worth)
     memset(to + end, 0, all - end);
 }
 
-static int64_t panels_of(const panels *p) { return (p->right.columns + PANEL - 1) / PANEL; }
-
 typedef struct rows_seen { const void *at[MAX_TAPS]; float worth[MAX_TAPS]; } rows_seen;
 
 /* Rows that are copied, of the photo or where it is flat of the outputs. */
@@ -126,7 +124,7 @@ static void run_band(const work *job, int64_t first, int64_t end, int64_t range,
     const df_window *w = &p->w;
     const df_tensor *y = &job->call->out[0];
     const band staged = stage_band(job, first, end, scratch + SUMS_BYTES);
-    int64_t size = (int64_t)df__num_size(p->num), n = panels_of(p), after = n * (range + 1) / p->ranges * PANEL, step = w->stride[1] * w->c * size;
+    int64_t size = (int64_t)df__num_size(p->num), n = df__panels_count(&p->right), after = n * (range + 1) / p->ranges * PANEL, step = w->stride[1] * w->c * size;
     int64_t each = w->kernel[0] * p->right.run * PANEL * size, together = each < WEIGHTS_BYTES ? WEIGHTS_BYTES / each * PANEL : PANEL;
     for (int64_t c = n * range / p->ranges * PANEL; c < after; c += together)
         for (int64_t i = first; i < end; i++) {
@@ -227,7 +225,7 @@ static df_status pad_few(panels *p, df_error *err)
 static void share_out(panels *p, int64_t parts)
 {
     const df_window *w = &p->w;
-    int64_t n = panels_of(p), least = INT64_MAX;
+    int64_t n = df__panels_count(&p->right), least = INT64_MAX;
     bool weights_more = w->kernel[0] * p->right.run * p->right.columns > w->n * w->in[0] * w->in[1] * w->c;
     p->row_parts = p->ranges = 1;
     for (int64_t ranges = 1; ranges <= n && ranges <= parts; ranges++) {

@@ -22,7 +22,7 @@ typedef struct wino {
     df_wino         g;
     int64_t         places, tiles, block, n_blocks; /* block: units */
     int64_t         unit, units; /* tiles of one, and how many a photo has; but for whole numbers each tile is one */
-    int64_t         n_panels, ranges; /* ranges of panels that are done apart */
+    int64_t         ranges; /* of panels, that are done apart */
     df_prim        *full, *rest; /* oneDNN's products, for a whole block and for the last one where it is smaller; NULL: ours */
     size_t          v_bytes, m_bytes, each; /* scratch of a worker: tiles, products, and oneDNN's or what 1 is worth in each place and unit */
     df_weights_at   weights;
@@ -108,7 +108,8 @@ static void run_block(void *arg, size_t i, int worker)
     if (w->num == DF_NUM_S16)
         make_whole(w, &b, scratch, worth);
     if (!w->full) {
-        panels(job, &b, scratch, worth, products, w->n_panels * range / w->ranges, w->n_panels * (range + 1) / w->ranges);
+        int64_t n = df__panels_count(&w->right);
+        panels(job, &b, scratch, worth, products, n * range / w->ranges, n * (range + 1) / w->ranges);
         return;
     }
     df_prim_args args = {.src = scratch, .weights = w->weights.data, .dst = products, .scratch = scratch + w->v_bytes + w->m_bytes};
@@ -161,7 +162,8 @@ static void cut(wino *w, int threads, bool amx)
         w->block++;
     w->n_blocks = (all + w->block - 1) / w->block;
     w->ranges = amx || w->n_blocks >= threads ? 1 : (threads + w->n_blocks - 1) / w->n_blocks; /* each transforms the tiles anew */
-    w->ranges = w->ranges > w->n_panels ? w->n_panels : w->ranges;
+    int64_t n_panels = df__panels_count(&w->right);
+    w->ranges = w->ranges > n_panels ? n_panels : w->ranges;
 }
 
 typedef struct filling { const df_conv *conv; const wino *w; } filling;
@@ -236,7 +238,6 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     w->unit = (w->g.each + w->units - 1) / w->units;
     w->units = (w->g.each + w->unit - 1) / w->unit;
     w->right = df__panels_of(num, w->places, w->g.c, w->g.k);
-    w->n_panels = (w->right.columns + PANEL - 1) / PANEL;
     cut(w, call->threads, amx);
     if (amx) {
         DF_TRY(make_products(w, call->err));

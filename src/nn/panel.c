@@ -15,6 +15,8 @@ df_panels df__panels_of(df_num num, int64_t runs, int64_t seen, int64_t channels
 
 static size_t numbers_bytes(const df_panels *p) { return (size_t)(p->runs * p->run * p->columns) * df__num_size(p->num); }
 
+int64_t df__panels_count(const df_panels *p) { return (p->columns + DF_PANEL - 1) / DF_PANEL; }
+
 size_t df__panels_bytes(const df_panels *p) { return numbers_bytes(p) + (size_t)(p->num == DF_NUM_S16 ? p->columns : 0) * sizeof(float); }
 
 df_panel df__panel_at(const df_panels *p, const void *weights, int64_t column, const void **at)

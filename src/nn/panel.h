@@ -17,6 +17,7 @@ typedef struct df_panels {
 } df_panels;
 
 df_panels df__panels_of(df_num num, int64_t runs, int64_t seen, int64_t channels);
+int64_t   df__panels_count(const df_panels *p);
 /* The weights with, of whole numbers, what 1 is worth in each column. */
 size_t    df__panels_bytes(const df_panels *p);
 /* plain: [runs][seen][channels] */
