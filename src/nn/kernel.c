@@ -114,7 +114,7 @@ void df__copy_as(const df_tensor *x, int64_t at, int64_t n, df_num num, void *to
 /* ---- the ways ---- */
 
 /* Their numbers are kept in files: new ones at the end. */
-typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, DEPTHWISE, AMX, AMX_PAIRS, PANELS, PANELS_BF16, FEW, PANELS_S16, WINO_2_S16, WAYS } way;
+typedef enum way { DIRECT, DIRECT_BF16, WINO_2, WINO_4, WINO_2_BF16, INT8, TAIL, TAIL_BF16, DOTS, WINO_4_BF16, DEPTHWISE, AMX, AMX_PAIRS, PANELS, PANELS_BF16, FEW, PANELS_S16, WINO_2_S16, WINO_4_S16, WAYS } way;
 
 static df_status make(way w, const df_conv *conv, df_kernel **out)
 {
@@ -137,20 +137,26 @@ static df_status make(way w, const df_conv *conv, df_kernel **out)
     case PANELS_BF16: return df__conv_panels(conv, DF_NUM_BF16, out);
     case FEW: return df__conv_few(conv, out);
     case WINO_2_S16: return df__conv_winograd(conv, 2, DF_NUM_S16, out);
+    case WINO_4_S16: return df__conv_winograd(conv, 4, DF_NUM_S16, out);
     case PANELS_S16: return df__conv_panels(conv, DF_NUM_S16, out);
     case WAYS: break;
     }
     return DF_OK;
 }
 
-/* Products of 16-bit whole numbers, as good as float32 where the call says so. */
-static bool of_whole_numbers(way w) { return w == PANELS_S16 || w == WINO_2_S16; }
+/* Products of 16-bit whole numbers, where the call says so; but in tiles of 4 x 4, which are off by half as much as bfloat16 is, as good as float32. */
+static bool of_whole_numbers(way w) { return w == PANELS_S16 || w == WINO_2_S16 || w == WINO_4_S16; }
 
 /* Float32 throughout, or as good as that. */
-static bool exact(way w) { return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE || w == AMX_PAIRS || w == PANELS || w == FEW || of_whole_numbers(w); }
+static bool exact(way w)
+{
+    return w == DIRECT || w == WINO_2 || w == WINO_4 || w == TAIL || w == DEPTHWISE || w == AMX_PAIRS || w == PANELS || w == FEW || w == PANELS_S16 || w == WINO_2_S16;
+}
 
 static bool allowed(way w, const df_call *call)
 {
+    if (w == WINO_4_S16) /* tiles of 2 x 2 in bfloat16 are as fast, and nothing is done that is needed twice */
+        return call->precision != DF_PRECISION_STRICT && !df__dnn_has(DF_NUM_BF16);
     if (w == DIRECT_BF16 || w == WINO_2_BF16 || w == TAIL_BF16 || w == AMX || w == PANELS_BF16 || of_whole_numbers(w))
         return call->precision != DF_PRECISION_STRICT;
     if (w == AMX_PAIRS)
@@ -258,7 +264,7 @@ static df_status run_once(const runner *r, const df_call *call, double *least)
 }
 
 /* The likeliest first: what is far behind them is stopped early. A tail of our own cannot make up for a slow kernel. */
-static const way order[] = {DEPTHWISE, FEW, AMX, AMX_PAIRS, WINO_4_BF16, WINO_2_BF16, WINO_4, WINO_2, WINO_2_S16, INT8, DIRECT_BF16, TAIL_BF16, PANELS_BF16, PANELS_S16, DIRECT, TAIL, PANELS};
+static const way order[] = {DEPTHWISE, FEW, AMX, AMX_PAIRS, WINO_4_BF16, WINO_2_BF16, WINO_4_S16, WINO_4, WINO_2, WINO_2_S16, INT8, DIRECT_BF16, TAIL_BF16, PANELS_BF16, PANELS_S16, DIRECT, TAIL, PANELS};
 
 static bool hopeless(way w, const double *took, double best)
 {

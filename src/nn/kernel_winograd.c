@@ -11,7 +11,7 @@
 #include "nn/lanes.h"
 #include "nn/panel.h"
 
-enum { PANEL = DF_PANEL, UNIT = 14 /* tiles, about */, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
+enum { PANEL = DF_PANEL, UNIT = 14 /* tiles, at least */, LEAST_TILES = 28, MOST_TILES = 252, BLOCK_BYTES = 640 << 10, LINE = 64 };
 enum { AMX_LEAST_TILES = 112, AMX_BLOCK_BYTES = 1200 << 10 };
 
 typedef struct wino {
@@ -68,6 +68,7 @@ static void panels(const work *job, const block *b, const char *v, const float *
     for (int64_t i = first; i < after; i++) {
         const void *weights, *tiles;
         df_panel g = df__panel_at(&w->right, w->weights.data, i * PANEL, &weights);
+        const float *column_worth = g.column_worth;
         df_tiles of = {.first = tile, .count = count, .channel = i * PANEL, .channels = g.columns};
         g.step = step, g.runs = 1, g.x = &tiles;
         for (int64_t p = 0; p < w->places; p++)
@@ -76,6 +77,7 @@ static void panels(const work *job, const block *b, const char *v, const float *
                 g.rows = end - from;
                 tiles = v + (p * count + from) * step;
                 g.run_worth = whole ? worth + u * w->places + p : NULL;
+                g.column_worth = whole ? column_worth + p * g.columns : NULL;
                 lanes->panel[df__lanes_num(w->num)](&g, (const char *)weights + p * g.steps * g.columns * 4, products + (p * count + from) * g.columns);
             }
         (w->m == 4 ? lanes->out_4 : lanes->out_2)[df__is_half(y)](&w->g, &of, products, &job->tail, y->data);
@@ -221,10 +223,10 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     df_status st = DF_OK;
     const df_call *call = conv->call;
     const df_window *s = conv->w;
-    static const char *const names[2][DF_LANES_NUMS] = {{"winograd 2x2 f32", "winograd 2x2 bf16", "winograd 2x2 int16"}, {"winograd 4x4 f32", "winograd 4x4 bf16", NULL}};
+    static const char *const names[2][DF_LANES_NUMS] = {{"winograd 2x2 f32", "winograd 2x2 bf16", "winograd 2x2 int16"}, {"winograd 4x4 f32", "winograd 4x4 bf16", "winograd 4x4 int16"}};
     bool amx = num == DF_NUM_BF16 && df__amx_has();
     *out = NULL;
-    if (!applies(conv, num, amx) || !names[m == 4][df__lanes_num(num)])
+    if (!applies(conv, num, amx))
         return DF_OK;
     wino *w = calloc(1, sizeof *w);
     if (!w)
@@ -234,7 +236,8 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
                       .pad_y = s->pad[0], .pad_x = s->pad[1], .across = (s->out[1] + m - 1) / m}};
     w->g.each = w->g.across * ((s->out[0] + m - 1) / m);
     w->tiles = s->n * w->g.each;
-    w->units = num == DF_NUM_S16 ? (w->g.each + UNIT - 1) / UNIT : w->g.each;
+    int64_t unit = (UNIT + df__lanes()->panel_rows - 1) / df__lanes()->panel_rows * df__lanes()->panel_rows;
+    w->units = num == DF_NUM_S16 ? (w->g.each + unit - 1) / unit : w->g.each;
     w->unit = (w->g.each + w->units - 1) / w->units;
     w->units = (w->g.each + w->unit - 1) / w->unit;
     w->right = df__panels_of(num, w->places, w->g.c, w->g.k);
@@ -251,7 +254,7 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest) + (worths + LINE - 1) / LINE * LINE;
     int64_t parts = w->n_blocks * w->ranges, workers = call->threads < parts ? call->threads : parts;
     w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
-                          .name = names[m == 4][df__lanes_num(num)], .rounds = num == DF_NUM_BF16};
+                          .name = names[m == 4][df__lanes_num(num)], .rounds = num == DF_NUM_BF16 || (num == DF_NUM_S16 && m == 4)};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);
     if (amx)

@@ -68,8 +68,8 @@ typedef struct df_tiles { int64_t first, count, channel, channels; } df_tiles;
 
 /* y[rows][columns] = x w, of 16 or 32 columns. A step of the sums reads four bytes of a row and of a column: a number of float32, or two of bfloat16 or of 16-bit whole
  * numbers. A row of x is `runs` pieces of `steps` each; those of row 0 begin at x[run] - NULL: all 0 - and of others `step` bytes apart. w is [runs][steps][columns].
- * Of whole numbers: what 1 is worth in each run of x, and in each column of w. */
-typedef struct df_panel { int64_t rows, steps, step, columns; int runs; const void *const *x; const float *run_worth, *column_worth; } df_panel;
+ * Of whole numbers: after how many steps sums go to float32, and what 1 is worth in each run of x, and in each [run][column] of w. */
+typedef struct df_panel { int64_t rows, steps, step, columns, piece; int runs; const void *const *x; const float *run_worth, *column_worth; } df_panel;
 
 /* Whole numbers: those of x are DF_WHOLE_MOST at most. Their sums are of 32 bits, and go to float32 before they may overflow: each DF_WHOLE_STEPS steps or less (df__whole_steps()), for
  * which the magnitudes of a column's weights make DF_WHOLE_SUM at most. */
@@ -96,6 +96,7 @@ typedef struct df_lanes {
     void (*in_4[2][2])(const df_wino *g, const void *x, int64_t first, int64_t count, void *v);
     void (*out_2[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
     void (*out_4[2])(const df_wino *g, const df_tiles *of, const float *m, const df_tail *tail, void *y);
+    int panel_rows; /* that have their sums in registers */
     /* Of float32; of bfloat16; of 16-bit whole numbers; NULL where the processor has no such products. */
     void (*panel[DF_LANES_NUMS])(const df_panel *g, const void *w, float *y);
     /* The same as pixels of y, which is of bfloat16 or not; sums: room for rows x columns. */
@@ -116,6 +117,7 @@ typedef struct df_lanes {
     /* y[i] = x . matrix[i], for up to 4 columns of n values, n a whole number of lines of 64 bytes */
     void (*dots)(const float *matrix, const float *x, int64_t n, int64_t columns, float *y);
     void (*dots_bf16)(const uint16_t *matrix, const uint16_t *x, int64_t n, int64_t columns, float *y);
+    void (*dots_s16)(const int16_t *matrix, const float *x, int64_t n, int64_t columns, float *y);
     /* the same of 8-bit numbers; sums stay below 2^31 for n up to 65536 */
     void (*dots_s8)(const int8_t *matrix, const uint8_t *x, int64_t n, int64_t columns, int32_t *y);
     /* y = tail(sums * scale); may be one and the same where both are float32 */

@@ -152,21 +152,43 @@ static void round_s16(const float *x, int16_t *y, int64_t n, float factor)
     __mmask16 left = (__mmask16)((1u << (n - i)) - 1);
     _mm512_mask_cvtepi32_storeu_epi16(y + i, left, _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(left, x + i), by)));
 }
+#elif defined(WHOLE_PRODUCTS)
+static void round_s16(const float *x, int16_t *y, int64_t n, float factor)
+{
+    __m256 by = _mm256_set1_ps(factor);
+    int64_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), by)), b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i + LANES), by));
+        _mm256_storeu_si256((__m256i *)(void *)(y + i), _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8)); /* packs by halves of a vector */
+    }
+    for (; i < n; i++)
+        y[i] = (int16_t)_mm_cvtss_si32(_mm_set_ss(x[i] * factor));
+}
 #else
 #define round_s16 NULL
 #endif
 
 /* ---- sums ---- */
 
-/* 16 sums a column at every level, so that all give the same bits. */
-INLINE void dots_of(const float *matrix, const float *x, int64_t n, int columns, float *y)
+INLINE vec load_s16(const int16_t *p)
+{
+    typedef int16_t whole __attribute__((vector_size(2 * LANES)));
+    whole w;
+    memcpy(&w, p, sizeof w);
+    return __builtin_convertvector(__builtin_convertvector(w, ivec), vec);
+}
+
+/* 16 sums a column at every level, so that all give the same bits. `whole`: the matrix is of 16-bit numbers. */
+INLINE void dots_of(const void *matrix, const float *x, int64_t n, int columns, bool whole, float *y)
 {
     enum { SUMS = 16 / LANES };
     vec sums[4][SUMS] = {{{0}}};
     for (int64_t i = 0; i < n; i += 16)
         for (int c = 0; c < columns; c++)
-            for (int s = 0; s < SUMS; s++)
-                sums[c][s] += load(x + i + s * LANES) * load(matrix + c * n + i + s * LANES);
+            for (int s = 0; s < SUMS; s++) {
+                int64_t at = c * n + i + s * LANES;
+                sums[c][s] += load(x + i + s * LANES) * (whole ? load_s16((const int16_t *)matrix + at) : load((const float *)matrix + at));
+            }
     for (int c = 0; c < columns; c++) {
         float each[16], sum = 0;
         memcpy(each, sums[c], sizeof each);
@@ -179,10 +201,19 @@ INLINE void dots_of(const float *matrix, const float *x, int64_t n, int columns,
 static void dots(const float *matrix, const float *x, int64_t n, int64_t columns, float *y)
 {
     if (columns == 4)
-        dots_of(matrix, x, n, 4, y);
+        dots_of(matrix, x, n, 4, false, y);
     else
         for (int64_t c = 0; c < columns; c++)
-            dots_of(matrix + c * n, x, n, 1, y + c);
+            dots_of(matrix + c * n, x, n, 1, false, y + c);
+}
+
+static void dots_s16(const int16_t *matrix, const float *x, int64_t n, int64_t columns, float *y)
+{
+    if (columns == 4)
+        dots_of(matrix, x, n, 4, true, y);
+    else
+        for (int64_t c = 0; c < columns; c++)
+            dots_of(matrix + c * n, x, n, 1, true, y + c);
 }
 
 #if defined(__AVX512BF16__) && LANES == 16

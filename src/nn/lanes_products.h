@@ -24,25 +24,50 @@ INLINE vec plus_step(vec sum, vec x, vec w, int of)
         __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
         return sum;
     }
+#elif defined(WHOLE_PRODUCTS)
+    if (of == OF_S16)
+        return (vec)_mm256_add_epi32((__m256i)sum, _mm256_madd_epi16((__m256i)x, (__m256i)w));
 #endif
     (void)of;
     return plus_product(sum, x, w);
 }
 
+#if defined(WHOLE_PRODUCTS) && !defined(NARROW_PRODUCTS)
+/* The same for what is at x and two vectors. Twelve sums, two of weights and these two are all registers that there are; the compiler would keep more at once, and sums in memory. */
+INLINE void plus_two_steps(vec *first, vec *second, const char *x, const vec *w)
+{
+    vec one, product;
+    __asm__("vbroadcastss %4, %2\n\tvpmaddwd %5, %2, %3\n\tvpmaddwd %6, %2, %2\n\tvpaddd %3, %0, %0\n\tvpaddd %2, %1, %1"
+            : "+x"(*first), "+x"(*second), "=&x"(one), "=&x"(product)
+            : "m"(*(const char(*)[4])x), "x"(w[0]), "x"(w[1]));
+}
+#define TWO_AT_ONCE
+#endif
+
 /* Some steps of the sums of rows that begin at x. */
 INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const char *w, vec (*sums)[PANEL_ROWS], int rows, int vectors, int of)
 {
     const char *third[THIRDS];
-    int64_t step = g->step;
+    int64_t step = g->step, ahead = g->steps * g->columns * 4;
+    (void)ahead;
     for (int r = 0; r < rows; r += 3)
         third[r / 3] = x + r * step;
     for (int64_t i = 0; i < steps; i++, w += g->columns * 4) {
         vec weights[PANEL_VECTORS];
         for (int v = 0; v < vectors; v++)
             memcpy(&weights[v], w + v * (int)sizeof(vec), sizeof(vec));
+#if LANES == 8
+        __builtin_prefetch(w + ahead, 0, 2); /* what follows these steps: the processor looks no further than a page */
+#endif
         for (int r = 0; r < rows; r += 3)
             OPAQUE(third[r / 3]);
         for (int r = 0; r < rows; r++) {
+#if defined(TWO_AT_ONCE)
+            if (of == OF_S16 && vectors == 2) {
+                plus_two_steps(&sums[0][r], &sums[1][r], third[r / 3] + r % 3 * step, weights);
+                continue;
+            }
+#endif
             vec one = repeat(third[r / 3] + r % 3 * step);
             for (int v = 0; v < vectors; v++)
                 sums[v][r] = plus_step(sums[v][r], one, weights[v], of);
@@ -64,25 +89,24 @@ INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float
             store(y + r * apart + v * LANES, sums[v][r]);
 }
 
-#if defined(NARROW_PRODUCTS)
+#if defined(WHOLE_PRODUCTS)
 /* The same of 16-bit whole numbers, whose sums are added up in float32 piece by piece. */
 INLINE void whole_rows_by_panel(const df_panel *g, int64_t first, int64_t column, const char *w, float *y, int64_t apart, int rows, int vectors)
 {
-    int64_t most = df__whole_steps(g->steps);
     bool any = false;
     for (int run = 0; run < g->runs; run++, w += g->steps * g->columns * 4) {
         if (!g->x[run])
             continue;
-        for (int64_t i = 0; i < g->steps; i += most) {
+        for (int64_t i = 0; i < g->steps; i += g->piece) {
             vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
-            some_steps(g, (const char *)g->x[run] + first * g->step + i * 4, g->steps - i < most ? g->steps - i : most, w + i * g->columns * 4, sums, rows, vectors, OF_S16);
-            const float *worths = g->column_worth + column;
+            some_steps(g, (const char *)g->x[run] + first * g->step + i * 4, g->steps - i < g->piece ? g->steps - i : g->piece, w + i * g->columns * 4, sums, rows, vectors, OF_S16);
+            const float *worths = g->column_worth + run * g->columns + column;
             OPAQUE(worths); /* else they are loaded before the steps, whose registers they would take */
             for (int v = 0; v < vectors; v++) {
                 vec worth = load(worths + v * LANES) * spread(g->run_worth[run]);
                 for (int r = 0; r < rows; r++) {
                     float *to = y + r * apart + v * LANES;
-                    vec sum = (vec)_mm512_cvtepi32_ps((__m512i)sums[v][r]);
+                    vec sum = __builtin_convertvector((ivec)sums[v][r], vec);
                     store(to, any ? plus_product(load(to), sum, worth) : sum * worth);
                 }
             }
@@ -146,9 +170,9 @@ INLINE void all_rows(const df_panel *g, int64_t column, const void *weights, flo
 {
     float room[PANEL_ROWS * GROUP];
     const char *w = (const char *)weights + 4 * column;
-    int64_t groups = (g->rows + PANEL_ROWS - 1) / PANEL_ROWS, first = 0, apart = end ? GROUP : g->columns;
-    for (int64_t i = 0; i < groups; i++) {
-        int64_t n = g->rows * (i + 1) / groups - first;
+    int64_t groups = (g->rows + PANEL_ROWS - 1) / PANEL_ROWS, fewer = groups > 0 ? g->rows / groups : 0, more = g->rows - groups * fewer, apart = end ? GROUP : g->columns;
+    for (int64_t i = 0, first = 0, n; i < groups; i++, first += n) {
+        n = fewer + (i < more);
         float *to = end ? room : y + column + first * g->columns;
         if (end && end->far)
             ask_for_rows(end, first, n, vectors);
@@ -157,7 +181,6 @@ INLINE void all_rows(const df_panel *g, int64_t column, const void *weights, flo
         }
         if (end)
             end_rows(room, first, n, vectors, end);
-        first += n;
     }
 }
 
@@ -168,11 +191,14 @@ VECTORS_OF(one_vector, 1, OF_F32)
 #if defined(NARROW_PRODUCTS)
 VECTORS_OF(two_vectors_bf16, 2, OF_BF16)
 VECTORS_OF(one_vector_bf16, 1, OF_BF16)
-VECTORS_OF(two_vectors_s16, 2, OF_S16)
-VECTORS_OF(one_vector_s16, 1, OF_S16)
 #else
 #define two_vectors_bf16 two_vectors
 #define one_vector_bf16  one_vector
+#endif
+#if defined(WHOLE_PRODUCTS)
+VECTORS_OF(two_vectors_s16, 2, OF_S16)
+VECTORS_OF(one_vector_s16, 1, OF_S16)
+#else
 #define two_vectors_s16  two_vectors
 #define one_vector_s16   one_vector
 #endif
@@ -258,10 +284,13 @@ INLINE void pixels_of(const df_panel *g, const void *w, const df_pixels *to, con
 PANELS_OF(panel, pixels, OF_F32)
 #if defined(NARROW_PRODUCTS)
 PANELS_OF(panel_bf16, pixels_bf16, OF_BF16)
-PANELS_OF(panel_s16, pixels_s16, OF_S16)
 #else
 #define panel_bf16  NULL
 #define pixels_bf16 NULL
+#endif
+#if defined(WHOLE_PRODUCTS)
+PANELS_OF(panel_s16, pixels_s16, OF_S16)
+#else
 #define panel_s16   NULL
 #define pixels_s16  NULL
 #endif

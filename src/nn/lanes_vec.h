@@ -14,6 +14,10 @@ typedef int32_t  ivec __attribute__((vector_size(4 * LANES)));
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && LANES == 16
 #define NARROW_PRODUCTS
 #endif
+/* Those of 16-bit whole numbers alone: two are multiplied, added up, and added to the sum by an instruction more. */
+#if defined(NARROW_PRODUCTS) || (defined(__AVX2__) && LANES == 8)
+#define WHOLE_PRODUCTS
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 

@@ -43,7 +43,7 @@ static bool has_isa(unsigned wanted) { return ((unsigned)dnnl_get_effective_cpu_
 
 bool df__dnn_has(df_num num)
 {
-    return has_isa(num == DF_NUM_F32 ? 0 : num == DF_NUM_BF16 || num == DF_NUM_S16 ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core_vnni);
+    return has_isa(num == DF_NUM_F32 ? 0 : num == DF_NUM_S16 ? dnnl_cpu_isa_avx2 : num == DF_NUM_BF16 ? dnnl_cpu_isa_avx512_core_bf16 : dnnl_cpu_isa_avx512_core_vnni);
 }
 
 bool df__dnn_has_amx(void) { return has_isa(dnnl_cpu_isa_avx512_core_amx); }

@@ -16,7 +16,7 @@ typedef struct df_budget {
 /* How exact the kernels are. Their names: precision.h. */
 typedef enum df_precision {
     DF_PRECISION_STRICT, /* float32: what a plain runtime computes, to 1e-4 */
-    DF_PRECISION_FAST,   /* products of bfloat16, sums of float32, where that is faster: cosine to strict at least 0.9999 */
+    DF_PRECISION_FAST,   /* products of bfloat16 or 16-bit whole numbers where that is faster: cosine to strict at least 0.9999 */
     DF_PRECISION_INT8    /* products of 8-bit integers, scales a channel and a photo; the rest as FAST */
 } df_precision;
 

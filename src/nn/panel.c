@@ -17,14 +17,15 @@ static size_t numbers_bytes(const df_panels *p) { return (size_t)(p->runs * p->r
 
 int64_t df__panels_count(const df_panels *p) { return (p->columns + DF_PANEL - 1) / DF_PANEL; }
 
-size_t df__panels_bytes(const df_panels *p) { return numbers_bytes(p) + (size_t)(p->num == DF_NUM_S16 ? p->columns : 0) * sizeof(float); }
+size_t df__panels_bytes(const df_panels *p) { return numbers_bytes(p) + (size_t)(p->num == DF_NUM_S16 ? p->runs * p->columns : 0) * sizeof(float); }
 
 df_panel df__panel_at(const df_panels *p, const void *weights, int64_t column, const void **at)
 {
     int64_t size = (int64_t)df__num_size(p->num), left = p->columns - column;
     const float *worth = (const float *)(const void *)((const char *)weights + numbers_bytes(p));
     *at = (const char *)weights + column * p->runs * p->run * size;
-    return (df_panel){.steps = p->run * size / 4, .columns = left < DF_PANEL ? left : DF_PANEL, .runs = (int)p->runs, .column_worth = p->num == DF_NUM_S16 ? worth + column : NULL};
+    int64_t steps = p->run * size / 4;
+    return (df_panel){.steps = steps, .piece = df__whole_steps(steps), .columns = left < DF_PANEL ? left : DF_PANEL, .runs = (int)p->runs, .column_worth = p->num == DF_NUM_S16 ? worth + column * p->runs : NULL};
 }
 
 void df__panels_pixels(const df_panels *p, const void *weights, int64_t column, int64_t after, df_panel left, df_pixels of, const df_tail *tail, bool half_y, void *y, float *sums)
@@ -59,23 +60,22 @@ static const float *row_of(const df_panels *p, const float *plain, int64_t run, 
 
 static float weight_of(const float *row, const columns *c, int64_t j) { return row && c->channel[j] >= 0 ? row[c->channel[j]] : 0; }
 
-/* Of whole numbers: what a column's weights are multiplied by. Where one is not finite no product is a number, and the weights are 0. */
-static void find_factors(const df_panels *p, const float *plain, columns *c, float *worth)
+/* Of whole numbers: what a column's weights of a run are multiplied by. Where one is not finite no product is a number, and the weights are 0. */
+static void find_factors(const df_panels *p, const float *plain, int64_t run, columns *c, float *worth)
 {
     int64_t piece = 2 * df__whole_steps(p->run / 2);
     float most[DF_PANEL] = {0}, sum[DF_PANEL] = {0}, largest_sum[DF_PANEL] = {0};
     bool odd[DF_PANEL] = {0};
-    for (int64_t r = 0; r < p->runs; r++)
-        for (int64_t i = 0; i < p->run; i++) {
-            const float *row = row_of(p, plain, r, i);
-            for (int64_t j = 0; j < c->n; j++) {
-                float size = fabsf(weight_of(row, c, j));
-                sum[j] = i % piece == 0 ? size : sum[j] + size;
-                odd[j] = odd[j] || !isfinite(sum[j]);
-                most[j] = fmaxf(most[j], size);
-                largest_sum[j] = fmaxf(largest_sum[j], sum[j]);
-            }
+    for (int64_t i = 0; i < p->run; i++) {
+        const float *row = row_of(p, plain, run, i);
+        for (int64_t j = 0; j < c->n; j++) {
+            float size = fabsf(weight_of(row, c, j));
+            sum[j] = i % piece == 0 ? size : sum[j] + size;
+            odd[j] = odd[j] || !isfinite(sum[j]);
+            most[j] = fmaxf(most[j], size);
+            largest_sum[j] = fmaxf(largest_sum[j], sum[j]);
         }
+    }
     for (int64_t j = 0; j < c->n; j++) {
         bool any = most[j] > FLT_MIN * INT16_MAX && !odd[j];
         c->factor[j] = any ? fminf(INT16_MAX / most[j], (DF_WHOLE_SUM - (float)DF_WHOLE_STEPS - 2) / largest_sum[j]) : 0; /* each is rounded by half of 1 at most */
@@ -101,9 +101,9 @@ void df__panels_pack(const df_panels *p, const float *plain, void *out)
     char *to = out;
     for (int64_t first = 0; first < p->columns; first += DF_PANEL) {
         columns c = columns_of(p, first);
-        if (p->num == DF_NUM_S16)
-            find_factors(p, plain, &c, worth + first);
-        for (int64_t r = 0; r < p->runs; r++)
+        for (int64_t r = 0; r < p->runs; r++) {
+            if (p->num == DF_NUM_S16)
+                find_factors(p, plain, r, &c, worth + first * p->runs + r * c.n);
             for (int64_t i = 0; i < p->run; i += each, to += (size_t)(c.n * each) * df__num_size(p->num)) {
                 for (int64_t b = 0; b < each; b++) {
                     const float *row = row_of(p, plain, r, i + b);
@@ -112,6 +112,7 @@ void df__panels_pack(const df_panels *p, const float *plain, void *out)
                 }
                 put_line(p->num, line, c.n * each, to);
             }
+        }
     }
 }
 

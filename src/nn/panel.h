@@ -1,6 +1,6 @@
 /* panel.h - products of rows by panels of 32 columns (df_panel): how the weights are packed, and rows as 16-bit whole numbers.
  *
- * Whole numbers have a scale a row, whose largest is DF_WHOLE_MOST, and one an output channel: as many products at once as bfloat16 has, and a tenth of its error where the numbers of a
+ * Whole numbers have a scale a row, whose largest is DF_WHOLE_MOST, and one an output channel and run: with AVX-512 as many products at once as bfloat16 has, and a tenth of its error where the numbers of a
  * row are of one size. */
 #ifndef DF_NN_PANEL_H
 #define DF_NN_PANEL_H

@@ -178,11 +178,11 @@ static inline void layer_conv(layer *l, const shape *s)
 
 /* ---- the ways ---- */
 
-typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_DOTS_S8, W_FEW, W_PANELS, W_PANELS_BF16, W_PANELS_S16, W_WINO_2_S16, W_WAYS } way;
+typedef enum way { W_DIRECT, W_TAIL, W_WINO_2, W_WINO_4, W_DIRECT_BF16, W_TAIL_BF16, W_AMX, W_WINO_2_BF16, W_WINO_4_BF16, W_INT8, W_DOTS, W_DOTS_BF16, W_DEPTHWISE, W_AMX_PAIRS, W_DOTS_S8, W_FEW, W_PANELS, W_PANELS_BF16, W_PANELS_S16, W_WINO_2_S16, W_WINO_4_S16, W_DOTS_S16, W_WAYS } way;
 static const char *const way_names[] = {"direct", "tail", "winograd 2", "winograd 4", "direct bf16", "tail bf16", "amx", "winograd 2 bf16",
-                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs", "dots s8", "few outputs", "panels", "panels bf16", "panels int16", "winograd 2 int16"};
+                                        "winograd 4 bf16", "int8", "dots", "dots bf16", "depthwise", "amx pairs", "dots s8", "few outputs", "panels", "panels bf16", "panels int16", "winograd 2 int16", "winograd 4 int16", "dots int16"};
 
-static inline bool is_whole(way w) { return w == W_PANELS_S16 || w == W_WINO_2_S16; } /* numbers of 16 bits */
+static inline bool is_whole(way w) { return w == W_PANELS_S16 || w == W_WINO_2_S16 || w == W_WINO_4_S16 || w == W_DOTS_S16; } /* numbers of 16 bits */
 
 static inline bool is_eight(way w) { return w == W_INT8 || w == W_DOTS_S8; } /* bits */
 static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || w == W_PANELS_BF16 || (w >= W_DIRECT_BF16 && w <= W_WINO_4_BF16); }
@@ -192,14 +192,17 @@ static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out
     df_conv conv = {.call = &l->call, .w = &l->w, .group = l->group, .fused = &l->fused, .packer = l->packer, .trial = trial};
     df_num num = is_bf16(w) ? DF_NUM_BF16 : is_whole(w) ? DF_NUM_S16 : DF_NUM_F32;
     *out = NULL;
+    if (w == W_DOTS_S16 && (!df__dnn_has(DF_NUM_S16) || df__dnn_has(DF_NUM_BF16))) /* another kernel would come out */
+        return DF_OK;
+    l->call.whole = is_whole(w);
     l->call.precision = is_eight(w) ? DF_PRECISION_INT8 : is_bf16(w) || is_whole(w) ? DF_PRECISION_FAST : DF_PRECISION_STRICT;
     switch (w) {
     case W_DIRECT: case W_DIRECT_BF16: return df__conv_direct(&conv, num, false, out);
     case W_TAIL: case W_TAIL_BF16: return df__conv_direct(&conv, num, true, out);
     case W_WINO_2: case W_WINO_2_BF16: case W_WINO_2_S16: return df__conv_winograd(&conv, 2, num, out);
-    case W_WINO_4: case W_WINO_4_BF16: return df__conv_winograd(&conv, 4, num, out);
+    case W_WINO_4: case W_WINO_4_BF16: case W_WINO_4_S16: return df__conv_winograd(&conv, 4, num, out);
     case W_INT8: return df__conv_int8(&conv, out);
-    case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: return df__conv_dots(&conv, out);
+    case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: case W_DOTS_S16: return df__conv_dots(&conv, out);
     case W_DEPTHWISE: return df__conv_depthwise(&conv, out);
     case W_AMX: case W_AMX_PAIRS: return df__conv_amx(&conv, w == W_AMX_PAIRS, out);
     case W_PANELS: case W_PANELS_BF16: case W_PANELS_S16: return df__conv_panels(&conv, num, out);
@@ -249,15 +252,15 @@ static inline int way_must(const layer *l, way w)
     }
     bool by_16 = c % 16 == 0 && k % 16 == 0; /* as oneDNN's products of bfloat16 want it, which AMX has; ours: pairs */
     tile = tile && c >= 16 && k >= 16 && (!is_whole(w) || c % 2 == 0) && (!is_bf16(w) || (df__amx_has() ? by_16 : c % 2 == 0)) && known_posts(&l->fused);
-    if (((is_bf16(w) && w != W_DOTS_BF16) || is_whole(w)) && !df__dnn_has(DF_NUM_BF16))
+    if ((is_bf16(w) && w != W_DOTS_BF16 && !df__dnn_has(DF_NUM_BF16)) || (is_whole(w) && !df__dnn_has(DF_NUM_S16)) || (w == W_DOTS_S16 && df__dnn_has(DF_NUM_BF16)))
         return 0;
     switch (w) {
     case W_DIRECT: return nhwc && l->group == 1 && c % 16 == 0 && k % 16 == 0 ? 1 : -1;
     case W_DIRECT_BF16: return !nhwc ? 0 : l->group == 1 && c % 16 == 0 && k % 16 == 0 ? 1 : -1;
     case W_TAIL: case W_TAIL_BF16: return nhwc && k % 16 == 0 && l->fused.n_post > 0 && known_posts(&l->fused) ? (l->group == 1 && c % 16 == 0 ? 1 : -1) : 0;
-    case W_WINO_2: case W_WINO_4: case W_WINO_2_BF16: case W_WINO_4_BF16: case W_WINO_2_S16: return tile;
+    case W_WINO_2: case W_WINO_4: case W_WINO_2_BF16: case W_WINO_4_BF16: case W_WINO_2_S16: case W_WINO_4_S16: return tile;
     case W_INT8: return df__dnn_has(DF_NUM_S8) && nhwc && l->group == 1 && c % 16 == 0 && k % 16 == 0 && known_posts(&l->fused);
-    case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: return whole;
+    case W_DOTS: case W_DOTS_BF16: case W_DOTS_S8: case W_DOTS_S16: return whole;
     case W_DEPTHWISE: return nhwc && l->group == c && k == c && c >= 16 && known_posts(&l->fused);
     case W_AMX: case W_AMX_PAIRS: return df__amx_has() && nhwc && l->group == 1 && k >= 16 && c * (s->dilation[1] > 1 ? 1 : s->kernel[1]) >= 8 && known_posts(&l->fused);
     case W_PANELS: case W_PANELS_BF16: case W_PANELS_S16: return nhwc && l->group == 1 && !(is_bf16(w) && df__amx_has() && k > 16) && (k >= 16 || (k >= 8 && !has_add(l))) && (s->dilation[1] == 1 || s->kernel[1] == 1) && known_posts(&l->fused);
@@ -353,7 +356,7 @@ static inline void name_case(char *to, size_t size, const layer *l, const char *
 }
 
 /* Pairs of bfloat16 hold 16 bits. Whole numbers: steps of 1 / 16383 of the largest of a row, and of the weights 1 / 32767 or what their sum allows, each off by half of one at most. */
-static inline double exactness(way w) { return w == W_WINO_2_S16 ? 2e-3 : is_whole(w) ? 1e-3 : w == W_WINO_4 ? 1e-4 : w == W_AMX_PAIRS ? 2e-5 : 1e-5; }
+static inline double exactness(way w) { return w == W_WINO_2_S16 ? 2e-3 : w == W_DOTS_S16 ? 1e-4 : is_whole(w) ? 1e-3 : w == W_WINO_4 ? 1e-4 : w == W_AMX_PAIRS ? 2e-5 : 1e-5; }
 
 /* Returns whether the way applied. */
 static inline bool check_way(layer *l, way w, int threads)
@@ -371,8 +374,8 @@ static inline bool check_way(layer *l, way w, int threads)
     if (!k)
         return false;
     check_threads(l, what, k, threads);
-    /* Winograd's tiles of 4 x 4 in bfloat16 are for the precision of 8 bits, and as exact. */
-    check_close(l, what, is_bf16(w) && df__dnn_has(DF_NUM_BF16), is_eight(w) || w == W_WINO_4_BF16, exactness(w));
+    /* Winograd's tiles of 4 x 4 in bfloat16 are for the precision of 8 bits, and as exact; of whole numbers they are twice as exact as bfloat16. */
+    check_close(l, what, (is_bf16(w) && df__dnn_has(DF_NUM_BF16)) || w == W_WINO_4_S16, is_eight(w) || w == W_WINO_4_BF16, exactness(w));
     k->free(k);
     return true;
 }

@@ -23,7 +23,7 @@ static const shape narrow = {.n = 2, .c = 32, .k = 10, .in = {14, 15}, .kernel =
 static const shape whole = {.n = 2, .c = 64, .k = 64, .in = {3, 3}, .kernel = {3, 3}, .posts = "prelu", .affine = true};
 
 /* One that the way takes. */
-static const shape *shape_for(way w, const shape *otherwise) { return w == W_DOTS || w == W_DOTS_BF16 || w == W_DOTS_S8 ? &whole : w == W_FEW ? &pixels : otherwise; }
+static const shape *shape_for(way w, const shape *otherwise) { return w == W_DOTS || w == W_DOTS_BF16 || w == W_DOTS_S8 || w == W_DOTS_S16 ? &whole : w == W_FEW ? &pixels : otherwise; }
 
 TEST(scratch_is_enough_for_the_last_worker)
 {

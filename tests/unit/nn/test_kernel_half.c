@@ -113,7 +113,7 @@ static void check_ways(const shape *s, int *applied)
                 if (!k)
                     continue;
                 applied[w]++;
-                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS || w == W_PANELS || is_whole((way)w) || w == W_FEW) && !(form & OUTPUT);
+                bool exact = (w == W_DIRECT || w == W_TAIL || w == W_WINO_2 || w == W_WINO_4 || w == W_DEPTHWISE || w == W_AMX_PAIRS || w == W_PANELS || (is_whole((way)w) && w != W_WINO_4_S16) || w == W_FEW) && !(form & OUTPUT);
                 check_half(&l, what, k, threads, !exact, is_eight((way)w) || w == W_WINO_4_BF16, exactness((way)w));
                 k->free(k);
             }
@@ -145,7 +145,7 @@ TEST(each_way_of_a_convolution)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         check_ways(&table[i], applied);
     for (int w = 0; w <= W_WAYS && df__dnn_has(DF_NUM_BF16); w++)
-        if (w != W_DIRECT && w != W_DEPTHWISE && w != W_DOTS && w != W_DOTS_BF16 && ((w != W_AMX && w != W_AMX_PAIRS) || df__amx_has()))
+        if (w != W_DIRECT && w != W_DEPTHWISE && w != W_DOTS && w != W_DOTS_BF16 && w != W_DOTS_S16 && ((w != W_AMX && w != W_AMX_PAIRS) || df__amx_has()))
             CHECK(applied[w] > 0);
 }
 

@@ -131,34 +131,41 @@ TEST(dots_of_one_to_four_columns)
     find_levels();
     static float matrix[4 * 1024], x[1024];
     static uint16_t half_matrix[4 * 1024], half_x[1024];
+    static int16_t whole_matrix[4 * 1024];
     dice_fill(matrix, 4 * 1024);
+    for (int i = 0; i < 4 * 1024; i++)
+        whole_matrix[i] = (int16_t)lrintf(matrix[i] * INT16_MAX);
     dice_fill(x, 1024);
     for (int64_t n = 0; n <= 1024; n = n ? 2 * n : 32)
         for (int64_t columns = 0; columns <= 4; columns++) {
-            float first[4] = {9, 9, 9, 9}, half_first[4];
+            float first[4] = {9, 9, 9, 9}, half_first[4], whole_first[4];
             for (int level = 0; level < n_levels; level++) {
-                float y[4] = {9, 9, 9, 9}, h[4] = {9, 9, 9, 9};
+                float y[4] = {9, 9, 9, 9}, h[4] = {9, 9, 9, 9}, w[4] = {9, 9, 9, 9};
+                levels[level]->dots_s16(whole_matrix, x, n, columns, w);
                 levels[level]->to_bf16(matrix, half_matrix, 4 * n);
                 levels[level]->to_bf16(x, half_x, n);
                 levels[level]->dots(matrix, x, n, columns, y);
                 levels[level]->dots_bf16(half_matrix, half_x, n, columns, h);
                 for (int64_t c = 0; c < 4; c++) {
-                    double sum = c < columns ? 0 : 9, half_sum = sum;
+                    double sum = c < columns ? 0 : 9, half_sum = sum, whole_sum = sum;
                     for (int64_t i = 0; i < n && c < columns; i++) {
                         float a, b;
                         df__halves_to_f32(DF_BF16, &half_matrix[c * n + i], &a, 1);
                         df__halves_to_f32(DF_BF16, &half_x[i], &b, 1);
                         sum += (double)matrix[c * n + i] * (double)x[i];
                         half_sum += (double)a * (double)b;
+                        whole_sum += (double)whole_matrix[c * n + i] * (double)x[i];
                     }
                     CHECK_NEAR(sum, y[c], 1e-4); /* 1024 roundings of sums below 20 */
                     CHECK_NEAR(half_sum, h[c], 1e-4);
+                    CHECK_NEAR(whole_sum, (double)w[c], 1e-4 * INT16_MAX);
                 }
                 if (level == 0) {
+                    memcpy(whole_first, w, sizeof w);
                     memcpy(first, y, sizeof y);
                     memcpy(half_first, h, sizeof h);
                 }
-                CHECK(memcmp(first, y, sizeof y) == 0);
+                CHECK(memcmp(first, y, sizeof y) == 0 && memcmp(whole_first, w, sizeof w) == 0);
                 /* The processor's product of pairs rounds in its own way: not the same bits. */
                 CHECK_NEAR(half_first[0], h[0], 1e-4);
             }

@@ -97,7 +97,7 @@ TEST(weights_leave_room_for_their_sums)
                             int16_t whole = w[((r * g.steps + s) * g.columns + j) * 2 + b];
                             float true_one = s * 2 + b < SEEN ? plain[(r * SEEN + s * 2 + b) * CHANNELS + channel] : 0;
                             sum += abs(whole);
-                            CHECK_NEAR((double)true_one, (double)(whole * g.column_worth[j]), 0.505 * (double)g.column_worth[j]);
+                            CHECK_NEAR((double)true_one, (double)(whole * g.column_worth[r * g.columns + j]), 0.505 * (double)g.column_worth[r * g.columns + j]);
                         }
                         CHECK(sum <= DF_WHOLE_SUM);
                     }
@@ -115,17 +115,17 @@ TEST(the_largest_sums_are_right)
         {.n = 1, .c = 1030, .k = 32, .in = {4, 4}, .kernel = {1, 1}},
         {.n = 2, .c = 64, .k = 64, .in = {9, 12}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}},
     };
-    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16};
-    for (size_t i = 0; i < 3 * 2 && whole_lanes(); i++) {
+    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16, W_WINO_4_S16};
+    for (size_t i = 0; i < 3 * 3 && whole_lanes(); i++) {
         layer l;
         df_kernel *k;
-        layer_conv(&l, &table[i / 2]);
+        layer_conv(&l, &table[i / 3]);
         for (int t = 0; t < 2; t++)
             for (int64_t j = 0; j < df__tensor_count(&l.in[t]); j++)
                 ((float *)l.in[t].data)[j] = t == 0 ? 1000.0f : -0.5f;
         layer_answer(&l, &df__op_Conv);
-        CHECK_OK(way_compile(&l, ways[i % 2], false, &k));
-        assert_true(k || (i / 2 == 1 && i % 2 == 1));
+        CHECK_OK(way_compile(&l, ways[i % 3], false, &k));
+        assert_true(k || (i / 3 == 1 && i % 3 > 0));
         if (k) {
             CHECK_OK(kernel_run(&l, k, 1, l.got));
             check_close(&l, k->name, false, false, 1e-3);
@@ -161,20 +161,50 @@ TEST(weights_that_are_not_finite_are_seen)
 {
     shape s = {.n = 1, .c = 32, .k = 48, .in = {9, 8}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}};
     static const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
-    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16};
-    for (int i = 0; i < 4 * 2 && whole_lanes(); i++) {
+    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16, W_WINO_4_S16};
+    for (int i = 0; i < 4 * 3 && whole_lanes(); i++) {
         layer l;
         df_kernel *k;
         layer_conv(&l, &s);
         float *w = l.in[1].data;
         for (int64_t j = 0; j < 32 * 9; j++)
-            w[5 * 32 * 9 + j] = j == 100 || bad[i / 2] == 3e38f ? bad[i / 2] : w[5 * 32 * 9 + j]; /* many that are large have no sum */
-        CHECK_OK(way_compile(&l, ways[i % 2], false, &k));
+            w[5 * 32 * 9 + j] = j == 103 || bad[i / 3] == 3e38f ? bad[i / 3] : w[5 * 32 * 9 + j]; /* in the middle of a window; many that are large have no sum */
+        CHECK_OK(way_compile(&l, ways[i % 3], false, &k));
         assert_non_null(k);
         CHECK_OK(kernel_run(&l, k, 1, l.got));
         for (int64_t j = 0; j < l.count; j++)
-            CHECK((isnan(l.got[j]) != 0) == (j % 48 == 5));
+            CHECK(!isfinite(l.got[j]) == (j % 48 == 5));
         k->free(k);
+        layer_free(&l);
+    }
+}
+
+/* A matrix whose columns have a scale each: one that is not finite makes its own products no number, one of zeros its own 0. */
+TEST(columns_of_a_matrix_have_a_scale_each)
+{
+    shape s = {.n = 2, .c = 64, .k = 64, .in = {3, 3}, .kernel = {3, 3}};
+    static const float bad[] = {NAN, INFINITY, -INFINITY, 0};
+    for (int i = 0; i < 4; i++) {
+        layer l;
+        df_kernel *k;
+        layer_conv(&l, &s);
+        float *w = l.in[1].data;
+        for (int64_t j = 0; j < 64 * 9; j++) {
+            w[5 * 64 * 9 + j] = bad[i] == 0 || j == 100 ? bad[i] : w[5 * 64 * 9 + j];
+            w[6 * 64 * 9 + j] *= 1e-20f, w[7 * 64 * 9 + j] *= 1e20f;
+        }
+        layer_answer(&l, &df__op_Conv);
+        CHECK_OK(way_compile(&l, W_DOTS_S16, false, &k));
+        for (int64_t j = 0; k && j < l.count; j++) {
+            if (j == 0)
+                CHECK_OK(kernel_run(&l, k, 1, l.got));
+            if (j % 64 == 5)
+                CHECK(bad[i] == 0 ? l.got[j] == l.expected[j] : isnan(l.got[j]) != 0);
+            else
+                CHECK_NEAR((double)l.expected[j], (double)l.got[j], 1e-4 * (j % 64 == 6 ? 1e-20 : j % 64 == 7 ? 1e20 : 1) * 24); /* 576 weights, each off by half of 1 / 32767 of the largest */
+        }
+        if (k)
+            k->free(k);
         layer_free(&l);
     }
 }
@@ -229,23 +259,23 @@ TEST(scales_do_not_depend_on_threads_or_other_photos)
         {.n = 3, .c = 64, .k = 48, .in = {61, 50}, .kernel = {3, 3}, .pad = {1, 1}, .end = {1, 1}},
         {.n = 3, .c = 64, .k = 48, .in = {29, 30}, .kernel = {1, 1}},
     };
-    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16};
-    for (size_t i = 0; i < 2 * 2 && whole_lanes(); i++)
+    static const way ways[] = {W_PANELS_S16, W_WINO_2_S16, W_WINO_4_S16};
+    for (size_t i = 0; i < 2 * 3 && whole_lanes(); i++)
         for (int threads = 1; threads <= 7; threads += 3) {
             layer l, one;
             df_kernel *k, *alone;
-            shape single = table[i / 2];
+            shape single = table[i / 3];
             single.n = 1;
             dice_state = 5;
-            layer_conv(&l, &table[i / 2]);
+            layer_conv(&l, &table[i / 3]);
             layer_conv(&one, &single);
             for (int t = 1; t < 3; t++)
                 memcpy(one.in[t].data, l.in[t].data, df__tensor_bytes(&l.in[t]));
             one.call.threads = 1;
             l.call.threads = threads;
-            CHECK_OK(way_compile(&one, ways[i % 2], false, &alone));
-            CHECK_OK(way_compile(&l, ways[i % 2], false, &k));
-            assert_true((k && alone) || (i / 2 == 1 && i % 2 == 1));
+            CHECK_OK(way_compile(&one, ways[i % 3], false, &alone));
+            CHECK_OK(way_compile(&l, ways[i % 3], false, &k));
+            assert_true((k && alone) || (i / 3 == 1 && i % 3 > 0));
             for (int64_t photo = 0; photo < 3 && k; photo++) {
                 int64_t count = df__tensor_count(&one.in[0]);
                 memcpy(one.in[0].data, (float *)l.in[0].data + photo * count, (size_t)count * sizeof(float));
