@@ -9,6 +9,7 @@
 #include "nn/net_spare.h"
 
 static const double ENOUGH_S = 2; /* for all runs: of a large network several layers are tried at once */
+enum { LEAST_ITEMS = 16 };        /* but no more than leave so many: what is spared whole costs its whole time */
 static const double MOST_ERROR = 1e9; /* of an answer that is no number any more */
 
 /* ---- a run in which something rounds ---- */
@@ -210,6 +211,12 @@ done:
     return st;
 }
 
+size_t df__sparing_at_once(size_t n, double seconds)
+{
+    size_t many = 1 + (size_t)(seconds / ENOUGH_S), most = n / LEAST_ITEMS;
+    return many < most ? many : most > 1 ? most : 1;
+}
+
 /* So many neighbours become one. */
 static void merge(df_sparing *s, size_t many)
 {
@@ -249,7 +256,7 @@ df_status df__sparing_new(df_plan *exact, df_plan *fast, const df_yardstick *yar
     if (!s->bits)
         DF_TRY(df__no_memory(err, "layers", s->bytes));
     DF_TRY(list(s, fast, yard, &all, err));
-    merge(s, 1 + (size_t)(all * (double)s->n * df__yardstick_watched(yard) / ENOUGH_S));
+    merge(s, df__sparing_at_once(s->n, all * (double)s->n * df__yardstick_watched(yard)));
     for (size_t i = 0; i < s->n; i++) {
         df_closeness found;
         item *t = &s->items[i];

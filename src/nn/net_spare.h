@@ -14,6 +14,8 @@ typedef struct df_sparing df_sparing;
  * *out: df__sparing_free, also after a failure. */
 df_status df__sparing_new(df_plan *exact, df_plan *fast, const df_yardstick *yard, df_precision precision, df_closeness least, size_t values, df_sparing **out, df_error *err);
 void      df__sparing_free(df_sparing *s);
+/* How many neighbours of n layers are tried at once, where one by one they would take so many seconds. */
+size_t    df__sparing_at_once(size_t n, double seconds);
 /* What may be spared: products and tensors, those first that cost most for their time. */
 size_t    df__sparing_size(const df_sparing *s);
 /* The sum of all errors but those of the first n. */

@@ -152,6 +152,14 @@ TEST(a_spared_kernel_rounds_nothing)
         }
 }
 
+/* Some two seconds for all, but never so many at once that fewer than sixteen are left to choose from: what is spared whole costs its whole time. */
+TEST(neighbours_are_tried_together_in_large_networks)
+{
+    static const struct { size_t n; double seconds; size_t many; } known[] = {{0, 0, 1}, {10, 1e9, 1}, {31, 1e9, 1}, {32, 1e9, 2}, {100, 1.9, 1}, {100, 6.5, 4}, {100, 60, 6}, {160, 60, 10}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        assert_int_equal(known[i].many, df__sparing_at_once(known[i].n, known[i].seconds));
+}
+
 TEST(each_allocation_refused_in_turn)
 {
     bench b = bench_of("x 1,16,20,20", a_sum, DF_PRECISION_FAST);
