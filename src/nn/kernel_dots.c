@@ -202,7 +202,7 @@ static df_num num_of(const df_call *call, const df_dots_job *job)
 {
     if (call->precision == DF_PRECISION_INT8 && df__dnn_has(DF_NUM_S8) && job->k <= MOST_S8 && call->advantage < DF_ADVANTAGE_MOST)
         return DF_NUM_S8;
-    if (call->precision != DF_PRECISION_STRICT && call->whole && call->advantage < DF_ADVANTAGE_MOST && df__dnn_has(DF_NUM_S16) && !df__dnn_has(DF_NUM_BF16))
+    if (call->precision != DF_PRECISION_STRICT && call->whole && call->advantage < DF_ADVANTAGE_MOST && df__lanes_whole() && !df__dnn_has(DF_NUM_BF16))
         return DF_NUM_S16;
     return df__half_products(call) ? DF_NUM_BF16 : DF_NUM_F32;
 }

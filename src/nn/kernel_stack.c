@@ -306,7 +306,7 @@ static bool amx_of(layer *k, double advantage)
 /* Single pixels, of pairs of numbers. */
 static bool whole_applies(const df_call *own, const df_window *w)
 {
-    return own->whole && !df__amx_has() && df__lanes()->pixels[df__lanes_num(DF_NUM_S16)] && w->kernel[0] * w->kernel[1] == 1 && w->c >= WHOLE_LEAST && w->c % 2 == 0;
+    return own->whole && !df__amx_has() && df__lanes_whole() && w->kernel[0] * w->kernel[1] == 1 && w->c >= WHOLE_LEAST && w->c % 2 == 0;
 }
 
 static const char *packed_as(const layer *k)

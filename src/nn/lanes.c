@@ -24,6 +24,8 @@ const df_lanes *df__lanes(void)
     return chosen;
 }
 
+bool df__lanes_whole(void) { return df__dnn_has(DF_NUM_S16) && df__lanes()->to_s16; }
+
 bool df__lanes_know(const df_fused *fused)
 {
     bool known = true;

@@ -150,5 +150,6 @@ extern const df_lanes df__lanes_v3, df__lanes_v4;
 /* The best of them for this processor. */
 const df_lanes *df__lanes(void);
 bool df__lanes_know(const df_fused *fused); /* every post of it; NULL: yes */
+bool df__lanes_whole(void);                 /* there are products of 16-bit whole numbers */
 
 #endif

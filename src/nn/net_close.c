@@ -204,7 +204,7 @@ static df_status spare_either(search *s, int as, int *stage, df_closeness found,
     df_status st = DF_OK;
     *stage = as | DF_STAGE_SPARING;
     DF_TRY(spare(s, *stage, found, out));
-    if (*out || !df__lanes()->pixels[df__lanes_num(DF_NUM_S16)])
+    if (*out || !df__lanes_whole())
         goto done;
     DF_TRY(try_stage(s, as | DF_STAGE_NO_WHOLE | DF_STAGE_EXACT_PHOTO, out, &found));
     *stage |= DF_STAGE_NO_WHOLE;
@@ -284,7 +284,7 @@ static df_status find_as(search *s, int as, df_way *way, df_cached **out)
     *way = first_way(stage);
     if (!s->exact || !(*out)->plan)
         goto done;
-    bool halves = df__dnn_has(DF_NUM_BF16), inexact = df__stage_bare(stage) != DF_STAGE_EXACT && (halves || df__dnn_has(DF_NUM_S16) || (precision == DF_PRECISION_INT8 && df__dnn_has(DF_NUM_S8))); /* without these nothing rounds in any stage */
+    bool halves = df__dnn_has(DF_NUM_BF16), inexact = df__stage_bare(stage) != DF_STAGE_EXACT && (halves || df__lanes_whole() || (precision == DF_PRECISION_INT8 && df__dnn_has(DF_NUM_S8))); /* without these nothing rounds in any stage */
     if ((*out)->plan->n_stacked > 0) /* products by rows are of float32 */
         DF_TRY(try_instead(s, stage | DF_STAGE_ALONE, way, out, &close));
     bool rounds = precision != DF_PRECISION_STRICT && least_cosine(net, precision) < 1 && halves; /* without bfloat16 what stacks does so in every stage */

@@ -94,7 +94,7 @@ df_status df__cached_run(const df_cached *c, const df_tensor *in, size_t n_in, d
 df_status df__cached_compare(const df_cached *a, const df_cached *than, const df_tensor *in, size_t n_in, size_t n_out, double *share, df_error *err)
 {
     enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 60 };
-    static const double enough_s = 0.06, long_s = 1; /* of a batch that takes long two rounds do */
+    static const double enough_s = 0.06, long_s = 3; /* of a batch that takes long two rounds do */
     df_status st = DF_OK;
     df_arena arena = {0};
     const df_cached *ways[] = {a, than};

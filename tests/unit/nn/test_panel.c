@@ -9,8 +9,7 @@ static df_error err;
 
 static const df_lanes *whole_lanes(void)
 {
-    const df_lanes *l = df__lanes();
-    return l->pixels[df__lanes_num(DF_NUM_S16)] ? l : NULL; /* this processor has no such products */
+    return df__lanes_whole() ? df__lanes() : NULL; /* this processor has no such products */
 }
 
 static float of_bf16(uint16_t half)
