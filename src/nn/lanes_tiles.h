@@ -135,7 +135,7 @@ INLINE void tiles_out(const df_wino *g, const df_tiles *of, const float *product
 {
     int64_t plane = of->count * of->channels;
     ends end = ends_of(tail, true);
-    for (int64_t c = 0; c < of->channels; c += LANES) {
+    for (int64_t c = 0; c < of->channels; c += DF_LANES_MOST) {
         int64_t k = df__channel_of(g->k, of->channel + c), photo = of->first / g->each, top = of->first % g->each / g->across * m, left = of->first % g->across * m;
         for (int64_t t = 0; t < of->count; t++, left += m) {
             if (left >= g->ow) {
@@ -146,7 +146,8 @@ INLINE void tiles_out(const df_wino *g, const df_tiles *of, const float *product
                 top = 0;
                 photo++;
             }
-            tile_out(g, products + t * of->channels + c, plane, k, ((photo * g->oh + top) * g->ow + left) * g->k, g->oh - top, g->ow - left, &end, y, half, m);
+            for (int v = 0; v < DF_LANES_MOST; v += LANES) /* a line of the cache is whole before the next one */
+                tile_out(g, products + t * of->channels + c + v, plane, k + v, ((photo * g->oh + top) * g->ow + left) * g->k, g->oh - top, g->ow - left, &end, y, half, m);
         }
     }
 }
