@@ -374,7 +374,7 @@ static inline bool check_way(layer *l, way w, int threads)
     if (!k)
         return false;
     check_threads(l, what, k, threads);
-    /* Winograd's tiles of 4 x 4 in bfloat16 are for the precision of 8 bits, and as exact; of whole numbers they are twice as exact as bfloat16. */
+    /* Winograd's tiles of 4 x 4 in bfloat16 are for the precision of 8 bits, and as exact; of whole numbers they round as bfloat16 does. */
     check_close(l, what, (is_bf16(w) && df__dnn_has(DF_NUM_BF16)) || w == W_WINO_4_S16, is_eight(w) || w == W_WINO_4_BF16, exactness(w));
     k->free(k);
     return true;

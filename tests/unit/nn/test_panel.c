@@ -172,7 +172,7 @@ TEST(weights_that_are_not_finite_are_seen)
         assert_non_null(k);
         CHECK_OK(kernel_run(&l, k, 1, l.got));
         for (int64_t j = 0; j < l.count; j++)
-            CHECK(!isfinite(l.got[j]) == (j % 48 == 5));
+            CHECK((isnan(l.got[j]) != 0) == (j % 48 == 5));
         k->free(k);
         layer_free(&l);
     }
