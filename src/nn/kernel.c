@@ -155,8 +155,6 @@ static bool exact(way w)
 
 static bool allowed(way w, const df_call *call)
 {
-    if (w == WINO_4_S16) /* beside bfloat16 nobody has measured it */
-        return call->precision != DF_PRECISION_STRICT && !df__dnn_has(DF_NUM_BF16);
     if (w == DIRECT_BF16 || w == WINO_2_BF16 || w == TAIL_BF16 || w == AMX || w == PANELS_BF16 || of_whole_numbers(w))
         return call->precision != DF_PRECISION_STRICT;
     if (w == AMX_PAIRS)

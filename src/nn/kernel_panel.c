@@ -290,7 +290,7 @@ df_status df__conv_panels(const df_conv *conv, df_num num, df_kernel **out)
         goto done;
     static const char *const names[DF_LANES_NUMS] = {"panels f32", "panels bf16", "panels int16"};
     p->base = (df_kernel){.run = panels_run, .free = panels_free, .scratch_bytes = p->each * (size_t)(p->row_parts * p->ranges), .name = names[df__lanes_num(num)],
-                          .rounds = num == DF_NUM_BF16};
+                          .rounds = num == DF_NUM_BF16, .adds_in_place = p->right.channels % DF_LANES_MOST == 0 /* else some channels are made twice */};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, p->base.name, scale, p->right.channels);
     filling f = {conv, p};

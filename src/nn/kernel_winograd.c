@@ -254,7 +254,7 @@ df_status df__conv_winograd(const df_conv *conv, int m, df_num num, df_kernel **
     w->each = w->v_bytes + w->m_bytes + (own > own_rest ? own : own_rest) + (worths + LINE - 1) / LINE * LINE;
     int64_t parts = w->n_blocks * w->ranges, workers = call->threads < parts ? call->threads : parts;
     w->base = (df_kernel){.run = wino_run, .free = wino_free, .scratch_bytes = w->each * (size_t)(workers < DF_MAX_WORKERS ? workers : DF_MAX_WORKERS),
-                          .name = names[m == 4][df__lanes_num(num)], .rounds = num == DF_NUM_BF16 || (num == DF_NUM_S16 && m == 4)};
+                          .name = names[m == 4][df__lanes_num(num)], .rounds = num == DF_NUM_BF16 || (num == DF_NUM_S16 && m == 4), .adds_in_place = w->g.k % DF_LANES_MOST == 0 /* else some channels are made twice */};
     const float *scale = conv->fused ? conv->fused->scale : NULL;
     df_pack_key key = df__weights_key(call, w->base.name, scale, w->g.k);
     if (amx)

@@ -44,6 +44,14 @@ INLINE void plus_two_steps(vec *first, vec *second, const char *x, const vec *w)
 #define TWO_AT_ONCE
 #endif
 
+/* One by one: all of the array at once would be set in memory. */
+INLINE void none_yet(vec (*sums)[PANEL_ROWS], int rows, int vectors)
+{
+    for (int v = 0; v < vectors; v++)
+        for (int r = 0; r < rows; r++)
+            sums[v][r] = (vec){0};
+}
+
 /* Some steps of the sums of rows that begin at x. */
 INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const char *w, vec (*sums)[PANEL_ROWS], int rows, int vectors, int of)
 {
@@ -56,9 +64,8 @@ INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const ch
         vec weights[PANEL_VECTORS];
         for (int v = 0; v < vectors; v++)
             memcpy(&weights[v], w + v * (int)sizeof(vec), sizeof(vec));
-#if LANES == 8
-        __builtin_prefetch(w + ahead, 0, 2); /* what follows these steps: the processor looks no further than a page */
-#endif
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch(w + ahead + v * (int)sizeof(vec), 0, 2); /* what follows these steps: the processor looks no further than a page */
         for (int r = 0; r < rows; r += 3)
             OPAQUE(third[r / 3]);
         for (int r = 0; r < rows; r++) {
@@ -80,7 +87,8 @@ INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const ch
 /* `rows` rows by `vectors` vectors of columns: both constants. */
 INLINE void rows_by_panel(const df_panel *g, int64_t first, const char *w, float *y, int64_t apart, int rows, int vectors, int of)
 {
-    vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
+    vec sums[PANEL_VECTORS][PANEL_ROWS];
+    none_yet(sums, rows, vectors);
     for (int run = 0; run < g->runs; run++, w += g->steps * g->columns * 4)
         if (g->x[run])
             some_steps(g, (const char *)g->x[run] + first * g->step, g->steps, w, sums, rows, vectors, of);
@@ -98,7 +106,8 @@ INLINE void whole_rows_by_panel(const df_panel *g, int64_t first, int64_t column
         if (!g->x[run])
             continue;
         for (int64_t i = 0; i < g->steps; i += g->piece) {
-            vec sums[PANEL_VECTORS][PANEL_ROWS] = {0};
+            vec sums[PANEL_VECTORS][PANEL_ROWS];
+            none_yet(sums, rows, vectors);
             some_steps(g, (const char *)g->x[run] + first * g->step + i * 4, g->steps - i < g->piece ? g->steps - i : g->piece, w + i * g->columns * 4, sums, rows, vectors, OF_S16);
             const float *worths = g->column_worth + run * g->columns + column;
             OPAQUE(worths); /* else they are loaded before the steps, whose registers they would take */
@@ -149,12 +158,17 @@ static __attribute__((noinline)) void end_rows(const float *sums, int64_t first,
     }
 }
 
-/* The lines of rows of outputs are asked for: the processor sees too late that they will be written. */
+/* The lines of rows of outputs are asked for, and of what is added there: the processor sees too late that they will be written, since those of other columns lie between them. */
 INLINE void ask_for_rows(const pixel_end *end, int64_t first, int64_t n, int vectors)
 {
+    const void *add = end->ends->add == end->y ? NULL : end->ends->add;
     for (int64_t r = first; r < first + n; r++)
-        for (int v = 0; v < vectors; v++)
-            __builtin_prefetch((const char *)end->y + (end->at[v] + r * end->apart) * (end->half ? 2 : 4), 1);
+        for (int v = 0; v < vectors; v++) {
+            int64_t at = (end->at[v] + r * end->apart) * (end->half ? 2 : 4);
+            __builtin_prefetch((const char *)end->y + at, 1);
+            if (add)
+                __builtin_prefetch((const char *)add + at);
+        }
 }
 
 #define ROWS(n)                                                                                             \
