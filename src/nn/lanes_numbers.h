@@ -116,6 +116,18 @@ TO_BYTES(to_u8, uint8_t, 0, 255)
 
 /* ---- 16 bits ---- */
 
+/* The larger of whole numbers. */
+INLINE ivec larger_whole(ivec a, ivec b)
+{
+#if defined(__AVX512F__) && LANES == 16
+    return (ivec)_mm512_max_epi32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__) && LANES == 8
+    return (ivec)_mm256_max_epi32((__m256i)a, (__m256i)b);
+#else
+    return (ivec)choose(a > b, (vec)a, (vec)b);
+#endif
+}
+
 /* Magnitudes lie like the whole numbers that their bits are; what is no number is the largest. */
 static float largest(const float *x, int64_t n)
 {
@@ -123,15 +135,12 @@ static float largest(const float *x, int64_t n)
     int32_t each[LANES], top = 0;
     int64_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES)
-        for (int k = 0; k < 4; k++) {
-            ivec bits = (ivec)load(x + i + k * LANES) & INT32_MAX;
-            most[k] = (ivec)choose(bits > most[k], (vec)bits, (vec)most[k]);
-        }
-    for (int k = 0; k < 4; k++) {
-        memcpy(each, &most[k], sizeof each);
-        for (int j = 0; j < LANES; j++)
-            top = each[j] > top ? each[j] : top;
-    }
+        for (int k = 0; k < 4; k++)
+            most[k] = larger_whole(most[k], (ivec)load(x + i + k * LANES) & INT32_MAX);
+    ivec all = larger_whole(larger_whole(most[0], most[1]), larger_whole(most[2], most[3]));
+    memcpy(each, &all, sizeof each);
+    for (int j = 0; j < LANES; j++)
+        top = each[j] > top ? each[j] : top;
     for (; i < n; i++) {
         int32_t bits;
         memcpy(&bits, x + i, sizeof bits);
