@@ -5,6 +5,9 @@
 #include "nn/lanes.h"
 #include "nn/onednn.h"
 
+/* Of a kernel that is to be timed and freed: any weights will do. The largest piece of them. */
+typedef struct df_trial { const void *weights; size_t bytes; } df_trial;
+
 /* A convolution that is to be compiled. */
 typedef struct df_conv {
     const df_call   *call;
@@ -13,7 +16,7 @@ typedef struct df_conv {
     bool             transposed;
     const df_fused  *fused;
     df_packer       *packer;
-    bool             trial; /* to be timed and freed: any weights will do */
+    df_trial *trial; /* NULL: the kernel is to stay */
 } df_conv;
 
 /* y[m, n] = a[m, k] * weights (+ bias) */
@@ -64,7 +67,7 @@ df_status df__conv_up(const df_conv *conv, df_kernel **out);
 
 /* A few rows times a matrix: y[m][n] = x[m][k] . matrix; element i of column c lies at c * step_n + (i's place in dims, dims[2] fastest) * steps. */
 typedef struct df_dots_job { int64_t m, k, n, step_n, dims[3], steps[3]; const void *matrix; const df_tensor *bias; } df_dots_job;
-df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *fused, df_packer *packer, bool trial, df_kernel **out);
+df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *fused, df_packer *packer, df_trial *trial, df_kernel **out);
 /* The convolution whose window is the whole photo. */
 df_status df__conv_dots(const df_conv *conv, df_kernel **out);
 
@@ -82,7 +85,7 @@ bool df__half_products(const df_call *call);
 typedef struct df_weights_at { const void *data; void *own; } df_weights_at;
 typedef df_status df_fill_fn(void *arg, void *out, df_error *err);
 /* Finds them under the key, or has fill() write them. For a trial: memory that was touched. */
-df_status df__weights_place(const df_call *call, df_packer *packer, bool trial, const df_pack_key *key, size_t bytes,
+df_status df__weights_place(const df_call *call, df_packer *packer, df_trial *trial, const df_pack_key *key, size_t bytes,
                             df_fill_fn *fill, void *arg, df_weights_at *at);
 /* A key that says: these weights, these scales. */
 df_pack_key df__weights_key(const df_call *call, const char *kind, const float *scale, int64_t channels);

@@ -207,7 +207,7 @@ static df_num num_of(const df_call *call, const df_dots_job *job)
     return df__half_products(call) ? DF_NUM_BF16 : DF_NUM_F32;
 }
 
-df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *fused, df_packer *packer, bool trial, df_kernel **out)
+df_status df__dots(const df_call *call, const df_dots_job *job, const df_fused *fused, df_packer *packer, df_trial *trial, df_kernel **out)
 {
     df_status st = DF_OK;
     *out = NULL;

@@ -94,7 +94,7 @@ static df_status place(const df_call *call, const df_gemm *s, gemm *g, part *p, 
     df_pack_key key = df__weights_key(call, "gemm", scale, s->n);
     df__pack_key_add(&key, (int64_t[]){first, count, s->trans_b}, 3 * sizeof(int64_t)); /* one matrix may be read both ways */
     df__prim_layout(p->prim, &key);
-    return df__weights_place(call, packer, false, &key, df__prim_weight_bytes(p->prim), fill, &f, &p->weights);
+    return df__weights_place(call, packer, NULL, &key, df__prim_weight_bytes(p->prim), fill, &f, &p->weights);
 }
 
 static bool takes(const df_fused *fused) /* columns may be cut: nothing in the posts has the whole output's shape */
@@ -182,7 +182,7 @@ df_status df__gemm_compile(const df_call *call, const df_gemm *s, const df_fused
         return DF_OK;
     df_dots_job few = {.m = s->m, .k = s->k, .n = s->n, .step_n = s->trans_b ? s->k : 1, .dims = {1, 1, s->k},
                        .steps = {0, 0, s->trans_b ? 1 : s->n}, .matrix = s->weights->data, .bias = s->bias};
-    st = df__dots(call, &few, fused, packer, false, out);
+    st = df__dots(call, &few, fused, packer, NULL, out);
     if (st != DF_OK || *out)
         return st;
     gemm *g = calloc(1, sizeof *g);

@@ -339,7 +339,7 @@ static df_status add_layer(const df_call *call, const df_stack_layer *from, df_p
         k->right = df__panels_of(DF_NUM_S16, 1, w->c, k->c);
     df_pack_key key = df__weights_key(own, packed_as(k), from->fused ? from->fused->scale : NULL, k->c);
     size_t bytes = k->whole ? df__panels_bytes(&k->right) : k->half ? df__amx_weights(&k->amx) * sizeof(uint16_t) : (size_t)(w->kernel[0] * w->kernel[1] * f.in * k->c) * sizeof(float);
-    DF_TRY(df__weights_place(own, packer, false, &key, bytes, k->half || k->whole ? fill_other : fill, &f, &k->weights));
+    DF_TRY(df__weights_place(own, packer, NULL, &key, bytes, k->half || k->whole ? fill_other : fill, &f, &k->weights));
     k->amx.weights = k->weights.data;
     DF_TRY(df__bias_new(own, df__given(own, 2) ? &own->in[2] : NULL, from->fused, k->c, &k->bias));
     k->dense = (df_dense){.w = w->in[1], .pad = (int)w->pad[1], .ow = w->out[1], .ci = w->c, .co = k->c, .pixel = w->c, .channel = 1, .rows = (int)w->kernel[0], .columns = (int)w->kernel[1],

@@ -57,15 +57,14 @@ INLINE void some_steps(const df_panel *g, const char *x, int64_t steps, const ch
 {
     const char *third[THIRDS];
     int64_t step = g->step, ahead = g->steps * g->columns * 4;
-    (void)ahead;
     for (int r = 0; r < rows; r += 3)
         third[r / 3] = x + r * step;
     for (int64_t i = 0; i < steps; i++, w += g->columns * 4) {
         vec weights[PANEL_VECTORS];
         for (int v = 0; v < vectors; v++)
             memcpy(&weights[v], w + v * (int)sizeof(vec), sizeof(vec));
-        for (int v = 0; v < vectors; v++)
-            __builtin_prefetch(w + ahead + v * (int)sizeof(vec), 0, 2); /* what follows these steps: the processor looks no further than a page */
+        for (int v = 0; v < vectors; v += DF_LANES_MOST / LANES)
+            __builtin_prefetch(w + ahead + v * (int)sizeof(vec), 0, 2); /* what follows these steps, a line of the cache each: the processor looks no further than a page */
         for (int r = 0; r < rows; r += 3)
             OPAQUE(third[r / 3]);
         for (int r = 0; r < rows; r++) {

@@ -204,7 +204,7 @@ static df_status local_compile(const df_call *call, const df_fused *fused, df_pa
                           .name = k->num == DF_NUM_BF16 ? "local bf16" : "local f32", .rounds = k->num == DF_NUM_BF16};
     df_pack_key key = df__weights_key(call, k->base.name, NULL, 0);
     filling f = {k, call->in[1].data};
-    DF_TRY(df__weights_place(call, packer, false, &key, (size_t)(l.oh * l.ow * l.filters * k->padded * size), fill, &f, &k->weights));
+    DF_TRY(df__weights_place(call, packer, NULL, &key, (size_t)(l.oh * l.ow * l.filters * k->padded * size), fill, &f, &k->weights));
     if (bias) {
         int64_t places = l.oh * l.ow;
         k->bias = malloc((size_t)(places * l.filters) * sizeof *k->bias);

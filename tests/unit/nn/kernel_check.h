@@ -189,7 +189,8 @@ static inline bool is_bf16(way w) { return w == W_DOTS_BF16 || w == W_PANELS_BF1
 
 static inline df_status way_compile(layer *l, way w, bool trial, df_kernel **out)
 {
-    df_conv conv = {.call = &l->call, .w = &l->w, .group = l->group, .fused = &l->fused, .packer = l->packer, .trial = trial};
+    df_trial timed = {0};
+    df_conv conv = {.call = &l->call, .w = &l->w, .group = l->group, .fused = &l->fused, .packer = l->packer, .trial = trial ? &timed : NULL};
     df_num num = is_bf16(w) ? DF_NUM_BF16 : is_whole(w) ? DF_NUM_S16 : DF_NUM_F32;
     *out = NULL;
     if (w == W_DOTS_S16 && (!df__dnn_has(DF_NUM_S16) || df__dnn_has(DF_NUM_BF16))) /* another kernel would come out */

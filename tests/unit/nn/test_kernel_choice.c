@@ -45,6 +45,22 @@ TEST(a_trial_chooses_what_is_right)
         }
 }
 
+/* So that they can leave the caches before each run. */
+TEST(a_trial_knows_the_weights)
+{
+    layer l;
+    df_kernel *k = NULL;
+    df_trial timed = {0};
+    df_error err = {0};
+    layer_conv(&l, &table[0]);
+    df_conv conv = {.call = &l.call, .w = &l.w, .group = 1, .fused = &l.fused, .packer = l.packer, .trial = &timed};
+    CHECK_OK(df__conv_winograd(&conv, 4, DF_NUM_F32, &k));
+    assert_non_null(k);
+    CHECK(timed.weights && timed.bytes == 36 * 32 * 32 * sizeof(float)); /* a matrix for each place of a tile */
+    k->free(k);
+    layer_free(&l);
+}
+
 /* Only what the trial itself needs: the rest of each way is in test_kernel_faults.c. */
 TEST(each_allocation_of_a_trial_refused_in_turn)
 {
